@@ -1,0 +1,21 @@
+"""What rnnkit raises when something is the user's to mend: one type for each room."""
+
+
+class RnnkitError(Exception):
+    """Base of all errors whose message is written for the user; the command line shows it and exits 2."""
+
+
+class RegistryError(RnnkitError):
+    """A plugin is missing, ambiguous, does not load, or does not fit its interface."""
+
+
+class SpecError(RnnkitError):
+    """A spec has mistakes; the message has a line for each."""
+
+
+class DataError(RnnkitError):
+    """A data folder is missing something, damaged, or does not fit the network."""
+
+
+class CheckpointError(RnnkitError):
+    """A model file cannot be written or read."""

@@ -1,0 +1,73 @@
+"""The kinds of plugin: what an author writes, and the types it is written in.
+
+Everything a plugin needs is importable from here, and from `rnnkit.numerics`.
+"""
+
+from rnnkit.kinds.activation import Activation
+from rnnkit.kinds.arrays import (
+    Array,
+    Arrays,
+    DType,
+    Ints,
+    Mask,
+    NoParams,
+    Params,
+    Rng,
+    Scalar,
+    Slots,
+    State,
+    map_arrays,
+    named_arrays,
+)
+from rnnkit.kinds.cell import Cell, GatedCell, RecurrentCell
+from rnnkit.kinds.decoder import Decoded, Decoder, Memory
+from rnnkit.kinds.initializer import Initializer
+from rnnkit.kinds.layer import Layer
+from rnnkit.kinds.loss import Loss
+from rnnkit.kinds.optimizer import Optimizer
+from rnnkit.kinds.plugin import API, Plugin
+from rnnkit.kinds.schedule import Progress, Schedule
+
+KINDS: tuple[type[Plugin], ...] = (
+    Activation,
+    Layer,
+    RecurrentCell,
+    Loss,
+    Optimizer,
+    Schedule,
+    Initializer,
+    Decoder,
+)
+"""Every kind, one for each entry-point group."""
+
+__all__ = [
+    "API",
+    "KINDS",
+    "Activation",
+    "Array",
+    "Arrays",
+    "Cell",
+    "DType",
+    "Decoded",
+    "Decoder",
+    "GatedCell",
+    "Initializer",
+    "Ints",
+    "Layer",
+    "Loss",
+    "Mask",
+    "Memory",
+    "NoParams",
+    "Optimizer",
+    "Params",
+    "Plugin",
+    "Progress",
+    "RecurrentCell",
+    "Rng",
+    "Scalar",
+    "Schedule",
+    "Slots",
+    "State",
+    "map_arrays",
+    "named_arrays",
+]

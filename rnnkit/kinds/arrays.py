@@ -1,0 +1,74 @@
+"""The array types of every interface, and the containers that plugins keep their arrays in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias, TypeVar
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+
+# NumPy's stubs reject in-place arithmetic on NDArray[np.inexact], so values are typed floating.
+Array: TypeAlias = npt.NDArray[np.floating[Any]]
+Ints: TypeAlias = npt.NDArray[np.integer[Any]]
+Mask: TypeAlias = npt.NDArray[np.bool_]
+Scalar: TypeAlias = np.floating[Any]
+DType: TypeAlias = np.dtype[np.floating[Any]]
+Rng: TypeAlias = np.random.Generator
+
+
+@attrs.frozen
+class Arrays:
+    """A container of arrays: every field is an `Array`, or again an `Arrays`."""
+
+
+@attrs.frozen
+class Params(Arrays):
+    """Parameters of a layer or a cell. Gradients come in the same class, shape for shape."""
+
+
+@attrs.frozen
+class NoParams(Params):
+    """For layers and cells without parameters of their own."""
+
+
+@attrs.frozen
+class State(Arrays):
+    """Recurrent state. Slot `h` (N, H) is the cell's output; subclasses add further (N, ·) slots."""
+
+    h: Array
+
+
+@attrs.frozen
+class Slots(Arrays):
+    """What an optimizer remembers of one array between updates."""
+
+
+A = TypeVar("A", bound=Arrays)
+
+
+def map_arrays(f: Callable[..., Array], a: A, *others: A) -> A:
+    """Apply `f` array by array: the same container, holding `f(a.x, *(o.x for o in others))`."""
+    return attrs.evolve(
+        a,
+        **{
+            name: map_arrays(f, value, *rest) if isinstance(value, Arrays) else f(value, *rest)
+            for name in _names(type(a))
+            for value, *rest in [[getattr(v, name) for v in (a, *others)]]
+        },
+    )
+
+
+def named_arrays(a: Arrays, prefix: str = "") -> Iterator[tuple[str, Array]]:
+    """Every array with its dotted name, in the order of the fields."""
+    for name in _names(type(a)):
+        value = getattr(a, name)
+        if isinstance(value, Arrays):
+            yield from named_arrays(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _names(kind: type[Arrays]) -> list[str]:
+    return [field.name for field in attrs.fields(kind)]

@@ -1,0 +1,30 @@
+"""Initial values of parameters."""
+
+from __future__ import annotations
+
+import abc
+from typing import ClassVar
+
+from rnnkit.kinds.arrays import Array, DType, Rng
+from rnnkit.kinds.plugin import Plugin
+
+
+class Initializer(Plugin):
+    """A way to fill an array before training."""
+
+    noun: ClassVar[str] = "initializer"
+    group: ClassVar[str] = "rnnkit.initializers"
+
+    @abc.abstractmethod
+    def fill(
+        self, shape: tuple[int, ...], fan_in: int, fan_out: int, rng: Rng, dtype: DType
+    ) -> Array:
+        """A new array.
+
+        Args:
+            shape: its shape; weights are (in, out).
+            fan_in: number of inputs that each output sums over.
+            fan_out: number of outputs that each input feeds.
+            rng: the only source of randomness.
+            dtype: of the result. Draw in float64 and cast, so that both types get the same numbers.
+        """

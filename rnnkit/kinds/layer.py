@@ -1,0 +1,67 @@
+"""Differentiable maps over the last axis."""
+
+from __future__ import annotations
+
+import abc
+from typing import ClassVar, Generic, Self, TypeVar
+
+from rnnkit.kinds.arrays import Array, DType, Params, Rng
+from rnnkit.kinds.plugin import Plugin
+
+X = TypeVar("X")
+P = TypeVar("P", bound=Params)
+C = TypeVar("C")
+
+
+class Layer(Plugin, Generic[X, P, C]):
+    """A differentiable map with parameters P and a cache C of the author's own choosing.
+
+    X is `Array` for a map of the last axis, whatever stands before it: the same layer serves (N, D),
+    (N, T, D) and packed (M, D), and treats each position alone. X is `Ints` for a lookup by token
+    (any shape of indices in, one axis more out); such a layer sets `tokens = True`.
+    """
+
+    noun: ClassVar[str] = "layer"
+    group: ClassVar[str] = "rnnkit.layers"
+    tokens: ClassVar[bool] = False
+
+    def fit(self, width: int) -> Self:
+        """This layer with an output width that its options left open set to `width`.
+
+        A chain calls it for the width it must end in. A layer that leaves nothing open returns itself.
+        """
+        return self
+
+    @abc.abstractmethod
+    def out_features(self, in_features: int) -> int:
+        """The width of the output for an input of width `in_features` (for tokens: vocabulary size).
+
+        Raises:
+            ValueError: the layer cannot take this width, with what to do about it.
+        """
+
+    @abc.abstractmethod
+    def init(self, in_features: int, rng: Rng, dtype: DType) -> P:
+        """Initial parameters, each array of type `dtype`."""
+
+    @abc.abstractmethod
+    def forward(self, p: P, x: X, rng: Rng | None) -> tuple[Array, C]:
+        """Compute y.
+
+        Args:
+            p: the parameters; must not be changed.
+            x: (..., D), or integer tokens (...); must not be changed.
+            rng: source of randomness while training; None outside training, where the layer must be
+                deterministic.
+
+        Returns:
+            (y, cache): y (..., D'), and what `backward` needs.
+        """
+
+    @abc.abstractmethod
+    def backward(self, p: P, dy: Array, cache: C) -> tuple[X | None, P]:
+        """Compute (dx, dp) from dy (..., D').
+
+        Returns:
+            dx shaped like x (None for tokens), and the gradient of every parameter, in the class of p.
+        """
