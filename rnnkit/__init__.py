@@ -1,0 +1,75 @@
+"""rnnkit: recurrent image-captioning networks put together from plugins, in NumPy.
+
+    model = rnnkit.build("specs/lstm.toml", data="data/scenes")
+    loss, gradients = model.loss_and_gradients(features, captions)
+    run = rnnkit.train("specs/lstm.toml", data="data/scenes", out="runs/lstm")
+    rnnkit.load("runs/lstm").caption(features)
+
+Names are imported when they are first used, so that `import rnnkit` costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from rnnkit.builder import build as build
+    from rnnkit.checkpoint import load_model as load
+    from rnnkit.data import open_data as open_data
+    from rnnkit.errors import CheckpointError as CheckpointError
+    from rnnkit.errors import DataError as DataError
+    from rnnkit.errors import RegistryError as RegistryError
+    from rnnkit.errors import RnnkitError as RnnkitError
+    from rnnkit.errors import SpecError as SpecError
+    from rnnkit.model import Captioner as Captioner
+    from rnnkit.spec import Spec as Spec
+    from rnnkit.spec import parse_spec as parse_spec
+    from rnnkit.spec import read_spec as read_spec
+    from rnnkit.training import train as train
+    from rnnkit.version import __version__ as __version__
+
+_HOME: Final = {
+    "Captioner": "rnnkit.model:Captioner",
+    "CheckpointError": "rnnkit.errors:CheckpointError",
+    "DataError": "rnnkit.errors:DataError",
+    "RegistryError": "rnnkit.errors:RegistryError",
+    "RnnkitError": "rnnkit.errors:RnnkitError",
+    "Spec": "rnnkit.spec:Spec",
+    "SpecError": "rnnkit.errors:SpecError",
+    "__version__": "rnnkit.version:__version__",
+    "build": "rnnkit.builder:build",
+    "load": "rnnkit.checkpoint:load_model",
+    "open_data": "rnnkit.data:open_data",
+    "parse_spec": "rnnkit.spec:parse_spec",
+    "read_spec": "rnnkit.spec:read_spec",
+    "train": "rnnkit.training:train",
+}
+
+__all__ = [
+    "Captioner",
+    "CheckpointError",
+    "DataError",
+    "RegistryError",
+    "RnnkitError",
+    "Spec",
+    "SpecError",
+    "__version__",
+    "build",
+    "load",
+    "open_data",
+    "parse_spec",
+    "read_spec",
+    "train",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module 'rnnkit' has no attribute {name!r}")
+    module, _, attribute = _HOME[name].partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME})

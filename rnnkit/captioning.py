@@ -1,0 +1,81 @@
+"""Captions for the images of a split, beside what people wrote of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import attrs
+import numpy as np
+
+from rnnkit.data import Dataset
+from rnnkit.errors import DataError
+from rnnkit.kinds import Decoder
+from rnnkit.model import Captioner
+
+BATCH: Final = 128
+
+
+@attrs.frozen
+class Captioned:
+    """One image with its caption.
+
+    Attributes:
+        image: row of its features.
+        picture: its path, address or name, if the data folder says.
+        caption: what the network says.
+        log_prob: natural logarithm of the probability it gives to that.
+        truth: what people said.
+    """
+
+    image: int
+    picture: str | None
+    caption: str
+    log_prob: float
+    truth: list[str]
+
+
+def caption_split(
+    model: Captioner,
+    dataset: Dataset,
+    split: str = "val",
+    limit: int | None = None,
+    decoder: Decoder | None = None,
+) -> list[Captioned]:
+    """Caption the first `limit` images of a split, or all.
+
+    Raises:
+        DataError: there is no such split, or its features or words are not those of the model.
+    """
+    if dataset.feature_width != model.feature_width:
+        raise DataError(
+            f"{dataset.folder} has features of width {dataset.feature_width}, and the model was made for "
+            f"{model.feature_width}"
+        )
+    if dataset.vocabulary.words != model.vocabulary.words:
+        raise DataError(
+            f"{dataset.folder} has another vocabulary ({len(dataset.vocabulary)} words) than the model "
+            f"({len(model.vocabulary)} words); caption the data it was trained on"
+        )
+    return list(_captioned(model, dataset, split, limit, decoder))
+
+
+def _captioned(
+    model: Captioner, dataset: Dataset, name: str, limit: int | None, decoder: Decoder | None
+) -> Iterator[Captioned]:
+    split = dataset.split(name)
+    images = min(split.images, limit or split.images)
+    rng = np.random.default_rng(model.spec.model.seed)
+    for begin in range(0, images, BATCH):
+        batch = np.arange(begin, min(begin + BATCH, images))
+        decoded = model.decode(split.features.rows(batch, model.dtype), decoder, rng)
+        for image, tokens, log_probs in zip(
+            batch.tolist(), decoded.tokens, decoded.log_probs, strict=True
+        ):
+            yield Captioned(
+                image=image,
+                picture=split.pictures[image] if split.pictures else None,
+                caption=model.vocabulary.decode(tokens[0]),
+                log_prob=float(log_probs[0]),
+                truth=[dataset.vocabulary.decode(row) for row in split.captions_of(image)],
+            )

@@ -1,0 +1,72 @@
+"""Layers and activations one after the other, each width following from the one before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import attrs
+
+from rnnkit.kinds import Activation, Array, DType, Ints, Layer, NoParams, Params, Rng
+
+
+@attrs.frozen
+class Elementwise(Layer[Array, NoParams, Array]):
+    """An activation in the place of a layer."""
+
+    activation: Activation
+
+    def out_features(self, in_features: int) -> int:
+        return in_features
+
+    def init(self, in_features: int, rng: Rng, dtype: DType) -> NoParams:
+        return NoParams()
+
+    def forward(self, p: NoParams, x: Array, rng: Rng | None) -> tuple[Array, Array]:
+        return self.activation.forward(x)
+
+    def backward(self, p: NoParams, dy: Array, cache: Array) -> tuple[Array, NoParams]:
+        return self.activation.backward(dy, cache), p
+
+
+@attrs.frozen
+class Link:
+    """One layer of a chain with its parameters, and the widths on both sides of it."""
+
+    layer: Layer[Any, Any, Any]
+    params: Params
+    in_features: int
+    out_features: int
+
+    @property
+    def plugin(self) -> Layer[Any, Any, Any] | Activation:
+        """What the spec names: the layer, or the activation in its place."""
+        return self.layer.activation if isinstance(self.layer, Elementwise) else self.layer
+
+
+@attrs.frozen
+class Chain:
+    """Links, first to last; an empty chain is the identity."""
+
+    links: tuple[Link, ...]
+
+    def __iter__(self) -> Iterator[Link]:
+        return iter(self.links)
+
+    def forward(self, x: Array | Ints, rng: Rng | None) -> tuple[Array, list[Any]]:
+        """The output for x, and the cache of each link."""
+        y: Any = x
+        caches = []
+        for link in self.links:
+            y, cache = link.layer.forward(link.params, y, rng)
+            caches.append(cache)
+        return y, caches
+
+    def backward(self, dy: Array, caches: list[Any]) -> tuple[Any, list[Params]]:
+        """The gradients with respect to the input (None for tokens) and to each link's parameters."""
+        grads: list[Params] = []
+        dx: Any = dy
+        for link, cache in zip(reversed(self.links), reversed(caches), strict=True):
+            dx, dp = link.layer.backward(link.params, dx, cache)
+            grads.append(dp)
+        return dx, grads[::-1]

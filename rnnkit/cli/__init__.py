@@ -1,0 +1,58 @@
+"""The command line. Nothing heavy is imported before a command needs it, so that `--help` is instant."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from rnnkit.cli import build, caption, data, plugins, train
+from rnnkit.errors import RnnkitError
+
+app = typer.Typer(
+    name="rnnkit",
+    help="Recurrent image-captioning networks put together from plugins, in NumPy.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.command("build")(build.build)
+app.command("train")(train.train)
+app.command("caption")(caption.caption)
+app.add_typer(plugins.app, name="plugins")
+app.add_typer(data.app, name="data")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from rnnkit.version import __version__
+
+        typer.echo(f"rnnkit {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Recurrent image-captioning networks put together from plugins, in NumPy."""
+
+
+def main() -> None:
+    """Run the command line. Exit codes: 0 done, 2 the user's mistake, 130 interrupted."""
+    try:
+        app()
+    except RnnkitError as e:
+        typer.echo(f"error: {e}" if "\n" not in str(e) else str(e), err=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        typer.echo("interrupted", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)

@@ -1,0 +1,116 @@
+"""`rnnkit build`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rnnkit.cli.options import AsJson, DataFolder, Overrides, SpecFile
+
+if TYPE_CHECKING:
+    from rnnkit.model import Captioner
+    from rnnkit.summary import Summary
+
+
+def build(
+    spec: SpecFile,
+    data: DataFolder = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", "-o", metavar="MODEL", help="Write the model with its initial weights."
+        ),
+    ] = None,
+    override: Overrides = None,
+    as_json: AsJson = False,
+) -> None:
+    """Assemble the network of a spec, and show what it is made of."""
+    import rnnkit
+    from rnnkit.cli import show
+    from rnnkit.summary import summarize
+
+    model = rnnkit.build(spec, data, override or ())
+    summary = summarize(model)
+    if out:
+        model.save(out)
+    if as_json:
+        show.print_json(_json(model, summary))
+    else:
+        _print(model, summary)
+        if out:
+            typer.echo(f"\nwrote {out}")
+
+
+def _print(model: Captioner, summary: Summary) -> None:
+    from rnnkit.cli import show
+    from rnnkit.spec import write_spec
+
+    rows = [
+        (
+            part.name,
+            part.plugin,
+            f"{part.package} {part.version}",
+            f"{part.in_features} -> {part.out_features}",
+            show.count(part.parameters),
+            show.count(part.multiply_adds),
+            show.size(part.forward_bytes),
+            show.size(part.backward_bytes),
+        )
+        for part in summary.parts
+    ]
+    total = (
+        "total",
+        "",
+        "",
+        "",
+        show.count(summary.parameters),
+        show.count(summary.multiply_adds),
+        show.size(summary.forward_bytes),
+        show.size(summary.backward_bytes),
+    )
+    columns = [
+        "part",
+        "plugin",
+        "package",
+        "shape",
+        ">parameters",
+        ">multiply-adds",
+        ">forward",
+        ">backward",
+    ]
+    made = show.table(columns, rows)
+    made.add_section()
+    made.add_row(*total, style="bold")
+    console = show.console()
+    console.print(made)
+    console.print(
+        f"\nMultiply-adds of the forward pass and bytes are for one caption of {summary.steps} steps. "
+        f"Forward: parameters and what is kept; backward: gradients.\n"
+        f"{model.feature_width} features, {show.count(len(model.vocabulary))} words, {model.dtype}."
+    )
+    console.print("\n[bold]Resolved spec[/bold]\n", markup=True)
+    console.print(write_spec(model.spec).rstrip(), markup=False)
+
+
+def _json(model: Captioner, summary: Summary) -> dict[str, object]:
+    import attrs
+
+    from rnnkit.spec import write_spec
+
+    return {
+        "parts": [attrs.asdict(part) for part in summary.parts],
+        "total": {
+            "parameters": summary.parameters,
+            "multiply_adds": summary.multiply_adds,
+            "forward_bytes": summary.forward_bytes,
+            "backward_bytes": summary.backward_bytes,
+        },
+        "shapes": {name: list(a.shape) for name, a in model.parameters.items()},
+        "steps": summary.steps,
+        "features": model.feature_width,
+        "vocabulary": len(model.vocabulary),
+        "dtype": str(model.dtype),
+        "spec": write_spec(model.spec),
+    }

@@ -1,0 +1,88 @@
+"""`rnnkit data`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rnnkit.cli.options import AsJson
+
+app = typer.Typer(help="Make data, and look at it.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Argument(help="The folder to make.", metavar="DIR")],
+    train: Annotated[int, typer.Option(min=1, help="Training pictures.")] = 4000,
+    val: Annotated[int, typer.Option(min=1, help="Validation pictures.")] = 500,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed, other pictures.")] = 231,
+) -> None:
+    """Make scenes: generated pictures of coloured shapes, with captions and features."""
+    from rich.progress import Progress
+
+    from rnnkit.cli import show
+    from rnnkit.data.scenes import write_scenes
+
+    console = show.console()
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        bar = progress.add_task("scenes", total=1.0)
+        write_scenes(
+            folder,
+            train=train,
+            val=val,
+            seed=seed,
+            progress=lambda done: progress.update(bar, completed=done),
+        )
+    console.print(f"wrote {train:,} training and {val:,} validation pictures into {folder}")
+
+
+@app.command()
+def info(
+    folder: Annotated[Path, typer.Argument(help="A data folder.", metavar="DIR")],
+    raw: Annotated[bool, typer.Option("--raw", help="With the features before PCA.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Check a data folder, and show what is in it."""
+    from rnnkit.cli import show
+    from rnnkit.data import describe, open_data
+
+    with open_data(folder, raw=raw) as dataset:
+        summary = describe(dataset)
+    if as_json:
+        import attrs
+
+        show.print_json(attrs.asdict(summary))
+        return
+    columns = [
+        "split",
+        ">images",
+        ">captions",
+        ">words a caption",
+        ">unknown",
+        ">features",
+        "type",
+        ">size",
+        "kept",
+    ]
+    rows = [
+        (
+            s.split,
+            show.count(s.images),
+            show.count(s.captions),
+            f"{s.mean_words:.2f}",
+            "-" if s.unknown_percent is None else f"{s.unknown_percent:.2f} %",
+            show.count(s.feature_width),
+            s.feature_type,
+            show.size(s.feature_bytes),
+            "in memory" if s.held else "in the file, read by rows",
+        )
+        for s in summary.splits
+    ]
+    console = show.console()
+    console.print(show.table(columns, rows))
+    console.print(
+        f"\n{show.count(summary.vocabulary)} words; captions of at most {summary.length} tokens, "
+        "start and end included"
+    )

@@ -1,0 +1,23 @@
+"""Arguments and options that more than one command has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import typer
+
+SpecFile: TypeAlias = Annotated[Path, typer.Argument(help="A spec, in TOML.", metavar="SPEC")]
+DataFolder: TypeAlias = Annotated[
+    Path | None,
+    typer.Option("--data", metavar="DIR", help="A data folder; the spec's data.path if not given."),
+]
+Overrides: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="PATH=VALUE",
+        help="Put a value over the spec's, as in train.epochs=3 or model.rnn[0].cell=gru. Repeatable.",
+    ),
+]
+AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]

@@ -1,0 +1,46 @@
+"""How things look in a terminal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+
+def console() -> Console:
+    """Standard output; wide enough not to cut tables when it is no terminal."""
+    found = Console(highlight=False)
+    return found if found.is_terminal else Console(highlight=False, width=200, soft_wrap=True)
+
+
+def table(columns: Iterable[str], rows: Iterable[Iterable[str]], **options: Any) -> Table:
+    """A plain table; a column whose title begins with > is aligned right."""
+    made = Table(box=None, pad_edge=False, header_style="bold", **options)
+    for title in columns:
+        right = title.startswith(">")
+        made.add_column(title.lstrip(">"), justify="right" if right else "left", no_wrap=right)
+    for row in rows:
+        made.add_row(*row)
+    return made
+
+
+def print_json(value: object) -> None:
+    """JSON on standard output, untouched by terminal width."""
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def count(n: int) -> str:
+    """12,345."""
+    return f"{n:,}"
+
+
+def size(n: float) -> str:
+    """Bytes in the unit that leaves three digits: 4.52 MB."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if n < 1000 or unit == "GB":
+            return f"{n:.0f} B" if unit == "B" else f"{n:.3g} {unit}"
+        n /= 1000
+    raise AssertionError

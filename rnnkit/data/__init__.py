@@ -1,0 +1,31 @@
+"""Opening data: captions, their vocabulary, and the features of their images."""
+
+from rnnkit.data.features import Features, FileFeatures, HeldFeatures, open_features
+from rnnkit.data.folder import (
+    Dataset,
+    Split,
+    SplitSummary,
+    Summary,
+    describe,
+    open_data,
+)
+from rnnkit.data.vocabulary import END, NULL, START, UNKNOWN, Vocabulary, read_vocabulary
+
+__all__ = [
+    "END",
+    "NULL",
+    "START",
+    "UNKNOWN",
+    "Dataset",
+    "Features",
+    "FileFeatures",
+    "HeldFeatures",
+    "Split",
+    "SplitSummary",
+    "Summary",
+    "Vocabulary",
+    "describe",
+    "open_data",
+    "open_features",
+    "read_vocabulary",
+]

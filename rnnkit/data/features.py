@@ -1,0 +1,280 @@
+"""Image features in HDF5 files: a small file is held in memory, a large one is read row by row."""
+
+from __future__ import annotations
+
+import abc
+import contextlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import attrs
+import h5py
+import numpy as np
+
+from rnnkit.errors import DataError
+from rnnkit.kinds.arrays import Array, DType, Ints
+
+HELD_BYTES = 256 * 2**20
+"""Features that take no more than this in memory are read once and held."""
+
+BLOCK_BYTES = 16 * 2**20
+"""How much of a file is looked at in one piece when it is opened."""
+
+CACHE_BYTES = 32 * 2**20
+"""HDF5's cache of unpacked chunks, for a compressed file read row by row."""
+
+
+class Features(abc.ABC):
+    """The feature vectors of a split's images: n rows of width F, all finite in float32."""
+
+    held: ClassVar[bool]
+    """Whether the values are in memory, rather than read row by row."""
+
+    @property
+    @abc.abstractmethod
+    def shape(self) -> tuple[int, int]:
+        """(n, F)."""
+
+    @property
+    @abc.abstractmethod
+    def stored(self) -> DType:
+        """The type of the values in the file."""
+
+    @property
+    @abc.abstractmethod
+    def source(self) -> str:
+        """What errors call them."""
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Close the file, if one is open; its rows cannot be read afterwards."""
+
+    @abc.abstractmethod
+    def _take(self, indices: Ints, dtype: DType) -> Array:
+        """`rows`, for indices that are in range."""
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    @property
+    def width(self) -> int:
+        """F."""
+        return self.shape[1]
+
+    def rows(self, indices: Ints, dtype: DType) -> Array:
+        """The features of some images.
+
+        Args:
+            indices: (k,), in any order, repeated or not.
+            dtype: of the result.
+
+        Returns:
+            (k, F), a new array.
+
+        Raises:
+            DataError: an index is out of range, or the file cannot be read any more.
+        """
+        outside = (indices < 0) | (indices >= len(self))
+        if outside.any():
+            raise DataError(
+                f"{self.source} has no row {indices[outside][0]}; "
+                f"its {len(self)} rows are 0 to {len(self) - 1}"
+            )
+        return self._take(indices, dtype)
+
+
+@attrs.frozen(eq=False)
+class HeldFeatures(Features):
+    """Features in memory.
+
+    Attributes:
+        values: (n, F).
+        source: what errors call them.
+        stored: the type they had in the file; that of `values` unless given.
+    """
+
+    values: Array = attrs.field(repr=False)
+    source: str = "the array of features"
+    stored: DType = attrs.field()
+    held: ClassVar[bool] = True
+
+    @stored.default
+    def _as_held(self) -> DType:
+        return self.values.dtype
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        n, width = self.values.shape
+        return n, width
+
+    def close(self) -> None:
+        pass
+
+    def _take(self, indices: Ints, dtype: DType) -> Array:
+        return self.values[indices].astype(dtype, copy=False)
+
+
+@attrs.frozen(eq=False)
+class FileFeatures(Features):
+    """Features in an open HDF5 file, read when they are asked for."""
+
+    path: Path
+    shape: tuple[int, int]
+    stored: DType
+    _file: Any = attrs.field(repr=False)
+    held: ClassVar[bool] = False
+
+    @property
+    def source(self) -> str:
+        return str(self.path)
+
+    def close(self) -> None:
+        self._file.close()
+
+    def _take(self, indices: Ints, dtype: DType) -> Array:
+        wanted, place = np.unique(indices, return_inverse=True)
+        values = np.empty((len(wanted), self.width), self.stored)
+        # One plain read for each run of neighbours, by HDF5's own functions: h5py's fancy indexing and
+        # slicing take up to eight times as long.
+        breaks = (np.flatnonzero(np.diff(wanted) > 1) + 1).tolist()
+        with reading(self.path):
+            dataset = self._file["features"].id
+            there = dataset.get_space()
+            for begin, end in zip([0, *breaks], [*breaks, len(wanted)], strict=True):
+                block = values[begin:end]
+                there.select_hyperslab((int(wanted[begin]), 0), block.shape)
+                dataset.read(h5py.h5s.create_simple(block.shape), there, block)
+        return values.astype(dtype, copy=False)[place]
+
+
+def open_features(path: Path) -> Features:
+    """Open the dataset `features` (n, F) of an HDF5 file, and look at all of it.
+
+    Raises:
+        DataError: the file cannot be read, or its features are not finite numbers.
+    """
+    with open_hdf5(path) as file:
+        dataset = find_dataset(file, path, ("features",), np.floating, ("images", "width"))
+        n, width = dataset.shape
+        stored: DType = dataset.dtype
+        in_memory = np.result_type(stored, np.float32)
+        hold = n * width * in_memory.itemsize <= HELD_BYTES
+        values = np.empty((n if hold else 0, width), in_memory)
+        for start, block in _blocks(path, dataset):
+            _check_finite(path, start, block)
+            if hold:
+                values[start : start + len(block)] = block
+        if hold:
+            values.flags.writeable = False
+            return HeldFeatures(values, str(path), stored)
+        # An unpacked chunk must be kept for its next row, but a plain file is best read past the cache,
+        # which fetches whole chunks where rows would do.
+        packed = dataset.id.get_create_plist().get_nfilters() > 0
+    with reading(path):
+        file = h5py.File(path, "r", rdcc_nbytes=CACHE_BYTES if packed else 0)
+    return FileFeatures(path, (n, width), stored, file)
+
+
+def _blocks(path: Path, dataset: Any) -> Iterator[tuple[int, Array]]:
+    """The rows from first to last, as (number of the first row, rows), in pieces of whole chunks."""
+    n, width = dataset.shape
+    rows = max(1, BLOCK_BYTES // (width * dataset.dtype.itemsize))
+    chunk = dataset.chunks[0] if dataset.chunks else 1
+    if rows > chunk:
+        rows -= rows % chunk
+    for start in range(0, n, rows):
+        with reading(path):
+            block: Array = dataset[start : start + rows]
+        yield start, block
+
+
+def _check_finite(path: Path, start: int, block: Array) -> None:
+    with np.errstate(over="ignore"):
+        finite = np.isfinite(block.astype(np.float32, copy=False))
+    if not finite.all():
+        row, column = np.argwhere(~finite)[0].tolist()
+        raise DataError(
+            f"{path}: features[{start + row}, {column}] is {block[row, column]}, but features must be "
+            "finite (in float32); compute that image's features again, or leave it out"
+        )
+
+
+# The border to h5py, which has no types.
+
+
+@contextlib.contextmanager
+def open_hdf5(path: Path) -> Iterator[Any]:
+    """An HDF5 file open for reading; DataError if it cannot be opened."""
+    with reading(path):
+        file = h5py.File(path, "r")
+    try:
+        yield file
+    finally:
+        file.close()
+
+
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn whatever h5py raises about a bad file into a DataError."""
+    try:
+        yield
+    except PermissionError as error:
+        raise DataError(
+            f"{path} cannot be read: permission denied; change its permissions, or use a copy"
+        ) from error
+    except FileNotFoundError as error:
+        raise DataError(f"{path} does not exist; write or download it") from error
+    except (OSError, RuntimeError, ValueError, TypeError, KeyError, MemoryError) as error:
+        if not h5py.is_hdf5(path):
+            raise DataError(f"{path} is not an HDF5 file; write or download it again") from error
+        raise DataError(
+            f"{path} is damaged or cut short ({error}); write or download it again"
+        ) from error
+
+
+def names_in(file: Any) -> list[str]:
+    """The names in an open file; h5py gives bytes for what is not UTF-8."""
+    return [name if isinstance(name, str) else repr(name) for name in file]
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names for a sentence that begins "it has"."""
+    return ", ".join(names) or "nothing"
+
+
+def find_dataset(
+    file: Any, path: Path, names: tuple[str, ...], kind: type[np.generic], axes: tuple[str, ...]
+) -> Any:
+    """The dataset of an open file that has one of these names, checked.
+
+    Args:
+        file: the open file.
+        path: its path.
+        names: in order of preference.
+        kind: np.integer or np.floating.
+        axes: what its axes stand for; none of them may be of length 0.
+
+    Raises:
+        DataError: there is none, or it is of another type or rank, or empty.
+    """
+    with reading(path):
+        name = next((name for name in names if name in file), None)
+        if name is None:
+            raise DataError(
+                f"{path} has no dataset {' or '.join(names)}; it has {listed(names_in(file))}"
+            )
+        dataset = file[name]
+        if not isinstance(dataset, h5py.Dataset):
+            raise DataError(f"{path}: {name} is not a dataset, but a {type(dataset).__name__}")
+        dtype, shape = dataset.dtype, dataset.shape
+    if not np.issubdtype(dtype, kind):
+        expected = "integers" if kind is np.integer else "floating-point numbers"
+        raise DataError(f"{path}: {name} is of type {dtype}, but must be {expected}")
+    if shape is None or len(shape) != len(axes):
+        raise DataError(f"{path}: {name} has the shape {shape}, but must be ({', '.join(axes)})")
+    if 0 in shape:
+        raise DataError(
+            f"{path}: {name} is empty, of shape {shape}; write it again with its values"
+        )
+    return dataset

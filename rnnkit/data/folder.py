@@ -1,0 +1,375 @@
+"""Data folders: captions, vocabulary and features, opened and checked."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import attrs
+import numpy as np
+
+from rnnkit.data.features import (
+    Features,
+    find_dataset,
+    listed,
+    names_in,
+    open_features,
+    open_hdf5,
+    reading,
+)
+from rnnkit.data.vocabulary import START, Vocabulary, read_text, read_vocabulary
+from rnnkit.errors import DataError
+from rnnkit.kinds.arrays import Ints, Mask
+
+
+@attrs.frozen
+class Layout:
+    """The names of a folder's files; `{}` stands for the split."""
+
+    captions: str
+    vocabulary: str
+    features: str
+    raw_features: str
+    images: str
+    urls: str
+
+
+DATA_FOLDER = Layout(
+    captions="captions.h5",
+    vocabulary="vocab.json",
+    features="features_{}.h5",
+    raw_features="features_raw_{}.h5",
+    images="{}_images.txt",
+    urls="{}_urls.txt",
+)
+ASSIGNMENT = Layout(
+    captions="coco2014_captions.h5",
+    vocabulary="coco2014_vocab.json",
+    features="{}2014_vgg16_fc7_pca.h5",
+    raw_features="{}2014_vgg16_fc7.h5",
+    images="{}2014_images.txt",
+    urls="{}2014_urls.txt",
+)
+
+
+@attrs.frozen(eq=False)
+class Split:
+    """Images and their captions.
+
+    Attributes:
+        name: such as train or val.
+        captions: (n, T), int32, rows of `<START> w1 .. wk <END> <NULL> ..`; read-only.
+        image_idxs: (n,), int32, the row in `features` of each caption's image; read-only.
+        features: a row for each image.
+        pictures: where to see each image, in the order of `features`: a path in the folder's `images/`,
+            else an address, else only a file name; None if the folder does not say.
+    """
+
+    name: str
+    captions: Ints = attrs.field(repr=False)
+    image_idxs: Ints = attrs.field(repr=False)
+    features: Features
+    pictures: tuple[str, ...] | None = attrs.field(default=None, repr=False)
+    _by_image: Ints = attrs.field(init=False, repr=False)
+
+    @_by_image.default
+    def _sort_by_image(self) -> Ints:
+        return np.argsort(self.image_idxs, kind="stable")
+
+    @property
+    def images(self) -> int:
+        """Number of images."""
+        return len(self.features)
+
+    def captions_of(self, image: int) -> Ints:
+        """The captions of one image, given its row in `features`: (k, T), in the order of the file."""
+        bounds = (image, image + 1)
+        first, last = np.searchsorted(self.image_idxs, bounds, sorter=self._by_image)
+        return self.captions[self._by_image[first:last]]
+
+
+@attrs.frozen(eq=False)
+class Dataset:
+    """An open data folder. A context manager: `close` closes feature files too large to be held.
+
+    Attributes:
+        folder: where it is.
+        vocabulary: what its tokens mean.
+        splits: by name; train first, then in alphabetical order. All have features of one width and
+            captions of one length.
+    """
+
+    folder: Path
+    vocabulary: Vocabulary
+    splits: Mapping[str, Split]
+
+    def split(self, name: str) -> Split:
+        """The split of this name; DataError if there is none."""
+        if name not in self.splits:
+            raise DataError(f"{self.folder} has no split {name!r}; it has {listed(self.splits)}")
+        return self.splits[name]
+
+    @property
+    def feature_width(self) -> int:
+        """F."""
+        return next(iter(self.splits.values())).features.width
+
+    @property
+    def length(self) -> int:
+        """T, the tokens of a caption, `<START>` and `<END>` included."""
+        length: int = next(iter(self.splits.values())).captions.shape[1]
+        return length
+
+    def close(self) -> None:
+        """Close the files that are still open."""
+        for split in self.splits.values():
+            split.features.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def open_data(folder: str | Path, *, raw: bool = False) -> Dataset:
+    """Open a data folder, or a folder in the layout of the assignment, and check all that is in it.
+
+    Args:
+        folder: has `captions.h5`, `vocab.json` and `features_{split}.h5`, or the assignment's
+            `coco2014_captions.h5`, `coco2014_vocab.json` and `{split}2014_vgg16_fc7_pca.h5`.
+        raw: take the features from before the PCA: `features_raw_{split}.h5`, or
+            `{split}2014_vgg16_fc7.h5`.
+
+    Raises:
+        DataError: something is missing, damaged, or does not fit the rest.
+    """
+    folder = Path(folder)
+    present = _names_in(folder)
+    layout = next((c for c in (DATA_FOLDER, ASSIGNMENT) if c.captions in present), None)
+    if layout is None:
+        raise DataError(
+            f"{folder} is not a data folder: it has neither {DATA_FOLDER.captions} nor, as in the "
+            f"assignment, {ASSIGNMENT.captions}; give the folder that has one of them"
+        )
+    if layout.vocabulary not in present:
+        raise DataError(
+            f"{folder / layout.vocabulary} is missing; {layout.captions} cannot be read without it"
+        )
+    vocabulary = read_vocabulary(folder / layout.vocabulary)
+    splits: dict[str, Split] = {}
+    with contextlib.ExitStack() as opened, open_hdf5(folder / layout.captions) as file:
+        for name in _split_names(file, folder / layout.captions):
+            features = open_features(_features_path(folder, layout, name, raw, present))
+            opened.callback(features.close)
+            captions, image_idxs = _read_captions(
+                file, folder / layout.captions, name, vocabulary, layout.vocabulary, features
+            )
+            pictures = _read_pictures(folder, layout, name, features, present)
+            splits[name] = Split(name, captions, image_idxs, features, pictures)
+        _check_alike(folder / layout.captions, list(splits.values()))
+        opened.pop_all()
+    return Dataset(folder, vocabulary, splits)
+
+
+@attrs.frozen
+class SplitSummary:
+    """A split in numbers.
+
+    Attributes:
+        split: its name.
+        images: number of images.
+        captions: number of captions.
+        mean_words: words in a caption, on average, without `<START>`, `<END>` and `<NULL>`.
+        unknown_percent: how many of 100 words are `<UNK>`; None if the vocabulary has no such word.
+        feature_width: F.
+        feature_type: of the values in the file, such as float32.
+        feature_bytes: size of the values in the file's type.
+        held: True if the features are held in memory, False if they are read row by row.
+    """
+
+    split: str
+    images: int
+    captions: int
+    mean_words: float
+    unknown_percent: float | None
+    feature_width: int
+    feature_type: str
+    feature_bytes: int
+    held: bool
+
+
+@attrs.frozen
+class Summary:
+    """A data folder in numbers.
+
+    Attributes:
+        folder: its path.
+        vocabulary: number of words, the special ones included.
+        length: T, the tokens of a caption, `<START>` and `<END>` included.
+        splits: train first.
+    """
+
+    folder: str
+    vocabulary: int
+    length: int
+    splits: tuple[SplitSummary, ...]
+
+
+def describe(dataset: Dataset) -> Summary:
+    """What is in an open data folder, in numbers."""
+    return Summary(
+        folder=str(dataset.folder),
+        vocabulary=len(dataset.vocabulary),
+        length=dataset.length,
+        splits=tuple(_describe(s, dataset.vocabulary) for s in dataset.splits.values()),
+    )
+
+
+def _describe(split: Split, vocabulary: Vocabulary) -> SplitSummary:
+    counts = np.bincount(split.captions.ravel(), minlength=len(vocabulary))
+    words = counts.sum() - counts[[vocabulary.null, vocabulary.start, vocabulary.end]].sum()
+    unknown = None if vocabulary.unknown is None else counts[vocabulary.unknown]
+    features = split.features
+    return SplitSummary(
+        split=split.name,
+        images=split.images,
+        captions=len(split.captions),
+        mean_words=float(words / len(split.captions)),
+        unknown_percent=None if unknown is None else float(100 * unknown / max(words, 1)),
+        feature_width=features.width,
+        feature_type=features.stored.name,
+        feature_bytes=len(features) * features.width * features.stored.itemsize,
+        held=features.held,
+    )
+
+
+def _names_in(folder: Path) -> set[str]:
+    try:
+        return set(os.listdir(folder))
+    except FileNotFoundError as error:
+        raise DataError(f"{folder} does not exist; give the path of a data folder") from error
+    except OSError as error:
+        raise DataError(
+            f"{folder} cannot be opened as a folder: {error.strerror}; give the path of a data folder "
+            "that you may read"
+        ) from error
+
+
+def _split_names(file: Any, path: Path) -> list[str]:
+    with reading(path):
+        datasets = names_in(file)
+    names = [name.removesuffix("_captions") for name in datasets if name.endswith("_captions")]
+    if not names:
+        raise DataError(
+            f"{path} has no captions, such as a dataset train_captions; it has {listed(datasets)}"
+        )
+    return sorted(names, key=lambda name: (name != "train", name))
+
+
+def _features_path(folder: Path, layout: Layout, split: str, raw: bool, present: set[str]) -> Path:
+    pca, before = layout.features.format(split), layout.raw_features.format(split)
+    wanted, other = (before, pca) if raw else (pca, before)
+    if wanted not in present:
+        instead = f"; {other} is there, for use {'without' if raw else 'as'} raw features"
+        raise DataError(
+            f"{folder / wanted} is missing, which the {split} captions of {layout.captions} need"
+            + (instead if other in present else "; add it, or leave those captions out")
+        )
+    return folder / wanted
+
+
+def _read_captions(
+    file: Any,
+    path: Path,
+    split: str,
+    vocabulary: Vocabulary,
+    vocabulary_file: str,
+    features: Features,
+) -> tuple[Ints, Ints]:
+    """The captions of a split (n, T) and their images (n,), both int32 and read-only."""
+    name, idxs = f"{split}_captions", f"{split}_image_idxs"
+    captions_set = find_dataset(file, path, (name,), np.integer, ("captions", "length"))
+    idxs_set = find_dataset(file, path, (idxs, f"{split}_image_idxes"), np.integer, ("captions",))
+    if len(captions_set) != len(idxs_set):
+        raise DataError(
+            f"{path}: {name} has {len(captions_set)} rows and {idxs} {len(idxs_set)}, but every "
+            "caption needs the number of its image"
+        )
+    with reading(path):
+        captions: Ints = captions_set[:]
+        image_idxs: Ints = idxs_set[:]
+    if captions.shape[1] < 2:
+        raise DataError(f"{path}: {name} has rows of one token, too short for <START> and <END>")
+    at = _first((captions < 0) | (captions >= len(vocabulary)))
+    if at:
+        raise DataError(
+            f"{path}: {name}[{at[0]}, {at[1]}] is {captions[at]}, but the {len(vocabulary)} words of "
+            f"{vocabulary_file} are tokens 0 to {len(vocabulary) - 1}; use the vocabulary that the "
+            "captions were written with"
+        )
+    at = _first(captions[:, 0] != vocabulary.start)
+    if at:
+        token = int(captions[at[0], 0])
+        raise DataError(
+            f"{path}: {name}[{at[0]}] starts with token {token} ({vocabulary.words[token]}), but every "
+            f"caption must start with token {vocabulary.start} ({START})"
+        )
+    at = _first((image_idxs < 0) | (image_idxs >= len(features)))
+    if at:
+        raise DataError(
+            f"{path}: {idxs}[{at[0]}] is {image_idxs[at]}, but the {len(features)} rows of "
+            f"{features.source} are 0 to {len(features) - 1}; use the features of the same images"
+        )
+    captions, image_idxs = captions.astype(np.int32), image_idxs.astype(np.int32)
+    captions.flags.writeable = image_idxs.flags.writeable = False
+    return captions, image_idxs
+
+
+def _first(wrong: Mask) -> tuple[int, ...]:
+    """Where the first True is, or () if there is none."""
+    return tuple(np.argwhere(wrong)[0].tolist()) if wrong.any() else ()
+
+
+def _read_pictures(
+    folder: Path, layout: Layout, split: str, features: Features, present: set[str]
+) -> tuple[str, ...] | None:
+    images, urls = layout.images.format(split), layout.urls.format(split)
+    in_folder = "images" in present and images in present
+    source = (
+        images if in_folder else next((name for name in (urls, images) if name in present), None)
+    )
+    if source is None:
+        return None
+    lines = [line.strip() for line in read_text(folder / source).splitlines()]
+    if len(lines) != len(features):
+        raise DataError(
+            f"{folder / source} has {len(lines)} lines, but {features.source} has {len(features)} "
+            "rows; it must have a line for each"
+        )
+    return tuple(str(folder / "images" / line) if in_folder else line for line in lines)
+
+
+def _check_alike(path: Path, splits: Sequence[Split]) -> None:
+    first = splits[0]
+    for other in splits[1:]:
+        if other.features.width != first.features.width:
+            raise DataError(
+                f"{other.features.source} has features of width {other.features.width}, but "
+                f"{first.features.source} of width {first.features.width}; one network needs the same "
+                "features in every split"
+            )
+        if other.captions.shape[1] != first.captions.shape[1]:
+            raise DataError(
+                f"{path}: {other.name}_captions has rows of {other.captions.shape[1]} tokens, but "
+                f"{first.name}_captions of {first.captions.shape[1]}; fill both up to one length"
+            )

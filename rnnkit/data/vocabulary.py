@@ -1,0 +1,212 @@
+"""Words and tokens: index i of the vocabulary is token i."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Self
+
+import attrs
+import numpy as np
+
+from rnnkit.errors import DataError
+from rnnkit.kinds.arrays import Ints
+
+NULL, START, END, UNKNOWN = "<NULL>", "<START>", "<END>", "<UNK>"
+
+
+@attrs.frozen
+class Vocabulary:
+    """The words a network can read and write.
+
+    Attributes:
+        words: every word, the special ones included; its index is its token.
+        null: token of `<NULL>`, which fills a caption up to the common length.
+        start: token of `<START>`.
+        end: token of `<END>`.
+        unknown: token of `<UNK>`, which stands for rare words; None if there is none.
+    """
+
+    words: tuple[str, ...] = attrs.field(repr=False)
+    null: int
+    start: int
+    end: int
+    unknown: int | None
+    _tokens: Mapping[str, int] = attrs.field(init=False, repr=False, eq=False)
+
+    @_tokens.default
+    def _number_words(self) -> Mapping[str, int]:
+        return {word: token for token, word in enumerate(self.words)}
+
+    @classmethod
+    def from_words(cls, words: Sequence[str], source: str = "the vocabulary") -> Self:
+        """The vocabulary with these words in this order.
+
+        Args:
+            words: all different, `<NULL>`, `<START>` and `<END>` among them.
+            source: what errors call it, such as the file it was read from.
+
+        Raises:
+            DataError: a word is there twice, or a special word is missing.
+        """
+        tokens: dict[str, int] = {}
+        for token, word in enumerate(words):
+            first = tokens.setdefault(word, token)
+            if first != token:
+                raise DataError(
+                    f"{source} has the word {word!r} twice, as tokens {first} and {token}; "
+                    "every word must have one token"
+                )
+        missing = [word for word in (NULL, START, END) if word not in tokens]
+        if missing:
+            raise DataError(
+                f"{source} lacks {' and '.join(missing)} among its {len(words)} words; "
+                f"captions cannot be read without {NULL}, {START} and {END}"
+            )
+        return cls(
+            tuple(words), tokens[NULL], tokens[START], tokens[END], unknown=tokens.get(UNKNOWN)
+        )
+
+    @classmethod
+    def standard(cls, size: int) -> Self:
+        """`size` words for a network that has no data yet: `<NULL>`, `<START>`, `<END>`, `<UNK>` as
+        tokens 0 to 3, then placeholders.
+
+        Raises:
+            DataError: `size` is less than 4.
+        """
+        special = (NULL, START, END, UNKNOWN)
+        if size < len(special):
+            raise DataError(
+                f"a vocabulary of {size} words is too small; {', '.join(special)} alone "
+                f"are {len(special)}"
+            )
+        return cls.from_words([*special, *(f"word{i}" for i in range(len(special), size))])
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    def encode(self, caption: str, length: int | None = None) -> Ints:
+        """`<START>`, the caption's words (split on blanks) and `<END>` as tokens.
+
+        Args:
+            caption: prepared like the vocabulary's words (case, punctuation).
+            length: cut after `length - 2` words, or fill with `<NULL>`, to this many tokens (at least 2).
+
+        Returns:
+            (length,), or as long as it takes; int32.
+
+        Raises:
+            DataError: a word is not in the vocabulary, and neither is `<UNK>`.
+        """
+        words = caption.split()
+        if length is not None:
+            words = words[: length - 2]
+        tokens = [self.start, *map(self._token, words), self.end]
+        if length is not None:
+            tokens += [self.null] * (length - len(tokens))
+        return np.array(tokens, dtype=np.int32)
+
+    def decode(self, tokens: Ints) -> str:
+        """The words of a row of tokens up to the first `<END>`, without `<NULL>` and `<START>`."""
+        words = []
+        for token in tokens.tolist():
+            if token == self.end:
+                break
+            if token not in (self.null, self.start):
+                words.append(self.words[token])
+        return " ".join(words)
+
+    def _token(self, word: str) -> int:
+        token = self._tokens.get(word, self.unknown)
+        if token is None:
+            raise DataError(f"the vocabulary has neither the word {word!r} nor {UNKNOWN}")
+        return token
+
+
+def read_vocabulary(path: Path) -> Vocabulary:
+    """Read a vocabulary file: a JSON object with the list `idx_to_word`, or the object `word_to_idx`, or
+    both.
+
+    Raises:
+        DataError: the file cannot be read, is not of this form, or contradicts itself.
+    """
+    try:
+        content: object = json.loads(read_text(path))
+    except (ValueError, RecursionError) as error:
+        raise DataError(
+            f"{path} is not valid JSON ({error}); write or download it again"
+        ) from error
+    if not isinstance(content, dict) or not ("idx_to_word" in content or "word_to_idx" in content):
+        raise DataError(
+            f"{path} is not a vocabulary; expected a JSON object with the list idx_to_word, "
+            "the object word_to_idx, or both"
+        )
+    by_word = _by_word(path, content["word_to_idx"]) if "word_to_idx" in content else None
+    if "idx_to_word" not in content:
+        return Vocabulary.from_words(by_word or [], source=str(path))
+    words: object = content["idx_to_word"]
+    if not isinstance(words, list):
+        raise DataError(f"{path}: idx_to_word is not a list; expected the words in order of token")
+    for token, word in enumerate(words):
+        if not isinstance(word, str):
+            raise DataError(f"{path}: idx_to_word[{token}] is {word!r}, but words are strings")
+    vocabulary = Vocabulary.from_words(words, source=str(path))
+    if by_word is not None and by_word != words:
+        token = next(
+            (i for i, pair in enumerate(zip(words, by_word, strict=False)) if pair[0] != pair[1]),
+            min(len(words), len(by_word)),
+        )
+        raise DataError(
+            f"{path}: idx_to_word and word_to_idx differ at token {token} "
+            f"({_at(words, token)} and {_at(by_word, token)}); make them agree, or leave one out"
+        )
+    return vocabulary
+
+
+def read_text(path: Path) -> str:
+    """The whole of a UTF-8 text file.
+
+    Raises:
+        DataError: it cannot be read, or is something else.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise DataError(
+            f"{path} cannot be read: {error.strerror}; check the file and its permissions"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path} is not UTF-8 text (byte {error.start}); write or download it again"
+        ) from error
+
+
+def _by_word(path: Path, content: object) -> list[str]:
+    """The words of `word_to_idx` in order of token."""
+    if not isinstance(content, dict):
+        raise DataError(f"{path}: word_to_idx is not an object; expected a token for each word")
+    words: dict[int, str] = {}
+    for word, token in content.items():
+        if not isinstance(token, int) or isinstance(token, bool) or token < 0:
+            raise DataError(
+                f"{path}: word_to_idx[{word!r}] is {token!r}, but tokens are integers from 0"
+            )
+        if token in words:
+            raise DataError(
+                f"{path}: word_to_idx gives token {token} to both {words[token]!r} and {word!r}; "
+                "every word needs a token of its own"
+            )
+        words[token] = word
+    for token in range(len(words)):
+        if token not in words:
+            raise DataError(
+                f"{path}: word_to_idx has no word for token {token}, but goes up to {max(words)}; "
+                "tokens must be numbered without gaps"
+            )
+    return [words[token] for token in range(len(words))]
+
+
+def _at(words: Sequence[str], token: int) -> str:
+    return repr(words[token]) if token < len(words) else "nothing"

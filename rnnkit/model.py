@@ -1,0 +1,351 @@
+"""The captioning network: CNN features -> h0; words -> recurrent layers -> vocabulary scores -> loss.
+
+    h0     = image(features)                       (N, sum of all H), a share for each recurrent layer
+    x      = words(captions[:, :-1])
+    h      = rnn.k(input.k(... rnn.0(input.0(x), h0)))
+    scores = head(h)
+    loss   = 1/N * sum over unmasked positions of loss(scores, captions[:, 1:])
+
+A caption is `<START> w1 .. wk <END> <NULL> ..`; a position is masked where its target is `<NULL>`. A masked
+position inside a caption is still stepped through, it only has no loss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+import numpy as np
+
+from rnnkit.chain import Chain
+from rnnkit.data.vocabulary import Vocabulary
+from rnnkit.engine import Recurrence
+from rnnkit.errors import DataError
+from rnnkit.kinds import (
+    Array,
+    Decoded,
+    Decoder,
+    DType,
+    Ints,
+    Mask,
+    Memory,
+    Params,
+    Rng,
+    Scalar,
+    State,
+    map_arrays,
+    named_arrays,
+)
+from rnnkit.numerics import log_softmax
+from rnnkit.packing import Packing
+from rnnkit.spec import Spec
+
+HEAD_ROWS = 512
+"""Positions that go through the head at once: their scores (512, V) are the only ones in memory."""
+
+
+@attrs.frozen
+class Level:
+    """One recurrent layer with the chain its inputs pass through first."""
+
+    input: Chain
+    rnn: Recurrence[Any, Any, Any]
+    hidden: int
+
+
+@attrs.frozen
+class Remembered(Memory):
+    """The state of every recurrent layer, bottom to top."""
+
+    states: tuple[State, ...]
+
+    def __len__(self) -> int:
+        return len(self.states[0].h)
+
+    def take(self, rows: Ints) -> Remembered:
+        return Remembered(tuple(map_arrays(lambda a: a[rows], s) for s in self.states))
+
+
+@attrs.frozen(eq=False)
+class Captioner:
+    """A captioning network with its parameters.
+
+    Attributes:
+        spec: what it was built from, with everything that was left open filled in.
+        vocabulary: the words behind the tokens.
+        feature_width: F.
+        length: T, tokens of the longest caption it was built for, start and end included.
+    """
+
+    spec: Spec
+    vocabulary: Vocabulary
+    feature_width: int
+    length: int
+    image: Chain
+    words: Chain
+    levels: tuple[Level, ...]
+    head: Chain
+
+    @property
+    def dtype(self) -> DType:
+        """Of the parameters and of all arithmetic."""
+        return np.dtype(self.spec.model.dtype)
+
+    @property
+    def parameters(self) -> dict[str, Array]:
+        """One flat view: dotted name -> the very array the network computes with."""
+        return dict(
+            _named(
+                _Parts(
+                    [link.params for link in self.image],
+                    [link.params for link in self.words],
+                    [[link.params for link in level.input] for level in self.levels],
+                    [level.rnn.params for level in self.levels],
+                    [link.params for link in self.head],
+                )
+            )
+        )
+
+    def loss(self, features: Array, captions: Ints) -> float:
+        """The training loss, without dropout; see `loss_and_gradients`."""
+        total, _ = self._forward(features, captions, None, backward=False)
+        return float(total)
+
+    def loss_and_gradients(
+        self, features: Array, captions: Ints, rng: Rng | None = None
+    ) -> tuple[float, dict[str, Array]]:
+        """The loss of a batch, and its gradient with respect to every parameter.
+
+        Args:
+            features: (N, F) image features.
+            captions: (N, T) tokens, `<START> w1 .. wk <END> <NULL> ..`.
+            rng: source of randomness for dropout and its like; None for none of it.
+
+        Returns:
+            (loss, gradients): the sum over unmasked positions divided by N, and an array for each name in
+            `parameters`, of the same shape.
+
+        Raises:
+            DataError: shapes, or tokens outside the vocabulary.
+        """
+        total, gradients = self._forward(features, captions, rng, backward=True)
+        assert gradients is not None
+        return float(total), dict(_named(gradients))
+
+    def nats(self, features: Array, captions: Ints) -> tuple[float, int]:
+        """The negative log likelihood of captions, whatever the training loss is.
+
+        Returns:
+            (nats, tokens): summed over all unmasked positions, and their number; perplexity is
+            exp(nats / tokens).
+        """
+        features, captions = self._checked(features, captions)
+        targets, mask, packing = _targets(captions, self.vocabulary.null)
+        h, _ = self._hidden(features, captions, packing, None)
+        wanted, counts = targets[packing.rows, packing.steps], mask[packing.rows, packing.steps]
+        total = 0.0
+        for block in _blocks(len(h)):
+            scores, _ = self.head.forward(h[block], None)
+            chosen = np.take_along_axis(log_softmax(scores), wanted[block, None], axis=1)[:, 0]
+            total -= float(chosen[counts[block]].sum(dtype=np.float64))
+        return total, int(np.count_nonzero(mask))
+
+    def scores(self, features: Array, captions: Ints) -> Array:
+        """Vocabulary scores (N, T - 1, V) after each token but the last; zero beyond a caption's end."""
+        features, captions = self._checked(features, captions)
+        packing = _targets(captions, self.vocabulary.null)[2]
+        h, _ = self._hidden(features, captions, packing, None)
+        return packing.unpack(self.head.forward(h, None)[0], captions.shape[1] - 1)
+
+    def begin(self, features: Array) -> Remembered:
+        """What the network remembers before the first word, from image features (N, F)."""
+        h0, _ = self.image.forward(self._checked_features(features), None)
+        shares = zip(self.levels, self._shares(h0), strict=True)
+        return Remembered(tuple(level.rnn.start(share) for level, share in shares))
+
+    def step(self, tokens: Ints, memory: Remembered) -> tuple[Array, Remembered]:
+        """One token (n,) for each row of a memory -> log probabilities of the next (n, V), next memory."""
+        x, _ = self.words.forward(tokens, None)
+        states = []
+        for level, state in zip(self.levels, memory.states, strict=True):
+            state = level.rnn.advance(level.input.forward(x, None)[0], state)
+            states.append(state)
+            x = state.h
+        return log_softmax(self.head.forward(x, None)[0]), Remembered(tuple(states))
+
+    def decode(
+        self, features: Array, decoder: Decoder | None = None, rng: Rng | None = None
+    ) -> Decoded:
+        """Write captions as tokens.
+
+        Args:
+            features: (N, F) image features.
+            decoder: how to choose words; the spec's if left open.
+            rng: for decoders that draw; seeded with the spec's seed if left open.
+        """
+        vocabulary, options = self.vocabulary, self.spec.caption
+        banned = [vocabulary.null, vocabulary.start]
+        if vocabulary.unknown is not None and not options.unknown:
+            banned.append(vocabulary.unknown)
+
+        def step(tokens: Ints, memory: Remembered) -> tuple[Array, Remembered]:
+            log_probs, memory = self.step(tokens, memory)
+            log_probs[:, banned] = -np.inf
+            return log_probs, memory
+
+        return (decoder or options.decoder).decode(
+            step,
+            self.begin(features),
+            vocabulary.start,
+            vocabulary.end,
+            options.length or self.length - 1,
+            rng or np.random.default_rng(self.spec.model.seed),
+        )
+
+    def caption(
+        self, features: Array, decoder: Decoder | None = None, rng: Rng | None = None
+    ) -> list[str]:
+        """The best caption for each image of features (N, F), in words."""
+        return [
+            self.vocabulary.decode(best)
+            for best in self.decode(features, decoder, rng).tokens[:, 0]
+        ]
+
+    def save(self, file: str | Path) -> None:
+        """Write a model file; see `rnnkit.load`.
+
+        Raises:
+            CheckpointError: the file cannot be written; an older one is then left as it was.
+        """
+        from rnnkit.checkpoint import save_model
+
+        save_model(self, Path(file))
+
+    def _hidden(
+        self, features: Array, captions: Ints, packing: Packing, rng: Rng | None
+    ) -> tuple[Array, _Tapes]:
+        """The packed outputs of the top recurrent layer (M, H)."""
+        tokens = captions[packing.rows, packing.steps]
+        h0, image = self.image.forward(features, rng)
+        x, words = self.words.forward(tokens, rng)
+        inputs, rnns = [], []
+        for level, share in zip(self.levels, self._shares(h0), strict=True):
+            x, caches = level.input.forward(x, rng)
+            x, tape = level.rnn.forward(x, packing.enter(share), packing)
+            inputs.append(caches)
+            rnns.append(tape)
+        return x, _Tapes(image, words, inputs, rnns)
+
+    def _forward(
+        self, features: Array, captions: Ints, rng: Rng | None, *, backward: bool
+    ) -> tuple[Scalar | float, _Parts | None]:
+        features, captions = self._checked(features, captions)
+        targets, mask, packing = _targets(captions, self.vocabulary.null)
+        h, tapes = self._hidden(features, captions, packing, rng)
+        wanted, counts = targets[packing.rows, packing.steps], mask[packing.rows, packing.steps]
+        dh = np.empty_like(h)
+        total: Scalar | float = 0.0
+        head: list[Params] = [map_arrays(np.zeros_like, link.params) for link in self.head]
+        for block in _blocks(len(h)):
+            scores, caches = self.head.forward(h[block], rng)
+            loss, dscores = self.spec.train.loss.evaluate(scores, wanted[block], counts[block])
+            total = total + loss
+            if backward:
+                dh[block], grads = self.head.backward(dscores, caches)
+                head = [map_arrays(np.add, a, b) for a, b in zip(head, grads, strict=True)]
+        n = len(captions)
+        if not backward:
+            return total / n, None
+        dh /= n
+        head = [map_arrays(lambda a: a / n, p) for p in head]
+        return total / n, self._backward(dh, head, tapes, packing)
+
+    def _backward(self, dh: Array, head: list[Params], tapes: _Tapes, packing: Packing) -> _Parts:
+        inputs: list[list[Params]] = []
+        rnns: list[Params] = []
+        shares: list[Array] = []
+        for level, caches, tape in reversed(
+            list(zip(self.levels, tapes.inputs, tapes.rnns, strict=True))
+        ):
+            dh, dh0, rnn = level.rnn.backward(dh, tape)
+            dh, chain = level.input.backward(dh, caches)
+            rnns.insert(0, rnn)
+            inputs.insert(0, chain)
+            shares.insert(0, packing.leave(dh0))
+        _, words = self.words.backward(dh, tapes.words)
+        _, image = self.image.backward(np.concatenate(shares, axis=1), tapes.image)
+        return _Parts(image, words, inputs, rnns, head)
+
+    def _shares(self, h0: Array) -> list[Array]:
+        ends = np.cumsum([level.hidden for level in self.levels])
+        return np.split(h0, ends[:-1], axis=1)
+
+    def _checked_features(self, features: Array) -> Array:
+        if features.ndim != 2 or features.shape[1] != self.feature_width:
+            raise DataError(
+                f"the image features have shape {features.shape}, and this network takes "
+                f"(N, {self.feature_width})"
+            )
+        return features.astype(self.dtype, copy=False)
+
+    def _checked(self, features: Array, captions: Ints) -> tuple[Array, Ints]:
+        features = self._checked_features(features)
+        if captions.ndim != 2 or captions.shape[1] < 2 or len(captions) != len(features):
+            raise DataError(
+                f"the captions have shape {captions.shape}, and {len(features)} images want "
+                f"({len(features)}, T) with T at least 2"
+            )
+        if captions.size and not 0 <= captions.min() <= captions.max() < len(self.vocabulary):
+            raise DataError(
+                f"the captions have tokens from {captions.min()} to {captions.max()}, and the vocabulary "
+                f"goes from 0 to {len(self.vocabulary) - 1}"
+            )
+        return features, captions
+
+
+@attrs.frozen
+class _Tapes:
+    """The caches of a forward pass."""
+
+    image: list[Any]
+    words: list[Any]
+    inputs: list[list[Any]]
+    rnns: list[Any]
+
+
+@attrs.frozen
+class _Parts:
+    """Parameters, or their gradients, part by part."""
+
+    image: list[Params]
+    words: list[Params]
+    inputs: list[list[Params]]
+    rnns: list[Params]
+    head: list[Params]
+
+
+def _named(parts: _Parts) -> Iterator[tuple[str, Array]]:
+    """Every array with its dotted name, in the order of the forward pass."""
+
+    def chain(prefix: str, params: list[Params]) -> Iterator[tuple[str, Array]]:
+        for i, p in enumerate(params):
+            yield from named_arrays(p, f"{prefix}.{i}.")
+
+    yield from chain("image", parts.image)
+    yield from chain("words", parts.words)
+    for i, (inputs, rnn) in enumerate(zip(parts.inputs, parts.rnns, strict=True)):
+        yield from chain(f"rnn.{i}.input", inputs)
+        yield from named_arrays(rnn, f"rnn.{i}.")
+    yield from chain("head", parts.head)
+
+
+def _targets(captions: Ints, null: int) -> tuple[Ints, Mask, Packing]:
+    targets = captions[:, 1:]
+    mask = targets != null
+    return targets, mask, Packing.of_mask(mask)
+
+
+def _blocks(rows: int) -> list[slice]:
+    return [slice(i, i + HEAD_ROWS) for i in range(0, rows, HEAD_ROWS)]

@@ -1,0 +1,97 @@
+"""The types that an option may have, whether of a plugin or of a table of the spec.
+
+`bool`, `int`, `float`, `str`, `Literal[...]`, a plugin kind, a frozen attrs class (a table), a choice of
+these with `|`, and `tuple[X, ...]` of them. `None` stands for "left open" and can only be a default, as TOML
+has no word for it.
+"""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Iterator
+from typing import Any, Literal, TypeAlias
+
+import attrs
+
+from rnnkit.kinds import KINDS, Plugin
+
+Annotation: TypeAlias = object
+"""A type as written in a class body, resolved; Python has no better static type for it."""
+
+SCALARS: tuple[type, ...] = (bool, int, float, str)
+
+
+def option_types(cls: type[Any]) -> dict[str, Annotation]:
+    """Option name -> resolved type, in the order of the class's fields.
+
+    Raises:
+        NameError: an annotation names something that its module does not define.
+    """
+    hints = typing.get_type_hints(cls)
+    return {field.name: hints[field.name] for field in attrs.fields(cls) if is_option(field)}
+
+
+def is_option(field: attrs.Attribute[Any]) -> bool:
+    """Whether users set the field; metadata `{"option": False}` says that they do not."""
+    return field.init and field.metadata.get("option", True) is True
+
+
+def alternatives(want: Annotation) -> tuple[Annotation, ...]:
+    """The members of a union, None left out; a type that is no union is its own only member."""
+    if typing.get_origin(want) in (typing.Union, types.UnionType):
+        return tuple(t for t in typing.get_args(want) if t is not type(None))
+    return (want,)
+
+
+def element(want: Annotation) -> Annotation | None:
+    """X of `tuple[X, ...]`, else None."""
+    args = typing.get_args(want)
+    variadic = typing.get_origin(want) is tuple and len(args) == 2 and args[1] is Ellipsis
+    item: Annotation | None = args[0] if variadic else None
+    return item
+
+
+def plugin_kind(want: Annotation) -> type[Plugin] | None:
+    """The kind of plugin that this type asks for, else None."""
+    origin = typing.get_origin(want) or want
+    return next((k for k in KINDS if isinstance(origin, type) and issubclass(origin, k)), None)
+
+
+def noun(want: Annotation) -> str:
+    """The type in the words of a message."""
+    kind, item = plugin_kind(want), element(want)
+    if len(alternatives(want)) > 1 or want not in alternatives(want):
+        return " or ".join(noun(t) for t in alternatives(want))
+    if kind:
+        return f"{kind.noun} name"
+    if item is not None:
+        return f"array of {noun(item)}"
+    if typing.get_origin(want) is Literal:
+        return f"one of {', '.join(map(repr, typing.get_args(want)))}"
+    words = {bool: "true or false", int: "whole number", float: "number", str: "string"}
+    return words[want] if isinstance(want, type) and want in words else "table"
+
+
+def unreadable_options(cls: type) -> Iterator[str]:
+    """A sentence for each option that no spec could set."""
+    try:
+        hints = option_types(cls)
+    except NameError as e:
+        yield f"the type of an option cannot be resolved: {e}"
+        return
+    for name, want in hints.items():
+        if not _readable(want):
+            yield f"option {name!r} has type {want}, which a spec cannot hold"
+
+
+def _readable(want: Annotation) -> bool:
+    if typing.get_origin(want) is Literal or want in SCALARS or plugin_kind(want):
+        return True
+    item = element(want)
+    if item is not None:
+        return _readable(item)
+    members = alternatives(want)
+    if len(members) > 1 or want not in members:
+        return all(_readable(t) for t in members)
+    return isinstance(want, type) and attrs.has(want)

@@ -1,0 +1,29 @@
+"""Specs: a network, its data and its training in one TOML file."""
+
+from rnnkit.spec.origin import Origin, Problem
+from rnnkit.spec.reader import parse_spec, read_spec
+from rnnkit.spec.schema import (
+    CaptionTable,
+    Chain,
+    DataTable,
+    ModelTable,
+    RnnTable,
+    Spec,
+    TrainTable,
+)
+from rnnkit.spec.writer import write_spec
+
+__all__ = [
+    "CaptionTable",
+    "Chain",
+    "DataTable",
+    "ModelTable",
+    "Origin",
+    "Problem",
+    "RnnTable",
+    "Spec",
+    "TrainTable",
+    "parse_spec",
+    "read_spec",
+    "write_spec",
+]

@@ -1,0 +1,212 @@
+"""TOML into the attrs classes of a spec: strict, and with all problems at once.
+
+One rule makes everything replaceable: a field typed as a plugin kind takes a plugin's name, or
+`{ use = "name", ... }` whose other keys are that plugin's own fields. Without `use`, the options are those of
+the field's default plugin. A field that takes an array of plugins takes a single one as well.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+import typing
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path as FilePath
+from typing import Any, Literal, TypeVar
+
+import attrs
+
+from rnnkit.errors import RegistryError, SpecError
+from rnnkit.kinds import Plugin
+from rnnkit.options import (
+    SCALARS,
+    Annotation,
+    alternatives,
+    element,
+    is_option,
+    noun,
+    option_types,
+    plugin_kind,
+)
+from rnnkit.registry import closest, load, names
+from rnnkit.spec.origin import Origin, Place, Problem
+from rnnkit.spec.overrides import apply_overrides
+from rnnkit.spec.places import Path, lines_of
+from rnnkit.spec.schema import Spec
+
+T = TypeVar("T")
+
+_WRONG: Any = object()
+"""Stands for a value that could not be read; its problem has been noted."""
+
+
+def read_spec(file: str | FilePath, overrides: Sequence[str] = ()) -> Spec:
+    """Read a spec file.
+
+    Args:
+        file: a TOML file.
+        overrides: `path=value` texts that go over the file's values.
+
+    Raises:
+        SpecError: a line `file:line: path: what` for each problem.
+    """
+    try:
+        source = FilePath(file).read_text(encoding="utf-8")
+    except OSError as e:
+        raise SpecError(f"{file}: cannot read the spec: {e.strerror}") from e
+    except UnicodeDecodeError as e:
+        raise SpecError(f"{file}: the spec is not UTF-8 text: {e.reason} at byte {e.start}") from e
+    return parse_spec(source, str(file), overrides)
+
+
+def parse_spec(source: str, name: str = "spec", overrides: Iterable[str] = ()) -> Spec:
+    """Read a spec from TOML text; `name` stands for the file in messages."""
+    try:
+        tree = tomllib.loads(source)
+    except tomllib.TOMLDecodeError as e:
+        found = re.search(r"\(at line (\d+), column (\d+)\)", str(e))
+        line = found[1] if found else source.count("\n") + 1
+        what = re.sub(r"\s*\(at .*\)$", "", str(e))
+        raise SpecError(f"{name}:{line}: not valid TOML: {what}") from e
+    places = {path: Place(f"{name}:{line}", line) for path, line in lines_of(source).items()}
+    origin, problems = apply_overrides(
+        tree, overrides, Origin({(): Place(f"{name}:1", 1), **places})
+    )
+    reader = _Reader(problems)
+    spec = reader.table(tree, Spec, ())
+    if reader.problems:
+        raise origin.error(reader.problems)
+    return attrs.evolve(spec, origin=origin)
+
+
+class _Reader:
+    """Turns TOML values into typed ones, and notes every problem with its path."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = list(problems)
+
+    def value(self, v: object, want: Annotation, path: Path, default: object) -> Any:
+        item, choices = element(want), alternatives(want)
+        kinds = [k for k in map(plugin_kind, choices) if k is not None]
+        if kinds:
+            return self.plugin(v, kinds, path, default)
+        if item is not None:
+            return self.array(v, item, path, default)
+        for choice in choices:
+            if typing.get_origin(choice) is Literal:
+                if v in typing.get_args(choice):
+                    return v
+                if isinstance(v, str) and len(choices) == 1:
+                    return self.wrong(path, f"no {v!r} here; {closest(v, typing.get_args(choice))}")
+            elif choice in SCALARS:
+                if type(v) is choice:
+                    return v
+                if choice is float and type(v) is int:
+                    return float(v)
+            elif isinstance(choice, type) and isinstance(v, Mapping):
+                return self.table(v, choice, path)
+        return self.wrong(path, f"expected {_a(noun(want))}, got {_said(v)}")
+
+    def array(self, v: object, item: Annotation, path: Path, default: object) -> Any:
+        if not isinstance(v, list):
+            if not any(map(plugin_kind, alternatives(item))):
+                return self.wrong(path, f"expected an array, got {_said(v)}")
+            v = [v]
+            paths = [path]
+        else:
+            paths = [(*path, i) for i in range(len(v))]
+        defaults = default if isinstance(default, tuple) else ()
+        found = tuple(
+            self.value(x, item, p, defaults[i] if i < len(defaults) else None)
+            for i, (x, p) in enumerate(zip(v, paths, strict=True))
+        )
+        return _WRONG if any(x is _WRONG for x in found) else found
+
+    def plugin(self, v: object, kinds: Sequence[type[Plugin]], path: Path, default: object) -> Any:
+        what = " or ".join(k.noun for k in kinds)
+        options = {"use": v} if isinstance(v, str) else dict(v) if isinstance(v, Mapping) else {}
+        if "use" not in options and isinstance(v, Mapping) and isinstance(default, Plugin):
+            return self.table(options, type(default), path)
+        name = options.pop("use", None)
+        if not isinstance(name, str):
+            return self.wrong(
+                path, f'expected {_a(what)} name or {{ use = "...", ... }}, got {_said(v)}'
+            )
+        place = (*path, "use") if isinstance(v, Mapping) else path
+        short = name.rpartition(":")[2]
+        having = [k for k in kinds if short in names(k)]
+        if len(kinds) > 1 and not having:
+            every = [n for k in kinds for n in names(k)]
+            return self.wrong(place, f"no {what} is called {name!r}; {closest(name, every)}")
+        if len(having) > 1 and ":" not in name:
+            return self.wrong(place, f"{name!r} is the name of {what} at once; write package:name")
+        try:
+            cls = load((having or kinds)[0], name)
+        except RegistryError as e:
+            return self.wrong(place, str(e))
+        return self.table(options, cls, path)
+
+    def table(self, v: Mapping[str, object], cls: type[T], path: Path) -> T:
+        before = len(self.problems)
+        fields = {f.name: f for f in attrs.fields(typing.cast(Any, cls)) if is_option(f)}
+        hints = option_types(cls)
+        for key in v:
+            if key not in fields:
+                choices = closest(key, fields) if fields else "it takes no options"
+                self.wrong((*path, key), f"unknown key {key!r}; {choices}")
+        for name, field in fields.items():
+            if name not in v and field.default is attrs.NOTHING:
+                self.wrong(path, f"missing key {name!r} ({noun(hints[name])})")
+        values = {
+            name: self.value(v[name], hints[name], (*path, name), _default(field))
+            for name, field in fields.items()
+            if name in v
+        }
+        if len(self.problems) > before:
+            return typing.cast(T, _WRONG)
+        try:
+            return cls(**values)
+        except (TypeError, ValueError) as e:
+            self.invalid(cls, values, path, e)
+            return typing.cast(T, _WRONG)
+
+    def invalid(
+        self, cls: type[Any], values: Mapping[str, object], path: Path, error: Exception
+    ) -> None:
+        """Say which values of a table its validators refuse: attrs itself stops at the first."""
+        before = len(self.problems)
+        unchecked = object.__new__(cls)
+        fields = [f for f in attrs.fields(cls) if is_option(f)]
+        for field in fields:
+            value = values[field.name] if field.name in values else _default(field)
+            object.__setattr__(unchecked, field.name, value)
+        for field in fields:
+            if field.validator and field.name in values:
+                try:
+                    field.validator(unchecked, field, values[field.name])
+                except (TypeError, ValueError) as e:
+                    self.wrong((*path, field.name), str(e.args[0]))
+        if len(self.problems) == before:
+            self.wrong(path, str(error.args[0] if error.args else error))
+
+    def wrong(self, path: Path, text: str) -> Any:
+        self.problems.append(Problem(path, text))
+        return _WRONG
+
+
+def _default(field: attrs.Attribute[Any]) -> object:
+    default: Any = field.default
+    return default.factory() if isinstance(default, attrs.Factory) else default  # type: ignore[arg-type]  # typed as a function
+
+
+def _said(v: object) -> str:
+    words = {dict: "a table", list: "an array", str: "string", bool: "", int: "", float: ""}
+    shown = str(v).lower() if isinstance(v, bool) else repr(v)
+    word = words.get(type(v), type(v).__name__)
+    return word if isinstance(v, dict | list) else f"{word} {shown}".strip()
+
+
+def _a(text: str) -> str:
+    if text.startswith(("one of", "true")):
+        return text
+    return f"{'an' if text[0] in 'aeiou' else 'a'} {text}"

@@ -1,0 +1,145 @@
+"""The tables of a spec. Every key is a field here; a field typed as a plugin kind takes a plugin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal, TypeAlias, TypeVar
+
+import attrs
+from attrs.validators import ge, in_, min_len, optional
+
+from rnnkit.kinds import (
+    Activation,
+    Decoder,
+    Initializer,
+    Layer,
+    Loss,
+    Optimizer,
+    Plugin,
+    RecurrentCell,
+    Schedule,
+)
+from rnnkit.registry import load
+from rnnkit.spec.origin import Origin
+
+Chain: TypeAlias = tuple[Layer[Any, Any, Any] | Activation, ...]
+"""Layers and activations, first to last; each width follows from the one before."""
+
+K = TypeVar("K", bound=Plugin)
+
+
+def builtin(kind: type[K], name: str, **options: object) -> K:
+    """A plugin of rnnkit's own, for the defaults below: by name, since the core knows only kinds."""
+    return load(kind, f"rnnkit:{name}")(**options)
+
+
+def builtin_layer(name: str, **options: object) -> Callable[[], Chain]:
+    """A chain of one built-in layer, made when it is needed."""
+    return lambda: (builtin(Layer, name, **options),)
+
+
+@attrs.frozen
+class DataTable:
+    """`[data]`: what to learn from. Sizes may stand here instead of data, to build without any.
+
+    Attributes:
+        path: a data folder, or one in the assignment's layout.
+        raw: use the raw image features instead of the reduced ones.
+        features: F, the width of the image features, if there is no data to tell.
+        vocabulary: V, the number of words, if there is no data to tell.
+        length: T, tokens of the longest caption with its start and end, if there is no data to tell.
+    """
+
+    path: str | None = None
+    raw: bool = False
+    features: int | None = attrs.field(default=None, validator=optional(ge(1)))
+    vocabulary: int | None = attrs.field(default=None, validator=optional(ge(4)))
+    length: int | None = attrs.field(default=None, validator=optional(ge(3)))
+
+
+@attrs.frozen
+class RnnTable:
+    """`[[model.rnn]]`: one recurrent layer; the first is the bottom one.
+
+    Attributes:
+        hidden: H, the width of its state.
+        cell: the recurrent cell.
+        input: a chain that its inputs pass through first (dropout between layers, say).
+        input_weights: initial Wx of a gated cell, gate by gate; normal with std 1/sqrt(D) if left open.
+        recurrent_weights: the same for Wh.
+    """
+
+    hidden: int = attrs.field(validator=ge(1))
+    cell: RecurrentCell[Any, Any, Any]
+    input: Chain = ()
+    input_weights: Initializer | None = None
+    recurrent_weights: Initializer | None = None
+
+
+@attrs.frozen
+class ModelTable:
+    """`[model]`: the network.
+
+    Attributes:
+        rnn: the recurrent layers, bottom to top.
+        dtype: of parameters and of all arithmetic.
+        seed: of initial values, of dropout, and of the order of training.
+        image: image features (N, F) -> the initial states of all recurrent layers, side by side.
+        words: tokens -> inputs of the bottom recurrent layer.
+        head: outputs of the top recurrent layer -> vocabulary scores.
+    """
+
+    rnn: tuple[RnnTable, ...] = attrs.field(validator=min_len(1))
+    dtype: Literal["float32", "float64"] = "float32"
+    seed: int = attrs.field(default=231, validator=ge(0))
+    image: Chain = attrs.field(factory=builtin_layer("affine"))
+    words: Chain = attrs.field(factory=builtin_layer("embedding", dim=256))
+    head: Chain = attrs.field(factory=builtin_layer("affine"))
+
+
+@attrs.frozen
+class TrainTable:
+    """`[train]`: how to learn.
+
+    Attributes:
+        epochs: passes over all training captions.
+        batch: N, captions an update.
+        loss: what to make small.
+        optimizer: the update rule.
+        schedule: the factor on the optimizer's learning rate over time.
+    """
+
+    epochs: int = attrs.field(default=20, validator=ge(1))
+    batch: int = attrs.field(default=50, validator=ge(1))
+    loss: Loss = attrs.field(factory=lambda: builtin(Loss, "softmax-cross-entropy"))
+    optimizer: Optimizer[Any] = attrs.field(factory=lambda: builtin(Optimizer, "adam"))
+    schedule: Schedule = attrs.field(factory=lambda: builtin(Schedule, "constant"))
+
+
+@attrs.frozen
+class CaptionTable:
+    """`[caption]`: how to write captions.
+
+    Attributes:
+        decoder: how to choose words.
+        length: the most tokens of a caption, its end included; that of the data if left open.
+        unknown: whether the word for unknown words may appear.
+    """
+
+    decoder: Decoder = attrs.field(factory=lambda: builtin(Decoder, "greedy"))
+    length: int | None = attrs.field(default=None, validator=optional(ge(1)))
+    unknown: bool = False
+
+
+@attrs.frozen
+class Spec:
+    """A whole spec: data, network, training and captioning."""
+
+    model: ModelTable
+    format: int = attrs.field(default=1, validator=in_((1,)))
+    data: DataTable = attrs.field(factory=DataTable)
+    train: TrainTable = attrs.field(factory=TrainTable)
+    caption: CaptionTable = attrs.field(factory=CaptionTable)
+    origin: Origin = attrs.field(
+        factory=Origin, eq=False, repr=False, kw_only=True, metadata={"option": False}
+    )
