@@ -133,15 +133,17 @@ class FileFeatures(Features):
         self._file.close()
 
     def _take(self, indices: Ints, dtype: DType) -> Array:
-        wanted, place = np.unique(indices, return_inverse=True)
+        if not self._file:
+            raise DataError(f"{self.path} has been closed; open the data again to read its rows")
+        wanted, place = np.unique(indices.astype(np.int64), return_inverse=True)
         values = np.empty((len(wanted), self.width), self.stored)
         # One plain read for each run of neighbours, by HDF5's own functions: h5py's fancy indexing and
         # slicing take up to eight times as long.
-        breaks = (np.flatnonzero(np.diff(wanted) > 1) + 1).tolist()
+        begins = np.flatnonzero(np.diff(wanted, prepend=-2) > 1).tolist()
         with reading(self.path):
             dataset = self._file["features"].id
             there = dataset.get_space()
-            for begin, end in zip([0, *breaks], [*breaks, len(wanted)], strict=True):
+            for begin, end in zip(begins, [*begins[1:], len(wanted)], strict=False):
                 block = values[begin:end]
                 there.select_hyperslab((int(wanted[begin]), 0), block.shape)
                 dataset.read(h5py.h5s.create_simple(block.shape), there, block)

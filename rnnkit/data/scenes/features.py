@@ -35,12 +35,10 @@ def features(pixels: Pixels) -> Array:
 def _pool(pixels: Pixels) -> Array:
     n = len(pixels)
     hue, mass = _colour(pixels)
-    windows, gate = _windows(mass)
+    windows, axis = _windows(mass)
     maps = [mass, *_memberships(hue, mass), *_edges(mass)]
     stack = np.stack([m.reshape(n, -1) for m in maps], axis=1)  # (n, maps, pixels)
-    pooled = stack @ windows.reshape(n, len(windows[0]), -1).transpose(
-        0, 2, 1
-    )  # (n, maps, windows)
+    pooled = stack @ windows.reshape(n, len(windows[0]), -1).transpose(0, 2, 1)  # (n, maps, windows)
     area = pooled[:, :1]
     colours = pooled[:, 1:7] / (area + 1.0)
     rim = pooled[:, 7:8]
@@ -50,8 +48,7 @@ def _pool(pixels: Pixels) -> Array:
     shape = [rim / (size + 1.0), re, np.hypot(re, im)]
     place = _moments(mass, windows)
     descr = np.concatenate([size, area / 100, colours, *shape, place], axis=1)  # (n, D, windows)
-    descr = descr * gate[:, None, :]
-    out = np.concatenate([descr.reshape(n, -1), gate[:, 1:]], axis=1)
+    out = np.concatenate([descr.reshape(n, -1), axis], axis=1)
     return out.astype(np.float32)
 
 
@@ -80,31 +77,27 @@ def _edges(mass: Array) -> list[Array]:
 
 
 def _windows(mass: Array) -> tuple[Array, Array]:
-    """(n, 5, h, w) windows and (n, 5) gates."""
+    """(n, 3, h, w) windows and (n, 2)."""
     n = len(mass)
-    windows = np.ones((n, 5, SIDE, SIDE), np.float32)
-    spread = []
-    for axis in (0, 1):
-        profile = mass.sum(axis=1 + axis)  # sum over rows gives columns
-        before, strength = _otsu(profile)
-        side = before[:, None, :] if axis == 0 else before[:, :, None]
-        windows[:, 1 + 2 * axis] = side
-        windows[:, 2 + 2 * axis] = 1.0 - side
-        spread.append(strength**2)
-    x, y = spread
-    total = x + y + 1e-6
-    gate = np.stack([np.ones(n), x / total, x / total, y / total, y / total], axis=1)
-    return windows, gate.astype(np.float32)
+    bx, sx, vx = _otsu(mass.sum(axis=1))
+    by, sy, vy = _otsu(mass.sum(axis=2))
+    horizontal = (sx > sy)
+    first = np.where(horizontal[:, None, None], bx[:, None, :], by[:, :, None])
+    two = (np.where(horizontal, vx, vy) < 0.15).astype(np.float32)[:, None, None]
+    windows = np.stack([np.ones_like(first), first * two + 1 - two, (1 - first) * two], axis=1)
+    return windows, np.stack([horizontal, two[:, 0, 0]], axis=1).astype(np.float32)
 
 
-def _otsu(profile: Array) -> tuple[Array, Array]:
+def _otsu(profile: Array) -> tuple[Array, Array, Array]:
     p = profile / (profile.sum(axis=1, keepdims=True) + 1e-6)
     w = np.cumsum(p, axis=1)
     m = np.cumsum(p * _AXIS, axis=1)
     between = (m[:, -1:] * w - m) ** 2 / (w * (1.0 - w) + 1e-4)
     cut = between[:, :-1].argmax(axis=1)
-    before = (np.arange(SIDE) <= cut[:, None]).astype(np.float32)
-    return before, between.max(axis=1)
+    k = np.arange(SIDE)
+    before = (k <= cut[:, None]).astype(np.float32)
+    near = np.where((abs(k - cut[:, None]) <= 2), p, 1.0).min(axis=1) / p.max(axis=1)
+    return before, between.max(axis=1), near
 
 
 def _moments(mass: Array, windows: Array) -> Array:

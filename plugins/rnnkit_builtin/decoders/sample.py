@@ -1,0 +1,67 @@
+"""w_t ~ p(v | w_1 .. w_(t-1))^(1 / temperature), normalized over the words that top_k and top_p leave.
+
+Fan, Lewis & Dauphin, "Hierarchical neural story generation" (2018), section 5.4 (top_k); Holtzman, Buys, Du,
+Forbes & Choi, "The curious case of neural text degeneration" (2020), section 3.1 (top_p).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import attrs
+import numpy as np
+from attrs.validators import and_, ge, gt, le, optional
+
+from rnnkit.decoding import M, word_by_word
+from rnnkit.kinds import Array, Decoded, Decoder, Ints, Rng
+
+
+@attrs.frozen
+class Sample(Decoder):
+    """Words drawn at random. The log probabilities of captions are the model's own, at temperature 1.
+
+    Attributes:
+        temperature: above 0; below 1 likely words get likelier, above 1 all words get more alike.
+        top_k: draw from the k likeliest words only.
+        top_p: draw only from the fewest likeliest words whose probabilities, at this temperature and within
+            top_k, sum up to at least this; in (0, 1].
+    """
+
+    temperature: float = attrs.field(default=1.0, validator=gt(0.0))
+    top_k: int | None = attrs.field(default=None, validator=optional(ge(1)))
+    top_p: float | None = attrs.field(default=None, validator=optional(and_(gt(0.0), le(1.0))))
+
+    def decode(
+        self,
+        step: Callable[[Ints, M], tuple[Array, M]],
+        memory: M,
+        start: int,
+        end: int,
+        limit: int,
+        rng: Rng,
+    ) -> Decoded:
+        def draw(log_probs: Array) -> Ints:
+            below = np.cumsum(self.weights(log_probs), axis=1)
+            mark = rng.random((len(below), 1)) * below[:, -1:]
+            # The first sum above the mark has a weight of its own: what has none is never drawn.
+            drawn: Ints = np.argmax(below > mark, axis=1)
+            return drawn
+
+        return word_by_word(draw, step, memory, start, end, limit)
+
+    def weights(self, log_probs: Array) -> Array:
+        """What words are drawn by: (n, V), not normalized, 0 for words that must not appear."""
+        best = log_probs.max(axis=1, keepdims=True).astype(np.float64)
+        best[np.isneginf(best)] = 0.0  # where no word may appear
+        weights: Array = np.exp((log_probs - best) / self.temperature)
+        if self.top_k is None and self.top_p is None:
+            return weights
+        order = np.argsort(-log_probs, axis=1, kind="stable")
+        ranked = np.take_along_axis(weights, order, axis=1)
+        if self.top_k is not None:
+            ranked[:, self.top_k :] = 0.0
+        if self.top_p is not None:
+            total = np.cumsum(ranked, axis=1)
+            ranked[total - ranked >= self.top_p * total[:, -1:]] = 0.0
+        np.put_along_axis(weights, order, ranked, axis=1)
+        return weights

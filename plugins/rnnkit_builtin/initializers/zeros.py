@@ -1,0 +1,18 @@
+"""w = 0."""
+
+from __future__ import annotations
+
+import attrs
+import numpy as np
+
+from rnnkit.kinds import Array, DType, Initializer, Rng
+
+
+@attrs.frozen
+class Zeros(Initializer):
+    """All zeros."""
+
+    def fill(
+        self, shape: tuple[int, ...], fan_in: int, fan_out: int, rng: Rng, dtype: DType
+    ) -> Array:
+        return np.zeros(shape, dtype)

@@ -1,0 +1,43 @@
+"""loss = -sum over v of q_v log softmax(scores)_v, summed over unmasked positions: scores (M, V), targets (M,);
+
+q = (1 - smoothing) onehot(target) + smoothing / V.
+
+Szegedy, Vanhoucke, Ioffe, Shlens & Wojna, "Rethinking the Inception architecture" (2016), section 7.
+"""
+
+from __future__ import annotations
+
+import attrs
+import numpy as np
+from attrs.validators import and_, ge, lt
+
+from rnnkit.kinds import Array, Ints, Loss, Mask, Scalar
+from rnnkit.numerics import log_softmax
+
+
+@attrs.frozen
+class SoftmaxCrossEntropy(Loss):
+    """Negative log likelihood of the targets under the softmax of the scores, in nats.
+
+    Targets at masked positions do not matter, whatever they are.
+
+    Attributes:
+        smoothing: the part of the target distribution that is spread evenly over the vocabulary, in [0, 1).
+    """
+
+    smoothing: float = attrs.field(default=0.0, validator=and_(ge(0.0), lt(1.0)))
+
+    def evaluate(self, scores: Array, targets: Ints, mask: Mask) -> tuple[Scalar, Array]:
+        z = log_softmax(scores)
+        rows = np.flatnonzero(mask)
+        wanted = rows, targets[rows]
+        spread = self.smoothing / scores.shape[-1]
+        loss: Scalar = -(1.0 - self.smoothing) * z[wanted].sum()
+        if spread:
+            loss -= spread * z[rows].sum()
+        dscores = np.exp(z, out=z)
+        if spread:
+            dscores -= spread
+        dscores[wanted] -= 1.0 - self.smoothing
+        dscores[~mask] = 0.0
+        return loss, dscores

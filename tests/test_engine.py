@@ -1,0 +1,96 @@
+"""Sequences over cells: equal to PyTorch's, to a complex step, and free of padding."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rnnkit.engine import FreeRecurrence, GatedRecurrence, Recurrence
+from rnnkit.kinds import Array, Cell, GatedCell, Params, RecurrentCell, map_arrays, named_arrays
+from rnnkit.packing import Packing
+from rnnkit.registry import load
+from rnnkit.spec.schema import builtin
+
+CELLS: list[tuple[str, dict[str, Any]]] = [
+    ("vanilla", {}),
+    ("lstm", {"forget_bias": 0.5}),
+    ("gru", {}),
+    ("gru-reset-before", {}),
+    ("peephole-lstm", {}),
+]
+LENGTHS = np.array([3, 0, 5, 1, 5])
+
+
+def recurrence(name: str, options: dict[str, Any], d: int, h: int) -> Recurrence[Any, Any, Any]:
+    from rnnkit.kinds import Initializer
+
+    cell: RecurrentCell[Any, Any, Any] = load(RecurrentCell, f"rnnkit:{name}")(**options)
+    rng, dtype = np.random.default_rng(7), np.dtype(np.float64)
+    if isinstance(cell, GatedCell):
+        init = builtin(Initializer, "normal")
+        return GatedRecurrence.init(cell, d, h, init, init, rng, dtype)
+    assert isinstance(cell, Cell)
+    return FreeRecurrence.init(cell, d, h, rng, dtype)
+
+
+@pytest.mark.parametrize(("name", "options"), CELLS, ids=[name for name, _ in CELLS])
+def test_sequence_gradients_agree_with_a_complex_step(name: str, options: dict[str, Any]) -> None:
+    rng = np.random.default_rng(1)
+    rnn = recurrence(name, options, 3, 4)
+    packing = Packing.of_lengths(LENGTHS)
+    x, h0 = rng.standard_normal((14, 3)), rng.standard_normal((4, 4))
+    h, tape = rnn.forward(x, h0, packing)
+    dh = rng.standard_normal(h.shape)
+    dx, dh0, dp = rnn.backward(dh, tape)
+
+    def along(vx: Array, vh0: Array, vp: Params) -> float:
+        """The derivative of sum(h dh) in a direction, exact to rounding."""
+        eps = 1e-30j
+        moved = rnn.with_params(map_arrays(lambda p, v: p + eps * v, rnn.params, vp))
+        out = moved.forward(x + eps * vx, h0 + eps * vh0, packing)[0]
+        return float(np.sum(out.imag * dh) / 1e-30)
+
+    zero = map_arrays(np.zeros_like, rnn.params)
+    vx, vh0 = rng.standard_normal(x.shape), rng.standard_normal(h0.shape)
+    assert along(vx, 0 * vh0, zero) == pytest.approx(np.sum(dx * vx), rel=1e-12)
+    assert along(0 * vx, vh0, zero) == pytest.approx(np.sum(dh0 * vh0), rel=1e-12)
+    for path, gradient in named_arrays(dp):
+        v = rng.standard_normal(gradient.shape)
+        only = _only(zero, path, v)
+        assert along(0 * vx, 0 * vh0, only) == pytest.approx(np.sum(gradient * v), rel=1e-12), path
+
+
+def _only(zero: Params, path: str, v: Array) -> Params:
+    names = iter([name for name, _ in named_arrays(zero)])
+    return map_arrays(lambda a: v if next(names) == path else a, zero)
+
+
+@pytest.mark.parametrize(("name", "options"), CELLS, ids=[name for name, _ in CELLS])
+def test_packed_rows_equal_each_row_alone(name: str, options: dict[str, Any]) -> None:
+    rng = np.random.default_rng(2)
+    rnn = recurrence(name, options, 3, 4)
+    packing = Packing.of_lengths(LENGTHS)
+    x, h0 = rng.standard_normal((5, 5, 3)), rng.standard_normal((5, 4))
+    together = rnn.forward(x[packing.rows, packing.steps], packing.enter(h0), packing)[0]
+    h = packing.unpack(together, 5)
+    for row, length in enumerate(LENGTHS.tolist()):
+        state = rnn.start(h0[row : row + 1])
+        for t in range(length):
+            state = rnn.advance(x[row : row + 1, t], state)
+            np.testing.assert_allclose(h[row, t], state.h[0], rtol=0, atol=1e-15)
+        assert np.all(h[row, length:] == 0)
+
+
+@pytest.mark.parametrize(("name", "options"), CELLS, ids=[name for name, _ in CELLS])
+def test_float32_in_gives_float32_out(name: str, options: dict[str, Any]) -> None:
+    rnn = recurrence(name, options, 3, 4)
+    rnn = rnn.with_params(map_arrays(lambda a: a.astype(np.float32), rnn.params))
+    packing = Packing.of_lengths(LENGTHS)
+    h, tape = rnn.forward(np.ones((14, 3), np.float32), np.ones((4, 4), np.float32), packing)
+    dx, dh0, dp = rnn.backward(np.ones_like(h), tape)
+    arrays = [h, dx, dh0, *(a for _, a in named_arrays(dp))]
+    assert {a.dtype for a in arrays} == {np.dtype(np.float32)}

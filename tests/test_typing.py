@@ -1,0 +1,25 @@
+"""mypy rejects what a plugin author may get wrong, and nothing else."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_mypy_rejects_every_marked_line_and_no_other(tmp_path: Path) -> None:
+    file = ROOT / "tests" / "typing" / "wrong_plugins.py"
+    lines = enumerate(file.read_text(encoding="utf-8").splitlines(), 1)
+    marked = {number for number, line in lines if "# BAD" in line}
+    ran = subprocess.run(
+        [sys.executable, "-m", "mypy", "--cache-dir", str(tmp_path), "--no-error-summary", str(file)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    errors = re.findall(r"wrong_plugins\.py:(\d+): error", ran.stdout)
+    assert {int(number) for number in errors} == marked, ran.stdout + ran.stderr

@@ -1,0 +1,1 @@
+"""Cells as a third party would write them."""
