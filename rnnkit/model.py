@@ -12,7 +12,7 @@ position inside a caption is still stepped through, it only has no loss.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -108,10 +108,31 @@ class Captioner:
             )
         )
 
+    def with_parameters(self, values: Mapping[str, Array]) -> Captioner:
+        """The same network computing with other arrays, one for each name in `parameters`."""
+        names = iter(self.parameters)
+
+        def other(_: Array) -> Array:
+            return values[next(names)]
+
+        def chain(links: Chain) -> Chain:
+            moved = (attrs.evolve(k, params=map_arrays(other, k.params)) for k in links)
+            return Chain(tuple(moved))
+
+        image, words = chain(self.image), chain(self.words)
+        levels = tuple(
+            attrs.evolve(
+                level,
+                input=chain(level.input),
+                rnn=level.rnn.with_params(map_arrays(other, level.rnn.params)),
+            )
+            for level in self.levels
+        )
+        return attrs.evolve(self, image=image, words=words, levels=levels, head=chain(self.head))
+
     def loss(self, features: Array, captions: Ints) -> float:
         """The training loss, without dropout; see `loss_and_gradients`."""
-        total, _ = self._forward(features, captions, None, backward=False)
-        return float(total)
+        return float(self.evaluate(features, captions, backward=False)[0])
 
     def loss_and_gradients(
         self, features: Array, captions: Ints, rng: Rng | None = None
@@ -130,9 +151,34 @@ class Captioner:
         Raises:
             DataError: shapes, or tokens outside the vocabulary.
         """
-        total, gradients = self._forward(features, captions, rng, backward=True)
-        assert gradients is not None
-        return float(total), dict(_named(gradients))
+        loss, gradients = self.evaluate(features, captions, rng)
+        return float(loss), gradients
+
+    def evaluate(
+        self, features: Array, captions: Ints, rng: Rng | None = None, *, backward: bool = True
+    ) -> tuple[Scalar, dict[str, Array]]:
+        """What `loss_and_gradients` is made of: the loss as a NumPy scalar of the parameters' own type, so
+        that a complex step can pass through; without `backward`, no gradients.
+        """
+        features, captions = self._checked(features, captions)
+        targets, mask, packing = _targets(captions, self.vocabulary.null)
+        h, tapes = self._hidden(features, captions, packing, rng)
+        wanted, counts = targets[packing.rows, packing.steps], mask[packing.rows, packing.steps]
+        n, dh = len(captions), np.empty_like(h)
+        total: Scalar = h.dtype.type(0)
+        head: list[Params] = [map_arrays(np.zeros_like, link.params) for link in self.head]
+        for block in _blocks(len(h)):
+            scores, caches = self.head.forward(h[block], rng)
+            loss, dscores = self.spec.train.loss.evaluate(scores, wanted[block], counts[block])
+            total = total + loss
+            if backward:
+                dh[block], grads = self.head.backward(dscores, caches)
+                head = [map_arrays(np.add, a, b) for a, b in zip(head, grads, strict=True)]
+        if not backward:
+            return total / n, {}
+        dh /= n
+        head = [map_arrays(lambda a: a / n, p) for p in head]
+        return total / n, dict(_named(self._backward(dh, head, tapes, packing)))
 
     def nats(self, features: Array, captions: Ints) -> tuple[float, int]:
         """The negative log likelihood of captions, whatever the training loss is.
@@ -237,30 +283,6 @@ class Captioner:
             inputs.append(caches)
             rnns.append(tape)
         return x, _Tapes(image, words, inputs, rnns)
-
-    def _forward(
-        self, features: Array, captions: Ints, rng: Rng | None, *, backward: bool
-    ) -> tuple[Scalar | float, _Parts | None]:
-        features, captions = self._checked(features, captions)
-        targets, mask, packing = _targets(captions, self.vocabulary.null)
-        h, tapes = self._hidden(features, captions, packing, rng)
-        wanted, counts = targets[packing.rows, packing.steps], mask[packing.rows, packing.steps]
-        dh = np.empty_like(h)
-        total: Scalar | float = 0.0
-        head: list[Params] = [map_arrays(np.zeros_like, link.params) for link in self.head]
-        for block in _blocks(len(h)):
-            scores, caches = self.head.forward(h[block], rng)
-            loss, dscores = self.spec.train.loss.evaluate(scores, wanted[block], counts[block])
-            total = total + loss
-            if backward:
-                dh[block], grads = self.head.backward(dscores, caches)
-                head = [map_arrays(np.add, a, b) for a, b in zip(head, grads, strict=True)]
-        n = len(captions)
-        if not backward:
-            return total / n, None
-        dh /= n
-        head = [map_arrays(lambda a: a / n, p) for p in head]
-        return total / n, self._backward(dh, head, tapes, packing)
 
     def _backward(self, dh: Array, head: list[Params], tapes: _Tapes, packing: Packing) -> _Parts:
         inputs: list[list[Params]] = []

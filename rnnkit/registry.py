@@ -99,7 +99,7 @@ def survey(kinds: Iterable[type[Plugin]] = KINDS) -> Iterator[Row]:
 def closest(word: str, known: Iterable[str]) -> str:
     """'did you mean ...?', or what there is to choose from."""
     known = sorted(known)
-    near = difflib.get_close_matches(word, known, 1)
+    near = difflib.get_close_matches(word, known, 1) or [k for k in known if word and word in k][:1]
     if near:
         return f"did you mean {near[0]!r}?"
     return f"there is {', '.join(known)}" if known else "there is none"

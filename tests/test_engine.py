@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,17 @@ import numpy as np
 import pytest
 
 from rnnkit.engine import FreeRecurrence, GatedRecurrence, Recurrence
-from rnnkit.kinds import Array, Cell, GatedCell, Params, RecurrentCell, map_arrays, named_arrays
+from rnnkit.kinds import (
+    Activation,
+    Array,
+    Cell,
+    GatedCell,
+    Initializer,
+    Params,
+    RecurrentCell,
+    map_arrays,
+    named_arrays,
+)
 from rnnkit.packing import Packing
 from rnnkit.registry import load
 from rnnkit.spec.schema import builtin
@@ -26,8 +35,6 @@ LENGTHS = np.array([3, 0, 5, 1, 5])
 
 
 def recurrence(name: str, options: dict[str, Any], d: int, h: int) -> Recurrence[Any, Any, Any]:
-    from rnnkit.kinds import Initializer
-
     cell: RecurrentCell[Any, Any, Any] = load(RecurrentCell, f"rnnkit:{name}")(**options)
     rng, dtype = np.random.default_rng(7), np.dtype(np.float64)
     if isinstance(cell, GatedCell):
@@ -35,6 +42,51 @@ def recurrence(name: str, options: dict[str, Any], d: int, h: int) -> Recurrence
         return GatedRecurrence.init(cell, d, h, init, init, rng, dtype)
     assert isinstance(cell, Cell)
     return FreeRecurrence.init(cell, d, h, rng, dtype)
+
+
+TORCH = np.load(Path(__file__).parent / "reference" / "torch_reference.npz")
+TORCH_CASES: dict[str, list[tuple[str, dict[str, Any]]]] = {
+    "vanilla": [("vanilla", {})],
+    "vanilla relu": [("vanilla", {"activation": builtin(Activation, "relu")})],
+    "vanilla sigmoid": [("vanilla", {"activation": builtin(Activation, "sigmoid")})],
+    "lstm": [("lstm", {})],
+    "lstm on lstm": [("lstm", {}), ("lstm", {})],
+    "gru": [("gru", {})],
+    "gru-reset-before": [("gru-reset-before", {})],
+    "peephole-lstm": [("peephole-lstm", {})],
+}
+
+
+def test_every_recorded_cell_is_compared() -> None:
+    recorded = {key.split("/")[1] for key in TORCH.files if key.startswith("cells/")}
+    assert recorded == set(TORCH_CASES)
+
+
+@pytest.mark.parametrize("case", TORCH_CASES)
+def test_sequences_of_different_lengths_agree_with_pytorch(case: str) -> None:
+    want = {k.removeprefix(f"cells/{case}/"): TORCH[k] for k in TORCH.files if f"/{case}/" in k}
+    packing = Packing.of_lengths(want["lengths"])
+    h = want["x"][packing.rows, packing.steps]
+    levels, tapes = [], []
+    for i, (name, options) in enumerate(TORCH_CASES[case]):
+        rnn = recurrence(name, options, h.shape[1], want["h0"].shape[2])
+        names = iter([f"p.{i}.{path}" for path, _ in named_arrays(rnn.params)])
+        levels.append(rnn.with_params(map_arrays(lambda _, n=names: want[next(n)], rnn.params)))
+        h, tape = levels[-1].forward(h, packing.enter(want["h0"][i]), packing)
+        tapes.append(tape)
+    agree(packing.unpack(h, want["h"].shape[1]), want["h"])
+    d = want["dh"][packing.rows, packing.steps]
+    for i, (rnn, tape) in reversed(list(enumerate(zip(levels, tapes, strict=True)))):
+        d, dh0, dp = rnn.backward(d, tape)
+        agree(packing.leave(dh0), want["dh0"][i])
+        for path, gradient in named_arrays(dp):
+            agree(gradient, want[f"d.{i}.{path}"])
+    agree(packing.unpack(d, want["x"].shape[1]), want["dx"])
+
+
+def agree(got: Array, want: Array) -> None:
+    assert got.shape == want.shape
+    assert np.max(np.abs(got - want)) <= 1e-13 * max(1.0, np.max(np.abs(want)))
 
 
 @pytest.mark.parametrize(("name", "options"), CELLS, ids=[name for name, _ in CELLS])

@@ -71,8 +71,23 @@ def with_third_party(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]
     """The environment of a process in which the distribution of tests/thirdparty is installed, by pip."""
     target = tmp_path_factory.mktemp("site")
     source = ROOT / "tests" / "thirdparty"
-    options = ["--quiet", "--no-deps", "--no-build-isolation", "--no-index", "--disable-pip-version-check"]
-    command = [sys.executable, "-m", "pip", "install", *options, "--target", str(target), str(source)]
+    options = [
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        "--no-index",
+        "--disable-pip-version-check",
+    ]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        *options,
+        "--target",
+        str(target),
+        str(source),
+    ]
     subprocess.run(command, check=True, capture_output=True)
     return {**os.environ, "PYTHONPATH": str(target)}
 

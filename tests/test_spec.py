@@ -89,7 +89,7 @@ def test_six_mistakes_give_six_lines_at_their_places() -> None:
         (("hidden = 512", "hidden = 8.7"), 9, "expected a whole number, got 8.7"),
         (('cell = "lstm"', "cell = 3"), 10, 'expected a cell name or { use = "...", ... }, got 3'),
         (('cell = "lstm"', 'cell = { use = "lstm", bias = 1 }'), 10, "unknown key 'bias'"),
-        (("[train]", '[train]\nloss = "softmax"'), 17, "'softmax-cross-entropy'"),
+        (("[train]", '[train]\nloss = "softmax"'), 17, "did you mean 'softmax-cross-entropy'?"),
         (("[model]", '[model]\ndtype = "float16"'), 3, "no 'float16' here; did you mean 'float"),
         (('"affine",', '"afine",'), 5, "no layer or activation is called 'afine'; did you mean"),
         (('"affine",', "[],"), 5, 'expected a layer or activation name or { use = "...", ... }'),

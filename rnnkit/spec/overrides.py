@@ -29,8 +29,9 @@ def apply_overrides(
         name, equals, text = override.partition("=")
         path = _path(name)
         if not equals or not path:
-            origin = origin.overridden((override,), label)
-            problems.append(Problem((override,), "expected path=value, as in train.epochs=3"))
+            nowhere = ("", override)  # a path of its own, that no table has
+            origin = origin.overridden(nowhere, label)
+            problems.append(Problem(nowhere, "expected path=value, as in train.epochs=3"))
             continue
         origin = origin.overridden(path, label)
         wrong = _put(tree, path, _value(text.strip()))

@@ -53,8 +53,8 @@ class DataTable:
     path: str | None = None
     raw: bool = False
     features: int | None = attrs.field(default=None, validator=optional(ge(1)))
-    vocabulary: int | None = attrs.field(default=None, validator=optional(ge(4)))
-    length: int | None = attrs.field(default=None, validator=optional(ge(3)))
+    vocabulary: int | None = attrs.field(default=None, validator=optional(ge(1)))
+    length: int | None = attrs.field(default=None, validator=optional(ge(2)))
 
 
 @attrs.frozen

@@ -36,13 +36,6 @@ def record(case: str, **tensors: Tensor) -> None:
     REFERENCE.update({f"{case}/{name}": t.detach() for name, t in tensors.items()})
 
 
-def record_parameters(case: str, parameters: dict[str, Tensor], y: Tensor, dy: Tensor) -> None:
-    """Values and gradients of parameters and inputs that led to y."""
-    gradients = torch.autograd.grad(y, list(parameters.values()), dy, retain_graph=True)
-    record(case, **{f"p.{name}": p for name, p in parameters.items()})
-    record(case, **{f"d.{name}": d for name, d in zip(parameters, gradients, strict=True)})
-
-
 def leaf(*shape: int) -> Tensor:
     return torch.randn(*shape, requires_grad=True)
 
@@ -89,10 +82,12 @@ def layer(
 ) -> None:
     y = f(x)
     dy = torch.randn(y.shape)
-    record(f"layers/{case}", x=x, y=y, dy=dy)
-    record_parameters(f"layers/{case}", parameters, y, dy)
+    leaves = {f"d.{name}": p for name, p in parameters.items()}
     if x.requires_grad:
-        record(f"layers/{case}", dx=torch.autograd.grad(y, x, dy)[0])
+        leaves["dx"] = x
+    gradients = torch.autograd.grad(y, list(leaves.values()), dy)
+    record(f"layers/{case}", x=x, y=y, dy=dy, **dict(zip(leaves, gradients, strict=True)))
+    record(f"layers/{case}", **{f"p.{name}": p for name, p in parameters.items()})
 
 
 def losses() -> None:
@@ -168,36 +163,118 @@ def cells() -> None:
     library("lstm", nn.LSTM(D, H, batch_first=True), "ifgo", "ifog")
     library("lstm on lstm", nn.LSTM(D, H, num_layers=2, batch_first=True), "ifgo", "ifog")
     library("gru", nn.GRU(D, H, batch_first=True), "run", "run")
-    own("vanilla sigmoid", {"Wx": leaf(D, H), "Wh": leaf(H, H), "b": leaf(H)}, sigmoid_step)
-    own(
+    by_hand(
+        "vanilla sigmoid", sigmoid_step, {"Wx": leaf(D, H), "Wh": leaf(H, H), "b": leaf(H)}, slots=1
+    )
+    by_hand(
         "gru-reset-before",
-        {"Wx": leaf(D, 3 * H), "Wh": leaf(H, 2 * H), "Wn": leaf(H, H), "b": leaf(3 * H)},
         reset_before_step,
+        {"Wx": leaf(D, 3 * H), "Wh": leaf(H, 2 * H), "Wn": leaf(H, H), "b": leaf(3 * H)},
+        slots=1,
     )
-    own(
+    peepholes = {f"cell.{gate}": leaf(H) for gate in "ifo"}
+    by_hand(
         "peephole-lstm",
-        {
-            **{"Wx": leaf(D, 4 * H), "Wh": leaf(H, 4 * H), "b": leaf(4 * H)},
-            **{f"cell.{gate}": leaf(H) for gate in "ifo"},
-        },
         peephole_step,
+        {"Wx": leaf(D, 4 * H), "Wh": leaf(H, 4 * H), "b": leaf(4 * H), **peepholes},
+        slots=2,
     )
 
 
-def sequence(
-    case: str, h: Tensor, x: Tensor, h0: Tensor, parameters: dict[str, tuple[Tensor, Tensor]]
-) -> None:
-    """Record a run; parameters are name -> (value, the part of its gradient's source), see `library`."""
+Layout = Callable[[Tensor], Tensor]
+"""From a tensor of PyTorch's, parameter or gradient, to rnnkit's."""
+
+Step = Callable[[dict[str, Tensor], Tensor, list[Tensor]], list[Tensor]]
+"""(parameters, x, slots) -> slots, the first of them h."""
 
 
 def library(case: str, module: nn.RNNBase, gates: str, wanted: str) -> None:
-    """A module of PyTorch's own, whose gates are in the order `gates`; `wanted` is rnnkit's."""
-    levels = module.num_layers
-    with torch.no_grad():
-        for level in range(levels):
-            # rnnkit has one bias for both products, and for the GRU's n a second one inside the reset.
-            getattr(module, f"bias_hh_l{level}")[: H * gates.index("n") if "n" in gates else None] = 0
-    x, h0 = leaf(N, T, D), leaf(levels, N, H)
+    """A module of PyTorch's, which has its gates in the order `gates`; `wanted` is rnnkit's."""
+
+    def layout(t: Tensor) -> Tensor:
+        blocks = dict(zip(gates, t.chunk(len(gates)), strict=True))
+        return torch.cat([blocks[gate] for gate in wanted]).t()
+
+    # Where PyTorch has two biases rnnkit has one, but for that of the GRU's n inside the reset gate.
+    inside = 2 * H if isinstance(module, nn.GRU) else None
+    parameters: dict[str, tuple[Tensor, Layout]] = {}
+    for level in range(module.num_layers):
+        Wx, Wh, b, second = (
+            getattr(module, f"{name}_l{level}")
+            for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        )
+        with torch.no_grad():
+            second[:inside] = 0.0
+        for name, p in {"Wx": Wx, "Wh": Wh, "b": b}.items():
+            parameters[f"{level}.{name}"] = p, layout
+        if inside is not None:
+            parameters[f"{level}.cell.bn"] = second, lambda t: t[inside:]
+    x, h0 = leaf(N, T, D), leaf(module.num_layers, N, H)
     packed = pack_padded_sequence(x, LENGTHS, batch_first=True, enforce_sorted=False)
     start = (h0, torch.zeros_like(h0)) if isinstance(module, nn.LSTM) else h0
     h, _ = pad_packed_sequence(module(packed, start)[0], batch_first=True, total_length=T)
+    record_run(case, x, h0, h, parameters)
+
+
+def by_hand(case: str, step: Step, parameters: dict[str, Tensor], slots: int) -> None:
+    """A cell that PyTorch lacks, row by row; slots beside h begin at 0."""
+    x, h0 = leaf(N, T, D), leaf(1, N, H)
+    rows = []
+    for row, length in enumerate(LENGTHS.tolist()):
+        state = [h0[0, row], *[torch.zeros(H)] * (slots - 1)]
+        outputs = []
+        for t in range(length):
+            state = step(parameters, x[row, t], state)
+            outputs.append(state[0])
+        rows.append(torch.stack(outputs + [torch.zeros(H)] * (T - length)))
+    same = {f"0.{name}": (p, lambda t: t) for name, p in parameters.items()}
+    record_run(case, x, h0, torch.stack(rows), same)
+
+
+def sigmoid_step(p: dict[str, Tensor], x: Tensor, s: list[Tensor]) -> list[Tensor]:
+    """Elman (1990), with the logistic function."""
+    return [sigmoid(x @ p["Wx"] + s[0] @ p["Wh"] + p["b"])]
+
+
+def reset_before_step(p: dict[str, Tensor], x: Tensor, s: list[Tensor]) -> list[Tensor]:
+    """Cho et al. (2014), equations 5 to 8, their z called u."""
+    (h,) = s
+    xr, xu, xn = (x @ p["Wx"] + p["b"]).chunk(3)
+    hr, hu = (h @ p["Wh"]).chunk(2)
+    r, u = sigmoid(xr + hr), sigmoid(xu + hu)
+    return [u * h + (1 - u) * tanh(xn + (r * h) @ p["Wn"])]
+
+
+def peephole_step(p: dict[str, Tensor], x: Tensor, s: list[Tensor]) -> list[Tensor]:
+    """Gers & Schmidhuber (2000), section 2, with tanh for both squashing functions."""
+    h, c = s
+    zi, zf, zo, zg = (x @ p["Wx"] + h @ p["Wh"] + p["b"]).chunk(4)
+    i, f = sigmoid(zi + p["cell.i"] * c), sigmoid(zf + p["cell.f"] * c)
+    c = f * c + i * tanh(zg)
+    return [sigmoid(zo + p["cell.o"] * c) * tanh(c), c]
+
+
+def record_run(
+    case: str, x: Tensor, h0: Tensor, h: Tensor, parameters: dict[str, tuple[Tensor, Layout]]
+) -> None:
+    dh = torch.randn(h.shape)
+    leaves = [x, h0, *(p for p, _ in parameters.values())]
+    dx, dh0, *gradients = torch.autograd.grad(h, leaves, dh)
+    record(f"cells/{case}", x=x, lengths=LENGTHS, h0=h0, h=h, dh=dh, dx=dx, dh0=dh0)
+    for (name, (p, layout)), d in zip(parameters.items(), gradients, strict=True):
+        record(f"cells/{case}", **{f"p.{name}": layout(p), f"d.{name}": layout(d)})
+
+
+def main() -> None:
+    torch.manual_seed(231)
+    torch.set_default_dtype(torch.float64)
+    torch.set_num_threads(1)
+    for part in (activations, layers, losses, optimizers, cells):
+        part()
+    file = Path(__file__).with_name("torch_reference.npz")
+    np.savez_compressed(file, **{key: t.numpy() for key, t in REFERENCE.items()})
+    print(f"{file}: {len(REFERENCE)} arrays, {file.stat().st_size / 1e3:.0f} kB")
+
+
+if __name__ == "__main__":
+    main()

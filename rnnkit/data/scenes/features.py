@@ -1,112 +1,123 @@
 """Pictures to features, from their pixels alone: a fixed bank of filters, in the place of a CNN.
 
-Filters: how strongly each pixel is coloured, its hue (soft membership in 6 hues), and its edges, turned into
-harmonics of the edge's direction, u^k with u = (gx + i gy) / |g|: a square has a strong 4th harmonic, a triangle
-a strong 3rd one, a circle has none (the Fourier coefficients of an orientation histogram; Dalal & Triggs,
-"Histograms of oriented gradients for human detection", 2005).
+Filters: how strongly a pixel is coloured (its mass); its hue, as soft membership in six hues; and the
+direction u of its edge as a complex number, u^k for some k. Pooled, these are the Fourier coefficients of
+the histogram of edge directions (Dalal & Triggs, "Histograms of oriented gradients for human detection",
+2005): a triangle is strong at k = 3, a square at 4, a star at 5, a circle nowhere.
 
-Windows: each filter is pooled over the whole picture and over two halves each way, cut where the coloured mass falls
-apart best (Otsu, "A threshold selection method from gray-level histograms", 1979, over columns and rows in place
-of grey levels). So two objects of one colour are still told apart.
+Regions: each filter is pooled over the whole picture and over two regions of it (as in Anderson et al.,
+"Bottom-up and top-down attention", 2018), so that two objects of one colour are told apart. The regions lie
+on both sides of the straight cut at which the mass falls apart best (Otsu, "A threshold selection
+method from gray-level histograms", 1979, with columns or rows in the place of grey levels). Where mass
+lies on the cut there is one object only: the first region is the whole picture, the second one empty.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from rnnkit.data.scenes.draw import Pixels
-from rnnkit.data.scenes.world import SIDE
-from rnnkit.kinds.arrays import Array
+from rnnkit.kinds.arrays import Array, Mask
 
-_HUES = np.radians([0.0, 30.0, 55.0, 130.0, 225.0, 280.0]).astype(np.float32)
-_SHARP = 12.0  # of the membership exp(sharp (cos(hue - h) - 1))
-_HARMONICS = (2, 3, 4, 5, 6, 8)
-_AXIS = np.linspace(-1.0, 1.0, SIDE, dtype=np.float32)
+_HUES = (0, 30, 55, 130, 225, 280)  # degrees, red to purple
+_NARROW = 12.0  # membership at the angle d from a hue is exp(narrow (cos d - 1))
+_GREY, _COLOURED = 30.0, 90.0  # chroma up to which a pixel has no mass, and from which it has all
+_WAVES = (2, 3, 4, 5, 6, 8)
+_CLEAR = 0.15  # of the fullest column or row: a cut with less mass on it is clear
+_BLOCK = 100  # pictures at a time, so that memory stays small
 
 
 def features(pixels: Pixels) -> Array:
-    """pixels (n, h, w, 3) -> (n, F) float32, not standardized."""
-    raw = [_pool(pixels[i : i + 128]) for i in range(0, len(pixels), 128)]
-    return np.concatenate(raw)
+    """Features of pictures, not standardized.
+
+    Args:
+        pixels: (n, h, w, 3), RGB.
+
+    Returns:
+        (n, 78) float32: 26 each of the whole picture, of its first and of its second region. These are
+        the root of the area, the area, the length of the rim by the root of the area; the share of
+        each hue; the real part and the size of each wave by the rim; the mean of x and y, their variances
+        and covariance.
+    """
+    blocks = [_describe(pixels[i : i + _BLOCK]) for i in range(0, len(pixels), _BLOCK)]
+    return np.concatenate(blocks)
 
 
-def _pool(pixels: Pixels) -> Array:
-    n = len(pixels)
-    hue, mass = _colour(pixels)
-    windows, axis = _windows(mass)
-    maps = [mass, *_memberships(hue, mass), *_edges(mass)]
-    stack = np.stack([m.reshape(n, -1) for m in maps], axis=1)  # (n, maps, pixels)
-    pooled = stack @ windows.reshape(n, len(windows[0]), -1).transpose(0, 2, 1)  # (n, maps, windows)
-    area = pooled[:, :1]
-    colours = pooled[:, 1:7] / (area + 1.0)
-    rim = pooled[:, 7:8]
-    k = len(_HARMONICS)
-    re, im = pooled[:, 8 : 8 + k] / (rim + 1.0), pooled[:, 8 + k :] / (rim + 1.0)
+def _describe(pixels: Pixels) -> Array:
+    mass, hue = _mass_and_hue(pixels)
+    hues = [mass * np.exp(_NARROW * (np.cos(hue - math.radians(h)) - 1.0)) for h in _HUES]
+    rim, waves = _edges(mass)
+    y, x = np.meshgrid(*(np.linspace(-1, 1, k, dtype=np.float32) for k in mass.shape[1:]), indexing="ij")
+    moments = [mass * m for m in (x, y, x * x, y * y, x * y)]
+
+    regions = _regions(mass)
+    area, length = _pool([mass], regions), _pool([rim], regions)
+    real = _pool([w.real for w in waves], regions) / (length + 1.0)
+    imag = _pool([w.imag for w in waves], regions) / (length + 1.0)
+    mx, my, mxx, myy, mxy = _pool(moments, regions) / (area + 1e-3)
     size = np.sqrt(area)
-    shape = [rim / (size + 1.0), re, np.hypot(re, im)]
-    place = _moments(mass, windows)
-    descr = np.concatenate([size, area / 100, colours, *shape, place], axis=1)  # (n, D, windows)
-    out = np.concatenate([descr.reshape(n, -1), axis], axis=1)
-    return out.astype(np.float32)
+    described = (
+        *(size, area, length / (size + 1.0)),
+        _pool(hues, regions) / (area + 1.0),
+        *(real, np.hypot(real, imag)),
+        np.stack([mx, my, mxx - mx * mx, myy - my * my, mxy - mx * my]),
+    )
+    return np.concatenate(described).transpose(1, 2, 0).reshape(len(pixels), -1)
 
 
-def _colour(pixels: Pixels) -> tuple[Array, Array]:
+def _mass_and_hue(pixels: Pixels) -> tuple[Array, Array]:
+    """How strongly a pixel is coloured, 0 to 1, and its hue in radians; both (n, h, w)."""
     red, green, blue = np.moveaxis(pixels.astype(np.float32), -1, 0)
     alpha, beta = red - 0.5 * (green + blue), math.sqrt(0.75) * (green - blue)
-    chroma = np.hypot(alpha, beta)
-    return np.arctan2(beta, alpha), np.clip((chroma - 30.0) / 60.0, 0.0, 1.0)
+    mass = np.clip((np.hypot(alpha, beta) - _GREY) / (_COLOURED - _GREY), 0.0, 1.0)
+    return mass, np.arctan2(beta, alpha)
 
 
-def _memberships(hue: Array, mass: Array) -> list[Array]:
-    near = [np.exp(_SHARP * (np.cos(hue - h) - 1.0)) * mass for h in _HUES]
-    return near
-
-
-def _edges(mass: Array) -> list[Array]:
+def _edges(mass: Array) -> tuple[Array, list[Array]]:
+    """The steepness s of the mass, and s u^k for each wave k; all (n, h, w)."""
     gy, gx = np.gradient(mass, axis=(1, 2))
-    g = (gx + 1j * gy).astype(np.complex64)
-    size = abs(g)
-    unit = g / np.maximum(size, 1e-6)
-    power = {1: unit}
-    for k in range(2, max(_HARMONICS) + 1):
-        power[k] = power[k - 1] * unit
-    waves = [power[k] * size for k in _HARMONICS]
-    return [size, *(w.real for w in waves), *(w.imag for w in waves)]
+    steepness = np.hypot(gx, gy)
+    u = (gx + 1j * gy) / np.maximum(steepness, 1e-6)
+    waves, wave = [], steepness * u
+    for k in range(2, max(_WAVES) + 1):
+        wave = wave * u
+        if k in _WAVES:
+            waves.append(wave)
+    return steepness, waves
 
 
-def _windows(mass: Array) -> tuple[Array, Array]:
-    """(n, 3, h, w) windows and (n, 2)."""
-    n = len(mass)
-    bx, sx, vx = _otsu(mass.sum(axis=1))
-    by, sy, vy = _otsu(mass.sum(axis=2))
-    horizontal = (sx > sy)
-    first = np.where(horizontal[:, None, None], bx[:, None, :], by[:, :, None])
-    two = (np.where(horizontal, vx, vy) < 0.15).astype(np.float32)[:, None, None]
-    windows = np.stack([np.ones_like(first), first * two + 1 - two, (1 - first) * two], axis=1)
-    return windows, np.stack([horizontal, two[:, 0, 0]], axis=1).astype(np.float32)
+def _pool(maps: Sequence[Array], regions: Array) -> Array:
+    """The sum of each map over each region, (maps, n, regions)."""
+    n, r = regions.shape[:2]
+    sums = np.stack(maps, axis=1).reshape(n, len(maps), -1) @ regions.reshape(n, r, -1).mT
+    return sums.transpose(1, 0, 2)
 
 
-def _otsu(profile: Array) -> tuple[Array, Array, Array]:
+def _regions(mass: Array) -> Array:
+    """All, the first and the second region, as weights of 0 and 1, (n, 3, h, w)."""
+    left, apart_x, clear_x = _cut(mass.sum(axis=1))
+    upper, apart_y, clear_y = _cut(mass.sum(axis=2))
+    beside = apart_x > apart_y
+    before = np.where(beside[:, None, None], left[:, None, :], upper[:, :, None])
+    two = np.where(beside, clear_x, clear_y)[:, None, None]
+    return np.stack([np.ones_like(before), before | ~two, ~before & two], axis=1).astype(mass.dtype)
+
+
+def _cut(profile: Array) -> tuple[Mask, Array, Mask]:
+    """Where to cut columns or rows of mass (n, k) in two.
+
+    Returns:
+        Whether each lies before the cut (n, k), how far apart the two sides are, and whether the cut is
+        clear; both (n,).
+    """
     p = profile / (profile.sum(axis=1, keepdims=True) + 1e-6)
-    w = np.cumsum(p, axis=1)
-    m = np.cumsum(p * _AXIS, axis=1)
-    between = (m[:, -1:] * w - m) ** 2 / (w * (1.0 - w) + 1e-4)
+    place = np.linspace(-1, 1, p.shape[1], dtype=p.dtype)
+    share, mean = np.cumsum(p, axis=1), np.cumsum(p * place, axis=1)
+    between = (mean[:, -1:] * share - mean) ** 2 / (share * (1.0 - share) + 1e-4)
     cut = between[:, :-1].argmax(axis=1)
-    k = np.arange(SIDE)
-    before = (k <= cut[:, None]).astype(np.float32)
-    near = np.where((abs(k - cut[:, None]) <= 2), p, 1.0).min(axis=1) / p.max(axis=1)
-    return before, between.max(axis=1), near
-
-
-def _moments(mass: Array, windows: Array) -> Array:
-    """Centre and spread, (n, 5, windows)."""
-    n = len(mass)
-    y, x = np.meshgrid(_AXIS, _AXIS, indexing="ij")
-    basis = np.stack([np.ones_like(x), x, y, x * x, y * y, x * y]).reshape(6, -1)
-    weighted = (windows * mass[:, None]).reshape(n, windows.shape[1], -1)
-    m = weighted @ basis.T  # (n, windows, 6)
-    m = m[..., 1:] / (m[..., :1] + 1e-3)
-    mx, my = m[..., 0], m[..., 1]
-    return np.stack([mx, my, m[..., 2] - mx * mx, m[..., 3] - my * my, m[..., 4] - mx * my], axis=1)
+    beyond = np.arange(p.shape[1]) - cut[:, None]
+    on_cut = np.where(abs(beyond) <= 2, p, np.inf).min(axis=1)
+    return beyond <= 0, between.max(axis=1), on_cut < _CLEAR * p.max(axis=1)
