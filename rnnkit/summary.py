@@ -120,8 +120,9 @@ def _recurrence(model: Captioner, index: int, level: Level, width: int, steps: i
     rnn, rng = level.rnn, np.random.default_rng(0)
     x = rng.standard_normal((steps, width)).astype(model.dtype)
     h0 = np.zeros((1, level.hidden), model.dtype)
-    h, tape = rnn.forward(x, h0, Packing.of_lengths(np.array([steps])))
-    kept = _bytes((h, tape), besides=(x, rnn.params))
+    packing = Packing.of_lengths(np.array([steps]))
+    h, tape = rnn.forward(x, h0, packing)
+    kept = _bytes((h, tape), besides=(x, rnn.params, packing))
     dx, dh0, dp = rnn.backward(h, tape)
     counter = ProductCounter()
     rnn.with_params(counter.watch_all(rnn.params)).advance(
