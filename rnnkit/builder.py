@@ -185,7 +185,15 @@ class _Fitter:
     ) -> Recurrence[Any, Any, Any] | None:
         """The recurrence of one `[[model.rnn]]`, or None if its options do not fit its cell."""
         cell = table.cell
-        if isinstance(cell, GatedCell):
+        given = [k for k in ("input_weights", "recurrent_weights") if getattr(table, k) is not None]
+        if isinstance(cell, Cell) and given:
+            for key in given:
+                self.wrong((*path, key), "a free-form cell fills its own weights: give this to it")
+            return None
+        try:
+            if isinstance(cell, Cell):
+                return FreeRecurrence.init(cell, in_features, table.hidden, self.rng, self.dtype)
+            assert isinstance(cell, GatedCell)
             return GatedRecurrence.init(
                 cell,
                 in_features,
@@ -195,15 +203,9 @@ class _Fitter:
                 self.rng,
                 self.dtype,
             )
-        assert isinstance(cell, Cell)
-        given = [k for k in ("input_weights", "recurrent_weights") if getattr(table, k) is not None]
-        for key in given:
-            self.wrong(
-                (*path, key), "a free-form cell fills its own weights: give this to the cell"
-            )
-        if given:
+        except ValueError as e:
+            self.wrong((*path, "cell"), str(e))
             return None
-        return FreeRecurrence.init(cell, in_features, table.hidden, self.rng, self.dtype)
 
     def wrong(self, path: SpecPath, text: str) -> None:
         self.problems.append(Problem(path, text))

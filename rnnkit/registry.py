@@ -183,9 +183,9 @@ def _misfits(cls: type[Plugin], kind: type[Plugin]) -> Iterator[str]:
     yield from _signature_misfits(cls, kind)
     if "__attrs_attrs__" not in vars(cls):
         yield "its class is not decorated with @attrs.frozen"
-    elif not missing and not _is_frozen(cls):
+    elif not _is_frozen(cls):
         yield "its class is @attrs.define, and must be @attrs.frozen"
-    else:
+    if attrs.has(cls):
         yield from unreadable_options(cls)
 
 
@@ -218,9 +218,9 @@ def _signature_misfits(cls: type[Plugin], kind: type[Plugin]) -> Iterator[str]:
 
 def _is_frozen(cls: type[Plugin]) -> bool:
     try:
-        setattr(cls.__new__(cls), "probe", None)  # noqa: B010
+        cls.__setattr__(object(), "probe", None)  # an abstract class has no instance
     except attrs.exceptions.FrozenInstanceError:
         return True
-    except AttributeError:
+    except (AttributeError, TypeError):
         pass
     return False

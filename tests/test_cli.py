@@ -163,7 +163,7 @@ SPOILED: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "nan": (
         lambda d: rewrite(d / "features_train.h5", lambda h: put(h, "features", (5, 1), np.nan)),
-        "row 5",
+        "features_train.h5: features[5, 1] is nan",
     ),
     "truncated": (
         lambda d: (d / "features_val.h5").write_bytes((d / "features_val.h5").read_bytes()[:-500]),

@@ -31,7 +31,8 @@ def filled(init: Initializer, shape: tuple[int, ...], dtype: type[np.floating[An
 @pytest.mark.parametrize("init", ALL, ids=str)
 def test_both_float_types_get_the_same_numbers(init: Initializer) -> None:
     double, single = filled(init, (6, 4), np.float64), filled(init, (6, 4), np.float32)
-    assert (double.dtype, single.dtype) == (np.float64, np.float32)
+    assert double.dtype == np.float64
+    assert single.dtype == np.float32
     assert single.shape == (6, 4)
     assert single.flags.c_contiguous
     assert np.array_equal(single, double.astype(np.float32))

@@ -200,7 +200,10 @@ def test_diverging_is_told_and_the_last_good_model_stays(
     spec: Path, tiny_data: Path, tmp_path: Path
 ) -> None:
     wild = ["train.optimizer=sgd", "train.optimizer.learning_rate=1e38"]
-    with pytest.raises(DataError, match=r"training has diverged; try a smaller train\.optimizer"), np.errstate(all="ignore"):
+    with (
+        pytest.raises(DataError, match=r"training has diverged; try a smaller train\.optimizer"),
+        np.errstate(all="ignore"),
+    ):
         rnnkit.train(spec, tiny_data, tmp_path / "run", wild)
 
 
@@ -218,5 +221,8 @@ def test_a_mistake_in_the_spec_makes_no_folder(spec: Path, tiny_data: Path, tmp_
 
 def test_captioning_other_data_is_refused(spec: Path, tiny_data: Path, tmp_path: Path) -> None:
     model = rnnkit.build(spec, overrides=["data.features=3", "data.vocabulary=9", "data.length=5"])
-    with rnnkit.open_data(tiny_data) as data, pytest.raises(DataError, match="the model was made for 3"):
+    with (
+        rnnkit.open_data(tiny_data) as data,
+        pytest.raises(DataError, match="the model was made for 3"),
+    ):
         caption_split(model, data)

@@ -15,7 +15,15 @@ def test_mypy_rejects_every_marked_line_and_no_other(tmp_path: Path) -> None:
     lines = enumerate(file.read_text(encoding="utf-8").splitlines(), 1)
     marked = {number for number, line in lines if "# BAD" in line}
     ran = subprocess.run(
-        [sys.executable, "-m", "mypy", "--cache-dir", str(tmp_path), "--no-error-summary", str(file)],
+        [
+            sys.executable,
+            "-m",
+            "mypy",
+            "--cache-dir",
+            str(tmp_path),
+            "--no-error-summary",
+            str(file),
+        ],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -48,7 +48,7 @@ def main() -> None:
     try:
         app()
     except RnnkitError as e:
-        typer.echo(f"error: {e}" if "\n" not in str(e) else str(e), err=True)
+        typer.echo(str(e), err=True)
         sys.exit(2)
     except KeyboardInterrupt:
         typer.echo("interrupted", err=True)

@@ -1,4 +1,6 @@
-"""v' = momentum v + g, g = dw + weight_decay w;  w' = w - learning_rate v'  (Nesterov: w - learning_rate (g + momentum v')).
+"""v' = momentum v + g;  w' = w - learning_rate v';  with Nesterov w' = w - learning_rate (g + momentum v')
+
+with g = dw + weight_decay w.
 
 Sutskever, Martens, Dahl & Hinton, "On the importance of initialization and momentum in deep learning" (2013),
 section 2, in the form of `torch.optim.SGD`, where the velocity does not contain the learning rate.

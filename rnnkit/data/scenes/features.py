@@ -50,7 +50,9 @@ def _describe(pixels: Pixels) -> Array:
     mass, hue = _mass_and_hue(pixels)
     hues = [mass * np.exp(_NARROW * (np.cos(hue - math.radians(h)) - 1.0)) for h in _HUES]
     rim, waves = _edges(mass)
-    y, x = np.meshgrid(*(np.linspace(-1, 1, k, dtype=np.float32) for k in mass.shape[1:]), indexing="ij")
+    y, x = np.meshgrid(
+        *(np.linspace(-1, 1, k, dtype=np.float32) for k in mass.shape[1:]), indexing="ij"
+    )
     moments = [mass * m for m in (x, y, x * x, y * y, x * y)]
 
     regions = _regions(mass)
