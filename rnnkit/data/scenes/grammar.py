@@ -1,4 +1,4 @@
-"""The language of the captions, to write and to read.
+"""The language of the captions: to write it, and to read it.
 
 caption  = [ "there is" ] thing [ relation thing | "with" thing place | "on its own" ]
          | relation thing ( "is" | "there is" ) thing

@@ -9,16 +9,17 @@ from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
 import attrs
+from attrs.validators import in_, max_len, min_len
 
 from rnnkit.kinds.arrays import Rng
 
-SIDE = 64  # pixels
-GAP = 3.0  # pixels that are free between two objects, along the axis of their relation
-MARGIN = 1.0  # pixels between an object and the edge
-SLANT = 0.45  # of the distance along the axis, that an object may lie off it
-TURN = 8.0  # degrees to either side
+SIDE = 64  # of a picture, in pixels
+GAP = 3.0  # free pixels between two objects, along the axis of their relation
+MARGIN = 1.0  # free pixels between an object and the edge of the picture
+SLANT = 0.45  # how far objects may lie apart on the other axis, at most, by their distance along this one
+TURN = 8.0  # degrees, to either side
 
-SIZES = {"small": (4.3, 5.2), "large": (8.0, 9.2)}  # radius in pixels, from .. to
+SIZES = {"small": (4.3, 5.2), "large": (8.0, 9.2)}  # radius in pixels, from and to
 COLOURS = {
     "red": (215, 40, 40),
     "orange": (245, 135, 25),
@@ -57,9 +58,9 @@ _INVERSE = {
 class Thing:
     """What can be said of an object by itself."""
 
-    size: str
-    colour: str
-    shape: str
+    size: str = attrs.field(validator=in_(SIZES))
+    colour: str = attrs.field(validator=in_(COLOURS))
+    shape: str = attrs.field(validator=in_(REACH))
 
 
 THINGS = tuple(itertools.starmap(Thing, itertools.product(SIZES, COLOURS, REACH)))
@@ -84,9 +85,9 @@ class Object:
 
 @attrs.frozen
 class Scene:
-    """One object, or two with a gap between them."""
+    """One object, or two with a gap between them; of two, the left or the upper one is the first."""
 
-    objects: tuple[Object, ...]
+    objects: tuple[Object, ...] = attrs.field(validator=[min_len(1), max_len(2)])
 
     @property
     def relation(self) -> Relation | None:
@@ -103,16 +104,19 @@ class Scene:
 
 
 Combination: TypeAlias = tuple[Thing, ...]
-"""The things of a scene, in order, whatever their relation."""
+"""The things of a scene, sorted."""
 
 
 def combination(scene: Scene) -> Combination:
-    """What a scene of one split never shares with a scene of the other."""
+    """What the scenes of one split never have in common with those of the other."""
     return tuple(sorted(o.thing for o in scene.objects))
 
 
 def split_combinations(rng: Rng, held_out: float) -> tuple[list[Combination], list[Combination]]:
-    """All single things and all unordered pairs, dealt out: for train, and the held-out share for val."""
+    """All single things and all pairs of things, dealt out to train and, a share of them, to val.
+
+    A pair goes to one split whatever the relation, so that a scene of val shows what train never showed.
+    """
     train: list[Combination] = []
     val: list[Combination] = []
     for count in (1, 2):
@@ -125,32 +129,32 @@ def split_combinations(rng: Rng, held_out: float) -> tuple[list[Combination], li
 
 
 def random_scenes(
-    n: int, combinations: Sequence[Combination], single: float, rng: Rng
+    n: int, combinations: Sequence[Combination], alone: float, rng: Rng
 ) -> Iterator[Scene]:
-    """n scenes of these combinations, of which about the share `single` with one object only."""
-    alone = [c for c in combinations if len(c) == 1]
+    """n scenes of these combinations; about the share `alone` of them has one object only."""
+    singles = [c for c in combinations if len(c) == 1]
     pairs = [c for c in combinations if len(c) == 2]
     for _ in range(n):
-        choice = alone if rng.random() < single else pairs
+        choice = singles if rng.random() < alone else pairs
         things = choice[rng.integers(len(choice))]
         yield _place([things[i] for i in rng.permutation(len(things))], rng)
 
 
 def _place(things: Sequence[Thing], rng: Rng) -> Scene:
-    """Things at random places, so that the relation is plain and nothing touches."""
+    """Things at random places, with a plain relation: far enough apart, and along one axis."""
     radii = [rng.uniform(*SIZES[t.size]) for t in things]
     reach = [r * REACH[t.shape] for r, t in zip(radii, things, strict=True)]
     low = [r + MARGIN for r in reach]
     high = [SIDE - r - MARGIN for r in reach]
+    across = [rng.uniform(low[0], high[0])]
     if len(things) == 1:
-        along, across = [rng.uniform(low[0], high[0])], [rng.uniform(low[0], high[0])]
+        along = [rng.uniform(low[0], high[0])]
     else:
         distance = rng.uniform(sum(reach) + GAP, high[1] - low[0])
         first = rng.uniform(low[0], high[1] - distance)
         along = [first, first + distance]
-        across = [rng.uniform(low[0], high[0])]
-        slant = SLANT * distance
-        across.append(rng.uniform(max(low[1], across[0] - slant), min(high[1], across[0] + slant)))
+        aside = across[0] + distance * rng.uniform(-SLANT, SLANT)
+        across.append(min(max(aside, low[1]), high[1]))
     xs, ys = (along, across) if rng.random() < 0.5 else (across, along)
     return Scene(
         tuple(

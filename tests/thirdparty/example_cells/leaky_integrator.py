@@ -11,6 +11,7 @@ from typing import ClassVar
 import attrs
 import numpy as np
 from attrs.validators import and_, gt, le
+
 from rnnkit.kinds import Array, DType, GatedCell, NoParams, Rng, State
 
 

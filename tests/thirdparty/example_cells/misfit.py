@@ -1,6 +1,7 @@
 """A cell that does not fit its interface, in every way the registry checks."""
 
 import attrs
+
 from rnnkit.kinds import GatedCell, NoParams, State
 
 
