@@ -39,7 +39,8 @@ def _ground(n: int, rng: Rng) -> Array:
         0.0, 1.0 - abs((across[:, None] + 1) / 2 * (knots - 1) - np.arange(knots))
     )
     blotches = nearness @ rng.normal(0.0, 7.0, (n, knots, knots)) @ nearness.T
-    return ((ramp + blotches)[..., None] + base[:, None, None, :]).astype(np.float32)
+    ground: Array = (ramp + blotches)[..., None] + base[:, None, None, :]
+    return ground.astype(np.float32)
 
 
 def _paint(picture: Array, o: Object, rng: Rng) -> None:
@@ -76,9 +77,8 @@ def _triangle(u: Array, v: Array) -> Array:
 
 def _diamond(u: Array, v: Array) -> Array:
     half_width, half_height = 1.05, 1.5
-    return (abs(u) * half_height + abs(v) * half_width - half_width * half_height) / math.hypot(
-        half_width, half_height
-    )
+    height = half_width * half_height / math.hypot(half_width, half_height)
+    return height * (abs(u) / half_width + abs(v) / half_height - 1.0)
 
 
 def _cross(u: Array, v: Array) -> Array:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+import attrs
+import h5py
 import numpy as np
 
+from rnnkit.data.scenes.draw import draw
+from rnnkit.data.scenes.features import features
 from rnnkit.data.scenes.grammar import WORDS, choose_captions
-from rnnkit.data.scenes.world import Scene, random_scenes, split_combinations
+from rnnkit.data.scenes.png import encode_png
+from rnnkit.data.scenes.world import Object, Scene, Thing, random_scenes, split_combinations
 from rnnkit.data.vocabulary import END, NULL, START, UNKNOWN, Vocabulary, read_text
 from rnnkit.errors import DataError
 from rnnkit.kinds.arrays import Array
@@ -100,25 +107,98 @@ def _refuse_to_overwrite(folder: Path) -> None:
 def _write(
     folder: Path, counts: Mapping[str, int], seed: int, progress: Callable[[float], None]
 ) -> None:
-    vocabulary = Vocabulary.from_words([NULL, START, END, UNKNOWN, *WORDS])
     combinations = split_combinations(np.random.default_rng([seed, 0]), _HELD_OUT)
-    raw: dict[str, Array] = {}
+    total, done = sum(counts.values()), 0
     captions: dict[str, list[tuple[int, str]]] = {}
-    done = 0
-    for stream, (split, count) in enumerate(counts.items(), start=1):
-        rng = np.random.default_rng([seed, stream])
-        scenes = list(random_scenes(count, combinations[stream - 1], _ALONE, rng))
-        captions[split] = [
-            (i, c) for i, scene in enumerate(scenes) for c in choose_captions(scene, rng)
-        ]
-        names = [f"{i:05}.png" for i in range(count)]
+    described: dict[str, Array] = {}
+    for stream, (split, n) in enumerate(counts.items()):
+        rng = np.random.default_rng([seed, 1 + stream])
+        scenes = list(random_scenes(n, combinations[stream], _ALONE, rng))
+        captions[split] = [(i, c) for i, s in enumerate(scenes) for c in choose_captions(s, rng)]
+        names = [f"{i:05}.png" for i in range(n)]
         _write_json(folder / f"scenes_{split}.json", _ground_truth(names, scenes))
         _write_json(folder / f"captions_{split}.json", _annotations(names, captions[split]))
-        _write_text(folder / f"{split}_images.txt", "".join(f"{split}/{name}\n" for name in names))
-        (folder / "images" / split).mkdir(parents=True)
-        described = []
-        for block in _pictures(folder / "images" / split, names, scenes, rng):
-            described.append(block)
-            done += len(block)
-            progress(done / sum(counts.values()))
-        raw[split] = np.concatenate(described)
+        listing = "".join(f"{split}/{name}\n" for name in names)
+        (folder / f"{split}_images.txt").write_bytes(listing.encode())
+
+        pictures = folder / "images" / split
+        pictures.mkdir(parents=True)
+        blocks = []
+        for first in range(0, n, _BLOCK):
+            pixels = draw(scenes[first : first + _BLOCK], rng)
+            for name, picture in zip(names[first : first + _BLOCK], pixels, strict=True):
+                (pictures / name).write_bytes(encode_png(picture))
+            blocks.append(features(pixels))
+            done += len(pixels)
+            progress(done / total)
+        described[split] = np.concatenate(blocks)
+    _write_captions(folder, captions)
+    _write_features(folder, described)
+
+
+def _ground_truth(names: Sequence[str], scenes: Sequence[Scene]) -> object:
+    return [
+        {
+            "file_name": name,
+            "objects": [
+                {**attrs.asdict(o.thing), "x": o.x, "y": o.y, "radius": o.radius, "turn": o.turn}
+                for o in scene.objects
+            ],
+        }
+        for name, scene in zip(names, scenes, strict=True)
+    ]
+
+
+def _object(
+    size: str, colour: str, shape: str, x: float, y: float, radius: float, turn: float
+) -> Object:
+    return Object(Thing(size, colour, shape), float(x), float(y), float(radius), float(turn))
+
+
+def _annotations(names: Sequence[str], captions: Sequence[tuple[int, str]]) -> object:
+    return {
+        "images": [{"id": i, "file_name": name} for i, name in enumerate(names)],
+        "annotations": [
+            {"id": k, "image_id": image, "caption": caption}
+            for k, (image, caption) in enumerate(captions)
+        ],
+    }
+
+
+def _write_captions(folder: Path, captions: Mapping[str, Sequence[tuple[int, str]]]) -> None:
+    vocabulary = Vocabulary.from_words([NULL, START, END, UNKNOWN, *WORDS])
+    tokens = {word: token for token, word in enumerate(vocabulary.words)}
+    _write_json(
+        folder / "vocab.json", {"idx_to_word": list(vocabulary.words), "word_to_idx": tokens}
+    )
+    length = 2 + max(len(c.split()) for pairs in captions.values() for _, c in pairs)
+    with _hdf5(folder / "captions.h5") as file:
+        for split, pairs in captions.items():
+            rows = np.stack([vocabulary.encode(caption, length) for _, caption in pairs])
+            file[f"{split}_captions"] = rows
+            file[f"{split}_image_idxs"] = np.array([image for image, _ in pairs], np.int32)
+
+
+def _write_features(folder: Path, described: Mapping[str, Array]) -> None:
+    mean = described["train"].mean(axis=0, dtype=np.float64)
+    std = described["train"].std(axis=0, dtype=np.float64)
+    std = np.where(std > 1e-6, std, 1.0)
+    for split, raw in described.items():
+        rows = ((raw - mean) / std).astype(np.float32)
+        with _hdf5(folder / f"features_{split}.h5") as file:
+            chunks = (min(_CHUNK, len(rows)), rows.shape[1])
+            dataset = file.create_dataset("features", data=rows, chunks=chunks)
+            dataset.attrs.update(mean=mean, std=std)
+
+
+@contextlib.contextmanager
+def _hdf5(path: Path) -> Iterator[h5py.File]:
+    """A file made in memory and then written at once, so that a full disk is an OSError like any other."""
+    image = io.BytesIO()
+    with h5py.File(image, "w") as file:
+        yield file
+    path.write_bytes(image.getvalue())
+
+
+def _write_json(path: Path, content: object) -> None:
+    path.write_bytes(json.dumps(content).encode())

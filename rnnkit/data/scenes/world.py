@@ -14,7 +14,7 @@ from attrs.validators import in_, max_len, min_len
 from rnnkit.kinds.arrays import Rng
 
 SIDE = 64  # of a picture, in pixels
-GAP = 3.0  # free pixels between two objects, along the axis of their relation
+GAP = 5.0  # free pixels between two objects, along the axis of their relation
 MARGIN = 1.0  # free pixels between an object and the edge of the picture
 SLANT = 0.45  # how far objects may lie apart on the other axis, at most, by their distance along this one
 TURN = 8.0  # degrees, to either side
