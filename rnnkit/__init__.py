@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from rnnkit.builder import build as build
     from rnnkit.checkpoint import load_model as load
+    from rnnkit.checkpoint import save_model as save
     from rnnkit.data import open_data as open_data
     from rnnkit.errors import CheckpointError as CheckpointError
     from rnnkit.errors import DataError as DataError
@@ -43,6 +44,7 @@ _HOME: Final = {
     "open_data": "rnnkit.data:open_data",
     "parse_spec": "rnnkit.spec:parse_spec",
     "read_spec": "rnnkit.spec:read_spec",
+    "save": "rnnkit.checkpoint:save_model",
     "train": "rnnkit.training:train",
 }
 
@@ -60,6 +62,7 @@ __all__ = [
     "open_data",
     "parse_spec",
     "read_spec",
+    "save",
     "train",
 ]
 

@@ -28,7 +28,7 @@ from rnnkit.version import __version__
 FORMAT: Final = 1
 
 
-def save_model(model: Captioner, file: Path) -> None:
+def save_model(model: Captioner, file: str | Path) -> None:
     """Write a model file, whole or not at all.
 
     Raises:
@@ -49,7 +49,7 @@ def save_model(model: Captioner, file: Path) -> None:
             for name, array in model.parameters.items():
                 h5.create_dataset(f"parameters/{name}", data=array)
 
-    write_whole(file, write)
+    write_whole(Path(file), write)
 
 
 def load_model(file: str | Path) -> Captioner:

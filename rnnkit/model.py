@@ -12,8 +12,7 @@ position inside a caption is still stepped through, it only has no loss.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
@@ -36,10 +35,10 @@ from rnnkit.kinds import (
     Scalar,
     State,
     map_arrays,
-    named_arrays,
 )
 from rnnkit.numerics import log_softmax
 from rnnkit.packing import Packing
+from rnnkit.parts import Parts
 from rnnkit.spec import Spec
 
 HEAD_ROWS = 512
@@ -96,17 +95,14 @@ class Captioner:
     @property
     def parameters(self) -> dict[str, Array]:
         """One flat view: dotted name -> the very array the network computes with."""
-        return dict(
-            _named(
-                _Parts(
-                    [link.params for link in self.image],
-                    [link.params for link in self.words],
-                    [[link.params for link in level.input] for level in self.levels],
-                    [level.rnn.params for level in self.levels],
-                    [link.params for link in self.head],
-                )
-            )
+        parts = Parts(
+            [link.params for link in self.image],
+            [link.params for link in self.words],
+            [[link.params for link in level.input] for level in self.levels],
+            [level.rnn.params for level in self.levels],
+            [link.params for link in self.head],
         )
+        return dict(parts.named())
 
     def with_parameters(self, values: Mapping[str, Array]) -> Captioner:
         """The same network computing with other arrays, one for each name in `parameters`."""
@@ -178,7 +174,7 @@ class Captioner:
             return total / n, {}
         dh /= n
         head = [map_arrays(lambda a: a / n, p) for p in head]
-        return total / n, dict(_named(self._backward(dh, head, tapes, packing)))
+        return total / n, dict(self._backward(dh, head, tapes, packing).named())
 
     def nats(self, features: Array, captions: Ints) -> tuple[float, int]:
         """The negative log likelihood of captions, whatever the training loss is.
@@ -259,16 +255,6 @@ class Captioner:
             for best in self.decode(features, decoder, rng).tokens[:, 0]
         ]
 
-    def save(self, file: str | Path) -> None:
-        """Write a model file; see `rnnkit.load`.
-
-        Raises:
-            CheckpointError: the file cannot be written; an older one is then left as it was.
-        """
-        from rnnkit.checkpoint import save_model
-
-        save_model(self, Path(file))
-
     def _hidden(
         self, features: Array, captions: Ints, packing: Packing, rng: Rng | None
     ) -> tuple[Array, _Tapes]:
@@ -284,7 +270,7 @@ class Captioner:
             rnns.append(tape)
         return x, _Tapes(image, words, inputs, rnns)
 
-    def _backward(self, dh: Array, head: list[Params], tapes: _Tapes, packing: Packing) -> _Parts:
+    def _backward(self, dh: Array, head: list[Params], tapes: _Tapes, packing: Packing) -> Parts:
         inputs: list[list[Params]] = []
         rnns: list[Params] = []
         shares: list[Array] = []
@@ -298,7 +284,7 @@ class Captioner:
             shares.insert(0, packing.leave(dh0))
         _, words = self.words.backward(dh, tapes.words)
         _, image = self.image.backward(np.concatenate(shares, axis=1), tapes.image)
-        return _Parts(image, words, inputs, rnns, head)
+        return Parts(image, words, inputs, rnns, head)
 
     def _shares(self, h0: Array) -> list[Array]:
         ends = np.cumsum([level.hidden for level in self.levels])
@@ -335,32 +321,6 @@ class _Tapes:
     words: list[Any]
     inputs: list[list[Any]]
     rnns: list[Any]
-
-
-@attrs.frozen
-class _Parts:
-    """Parameters, or their gradients, part by part."""
-
-    image: list[Params]
-    words: list[Params]
-    inputs: list[list[Params]]
-    rnns: list[Params]
-    head: list[Params]
-
-
-def _named(parts: _Parts) -> Iterator[tuple[str, Array]]:
-    """Every array with its dotted name, in the order of the forward pass."""
-
-    def chain(prefix: str, params: list[Params]) -> Iterator[tuple[str, Array]]:
-        for i, p in enumerate(params):
-            yield from named_arrays(p, f"{prefix}.{i}.")
-
-    yield from chain("image", parts.image)
-    yield from chain("words", parts.words)
-    for i, (inputs, rnn) in enumerate(zip(parts.inputs, parts.rnns, strict=True)):
-        yield from chain(f"rnn.{i}.input", inputs)
-        yield from named_arrays(rnn, f"rnn.{i}.")
-    yield from chain("head", parts.head)
 
 
 def _targets(captions: Ints, null: int) -> tuple[Ints, Mask, Packing]:

@@ -17,6 +17,7 @@ import attrs
 import numpy as np
 
 from rnnkit.builder import assemble, sizes_of
+from rnnkit.checkpoint import save_model
 from rnnkit.data import Dataset, Split, open_data
 from rnnkit.errors import CheckpointError, DataError
 from rnnkit.files import write_text_whole
@@ -301,7 +302,7 @@ def _stopping_on_interrupt(trainer: Trainer) -> Iterator[None]:
 
 
 def _save(model: Captioner, history: Sequence[Epoch], folder: Path) -> None:
-    model.save(folder / "last.h5")
+    save_model(model, folder / "last.h5")
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(field.name for field in attrs.fields(Epoch))

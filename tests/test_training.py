@@ -89,7 +89,7 @@ def test_a_few_captions_can_be_learnt_by_heart(spec: Path, tiny_data: Path) -> N
 
 def test_a_saved_model_is_the_same_model(spec: Path, tiny_data: Path, tmp_path: Path) -> None:
     model = rnnkit.build(spec, tiny_data)
-    model.save(tmp_path / "m.h5")
+    rnnkit.save(model, tmp_path / "m.h5")
     loaded = rnnkit.load(tmp_path / "m.h5")
     assert loaded.spec == model.spec
     assert loaded.vocabulary == model.vocabulary
@@ -138,7 +138,7 @@ def test_a_damaged_model_file_is_named(
     how: str, text: str, spec: Path, tiny_data: Path, tmp_path: Path
 ) -> None:
     file = tmp_path / "m.h5"
-    rnnkit.build(spec, tiny_data).save(file)
+    rnnkit.save(rnnkit.build(spec, tiny_data), file)
     spoiled(file, how)
     with pytest.raises(CheckpointError) as caught:
         load_model(file)
@@ -151,7 +151,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(
 ) -> None:
     model = rnnkit.build(spec, tiny_data)
     folder = tmp_path / "out"
-    model.save(folder / "m.h5")
+    rnnkit.save(model, folder / "m.h5")
     before = (folder / "m.h5").read_bytes()
 
     def full(*_: object) -> None:
@@ -159,7 +159,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(CheckpointError, match=r"cannot write .*m\.h5: No space left on device"):
-        model.save(folder / "m.h5")
+        rnnkit.save(model, folder / "m.h5")
     assert [f.name for f in folder.iterdir()] == ["m.h5"]
     assert (folder / "m.h5").read_bytes() == before
 

@@ -34,7 +34,7 @@ def build(
     model = rnnkit.build(spec, data, override or ())
     summary = summarize(model)
     if out:
-        model.save(out)
+        rnnkit.save(model, out)
     if as_json:
         show.print_json(_json(model, summary))
     else:
