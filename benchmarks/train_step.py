@@ -36,7 +36,7 @@ def batches(n: int, folder: str | None) -> list[tuple[Ints, Array]]:
             return [
                 (split.captions[r], split.features.rows(split.image_idxs[r], float32)) for r in rows
             ]
-    made = []
+    made: list[tuple[Ints, Array]] = []
     for _ in range(STEPS):
         captions = rng.zipf(1.3, (n, TOKENS)) % (WORDS - 4) + 4
         lengths = np.clip(rng.normal(12.5, 3.0, n).astype(int), 4, TOKENS)

@@ -20,9 +20,9 @@ SIDE, GAP, LINE, COLUMNS = 150, 18, 17, 4
 STYLE = "font: 13px ui-sans-serif, system-ui, sans-serif; fill: #57606a"
 
 
-def tile(item: Captioned, folder: Path, x: int, y: int) -> str:
+def tile(item: Captioned, x: int, y: int) -> str:
     """One picture with its caption below."""
-    picture = base64.b64encode((folder / str(item.picture)).read_bytes()).decode()
+    picture = base64.b64encode(Path(str(item.picture)).read_bytes()).decode()
     lines = textwrap.wrap(item.caption, 24)
     words = "".join(
         f'<text x="{x}" y="{y + SIDE + LINE * (i + 1)}" style="{STYLE}">{escape(line)}</text>'
@@ -40,7 +40,7 @@ def main(run: str, folder: str, out: str, count: str = "8") -> None:
         items = caption_split(model, data, "val", int(count))
     step_x, step_y = SIDE + GAP, SIDE + 4 * LINE + GAP
     tiles = [
-        tile(item, Path(folder), GAP + i % COLUMNS * step_x, GAP + i // COLUMNS * step_y)
+        tile(item, GAP + i % COLUMNS * step_x, GAP + i // COLUMNS * step_y)
         for i, item in enumerate(items)
     ]
     width, height = GAP + COLUMNS * step_x, GAP + -(-len(items) // COLUMNS) * step_y

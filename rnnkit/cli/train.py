@@ -55,7 +55,7 @@ def train(
             f"{spec}: {parameters:,} parameters, {trainer.steps:,} updates of "
             f"{trainer.model.spec.train.batch} captions, into {folder}"
         )
-        console.print(_HEADINGS, style="bold")
+        console.print(_HEADINGS, style="bold", no_wrap=True, crop=False)
         progress.update(bar, total=trainer.steps)
 
     def on_step(step: Step) -> None:
@@ -63,7 +63,7 @@ def train(
         progress.update(bar, completed=step.number, loss=smooth.loss, speed=smooth.speed)
 
     def on_epoch(epoch: Epoch) -> None:
-        console.print(_row(epoch))
+        console.print(_row(epoch), no_wrap=True, crop=False)
         progress.update(bar, epoch=epoch.epoch + 1)
 
     with progress:
@@ -76,15 +76,15 @@ def train(
     console.print(f"wrote {run.folder / 'last.h5'}")
 
 
-_HEADINGS = "epoch      loss   train nats/token  perplexity    val nats/token  perplexity   tokens/s   seconds"
+_HEADINGS = "epoch      loss   train nats  perplexity   val nats  perplexity   tokens/s  seconds"
 
 
 def _row(e: Epoch) -> str:
     val = "-" if e.val_nats is None else f"{e.val_nats:.3f}"
     val_perplexity = "-" if e.val_perplexity is None else f"{e.val_perplexity:.2f}"
     return (
-        f"{e.epoch:5d} {e.train_loss:9.3f} {e.train_nats:18.3f} {e.train_perplexity:11.2f} "
-        f"{val:>17} {val_perplexity:>11} {e.tokens_per_second:10,.0f} {e.seconds:9.1f}"
+        f"{e.epoch:5d} {e.train_loss:9.3f} {e.train_nats:12.3f} {e.train_perplexity:11.2f} "
+        f"{val:>10} {val_perplexity:>11} {e.tokens_per_second:10,.0f} {e.seconds:8.1f}"
     )
 
 

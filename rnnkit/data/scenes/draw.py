@@ -87,7 +87,8 @@ def _cross(u: Array, v: Array) -> Array:
         np.maximum(abs(u) - length, abs(v) - half_width),
         np.maximum(abs(v) - length, abs(u) - half_width),
     )
-    return np.minimum(*bars)
+    distance: Array = np.minimum(*bars)
+    return distance
 
 
 def _star(u: Array, v: Array) -> Array:

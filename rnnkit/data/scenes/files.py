@@ -30,7 +30,7 @@ _CHUNK = 64  # rows of features in a chunk of the file
 
 
 def write_scenes(
-    folder: Path,
+    folder: str | Path,
     *,
     train: int = 4000,
     val: int = 500,
@@ -61,7 +61,7 @@ def write_scenes(
                 f"cannot write scenes with {name} = {value}; it must be at least {least}"
             )
     # A name of its own, hidden, on the same file system, so that one move puts everything in place.
-    folder = folder.absolute()
+    folder = Path(folder).absolute()
     part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
     try:
         _refuse_to_overwrite(folder)
@@ -80,13 +80,13 @@ def write_scenes(
         ) from e
 
 
-def load_scenes(folder: Path, split: str) -> list[Scene]:
+def load_scenes(folder: str | Path, split: str) -> list[Scene]:
     """What the pictures of a split show, in the order of its features.
 
     Raises:
         DataError: the folder has no such file (it is not one of `write_scenes`), or a damaged one.
     """
-    path = folder / f"scenes_{split}.json"
+    path = Path(folder) / f"scenes_{split}.json"
     try:
         return [
             Scene(tuple(_object(**o) for o in picture["objects"]))
