@@ -1,0 +1,1 @@
+"""The gradient harness: every plugin checked by itself, wrong gradients found and explained."""

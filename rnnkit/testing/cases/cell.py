@@ -1,0 +1,229 @@
+"""Cells of both tiers: one step with a cotangent on every slot, sequences, stacks, and causality."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from rnnkit.engine import FreeRecurrence, GatedRecurrence, Recurrence
+from rnnkit.kinds import (
+    Array,
+    Cell,
+    GatedCell,
+    Initializer,
+    RecurrentCell,
+    Rng,
+    State,
+    named_arrays,
+)
+from rnnkit.packing import Packing
+from rnnkit.spec.schema import builtin
+from rnnkit.testing.cases.layer import stirred, with_values
+from rnnkit.testing.example import Broken, Case, Example, Leaves, copied
+from rnnkit.testing.laws import close
+
+STEPS = ((2, 5), (1, 1), (1, 4), (3, 1))
+SEQUENCES = (
+    ("T=1", (1, 1, 1, 1), (1,)),
+    ("full", (2, 3, 5, 3), (3, 3)),
+    ("ragged", (4, 4, 3, 4), (2, 4, 1, 4)),
+    ("empty row", (3, 3, 2, 3), (3, 0, 1)),
+)
+"""Name, (N, T, D, H), length of each row."""
+
+
+def cell_cases(plugin: RecurrentCell[Any, Any, Any]) -> Iterator[Case]:
+    """The cases of one cell."""
+    for n, h in STEPS:
+        step = partial(_gated_step if isinstance(plugin, GatedCell) else _free_step, plugin=plugin)
+        yield Case(f"step,N={n},H={h}", partial(step, n=n, h=h))
+    for name, sizes, lengths in SEQUENCES:
+        yield Case(
+            f"sequence,{name}",
+            partial(sequence, plugins=[plugin], sizes=sizes, lengths=lengths),
+        )
+    one, two = partial(sequence, plugins=[plugin]), partial(sequence, plugins=[plugin, plugin])
+    last = partial(one, sizes=(2, 4, 3, 4), lengths=(4, 4), last_only=True)
+    yield Case("sequence,last step only", last)
+    yield Case("stacked", partial(two, sizes=(3, 3, 3, 4), lengths=(3, 1, 2)))
+
+
+def recurrence(
+    plugin: RecurrentCell[Any, Any, Any], d: int, h: int, rng: Rng
+) -> Recurrence[Any, Any, Any]:
+    """A recurrence over a cell, its parameters stirred."""
+    made: Recurrence[Any, Any, Any]
+    dtype = np.dtype(np.float64)
+    if isinstance(plugin, GatedCell):
+        init = builtin(Initializer, "normal")
+        made = GatedRecurrence.init(plugin, d, h, init, init, rng, dtype)
+    else:
+        assert isinstance(plugin, Cell)
+        made = FreeRecurrence.init(plugin, d, h, rng, dtype)
+    return made.with_params(stirred(made.params, rng))
+
+
+def _reachable(rnn: Recurrence[Any, Any, Any], n: int, d: int, h: int, rng: Rng) -> State:
+    """A state that a sequence can lead to: slots may have a domain of their own."""
+    s: State = rnn.start(rng.standard_normal((n, h)))
+    for _ in range(2):
+        s = rnn.advance(rng.standard_normal((n, d)), s)
+    return s
+
+
+def _as_state(s: State, leaves: Leaves) -> Any:
+    return with_values(s, leaves, "s.")  # type: ignore[arg-type]  # a State is named like Params
+
+
+def _gated_step(rng: Rng, plugin: RecurrentCell[Any, Any, Any], n: int, h: int) -> Example:
+    assert isinstance(plugin, GatedCell)
+    rnn = recurrence(plugin, 3, h, rng)
+    s, p = _reachable(rnn, n, 3, h, rng), rnn.params.cell
+    leaves = {
+        "zx": rng.standard_normal((n, len(plugin.x_gates) * h)),
+        "zh": rng.standard_normal((n, len(plugin.h_gates) * h)),
+        **{f"s.{name}": a for name, a in named_arrays(s)},
+        **{f"p.{name}": a for name, a in named_arrays(p)},
+    }
+
+    def forward(at: Leaves) -> tuple[Leaves, Any]:
+        after, cache = plugin.step(with_values(p, at, "p."), at["zx"], at["zh"], _as_state(s, at))
+        return {f"s.{name}": a for name, a in named_arrays(after)}, cache
+
+    def backward(at: Leaves, cotangents: Leaves, cache: Any) -> Leaves:
+        ds = _as_state(s, cotangents)
+        dzx, dzh, before, dp = plugin.step_back(with_values(p, at, "p."), ds, cache)
+        return _step_gradients({"zx": dzx, "zh": dzh}, before, dp)
+
+    return Example(
+        leaves,
+        forward,
+        backward,
+        rows=("zx", "zh", *(f"s.{name}" for name, _ in named_arrays(s))),
+        scratch=frozenset({"zx", "zh"}),
+        gates={"zx": plugin.x_gates, "zh": plugin.h_gates},
+    )
+
+
+def _free_step(rng: Rng, plugin: RecurrentCell[Any, Any, Any], n: int, h: int) -> Example:
+    assert isinstance(plugin, Cell)
+    d = 3
+    rnn = recurrence(plugin, d, h, rng)
+    s, p = _reachable(rnn, n, d, h, rng), rnn.params
+    leaves = {
+        "x": rng.standard_normal((n, d)),
+        **{f"s.{name}": a for name, a in named_arrays(s)},
+        **{f"p.{name}": a for name, a in named_arrays(p)},
+    }
+
+    def forward(at: Leaves) -> tuple[Leaves, Any]:
+        after, cache = plugin.step(with_values(p, at, "p."), at["x"], _as_state(s, at))
+        return {f"s.{name}": a for name, a in named_arrays(after)}, cache
+
+    def backward(at: Leaves, cotangents: Leaves, cache: Any) -> Leaves:
+        ds = _as_state(s, cotangents)
+        dx, before, dp = plugin.step_back(with_values(p, at, "p."), ds, cache)
+        return _step_gradients({"x": dx}, before, dp)
+
+    rows = ("x", *(f"s.{name}" for name, _ in named_arrays(s)))
+    return Example(leaves, forward, backward, rows=rows)
+
+
+def _step_gradients(inputs: dict[str, Array], before: State, dp: Any) -> Leaves:
+    return {
+        **inputs,
+        **{f"s.{name}": a for name, a in named_arrays(before)},
+        **{f"p.{name}": a for name, a in named_arrays(dp)},
+    }
+
+
+def sequence(
+    rng: Rng,
+    plugins: Sequence[RecurrentCell[Any, Any, Any]],
+    sizes: tuple[int, int, int, int],
+    lengths: Sequence[int],
+    *,
+    last_only: bool = False,
+) -> Example:
+    """A stack of recurrences over sequences of these lengths, in the padded layout (N, T, ·)."""
+    N, T, D, H = sizes
+    packing = Packing.of_lengths(np.array(lengths))
+    levels = [recurrence(p, D if i == 0 else H, H, rng) for i, p in enumerate(plugins)]
+    leaves: dict[str, Array] = {"x": rng.standard_normal((N, T, D))}
+    for i, level in enumerate(levels):
+        leaves[f"h0.{i}"] = rng.standard_normal((N, H))
+        leaves |= {f"{i}.{name}": a for name, a in named_arrays(level.params)}
+
+    def forward(at: Leaves) -> tuple[Leaves, Any]:
+        h, tapes = at["x"][packing.rows, packing.steps], []
+        for i, level in enumerate(levels):
+            level = level.with_params(with_values(level.params, at, f"{i}."))
+            h, tape = level.forward(h, packing.enter(at[f"h0.{i}"]), packing)
+            tapes.append((level, tape))
+        return {"h": packing.unpack(h, T)}, tapes
+
+    def backward(at: Leaves, cotangents: Leaves, tapes: Any) -> Leaves:
+        d = cotangents["h"][packing.rows, packing.steps]
+        gradients: dict[str, Array] = {}
+        for i, (level, tape) in reversed(list(enumerate(tapes))):
+            d, dh0, dp = level.backward(d, tape)
+            gradients[f"h0.{i}"] = packing.leave(dh0)
+            gradients |= {f"{i}.{name}": a for name, a in named_arrays(dp)}
+        return {"x": packing.unpack(d, T), **gradients}
+
+    cotangents = None
+    if last_only:
+        dh = np.zeros((N, T, H))
+        dh[:, -1] = rng.standard_normal((N, H))
+        cotangents = {"h": dh}
+    gates = {
+        f"{i}.{name}": cell.x_gates if name != "Wh" else cell.h_gates
+        for i, cell in enumerate(plugins)
+        if isinstance(cell, GatedCell)
+        for name in ("Wx", "b", "Wh")
+    }
+    return Example(
+        leaves,
+        forward,
+        backward,
+        cotangents=cotangents,
+        gates=gates,
+        laws=(_time_is_causal, _rows_do_not_meet, _padding_does_not_matter(lengths)),
+    )
+
+
+def _time_is_causal(example: Example) -> None:
+    """What comes later cannot change what came before."""
+    h, x = example.forward(copied(example.leaves))[0]["h"], example.leaves["x"]
+    for t in range(1, x.shape[1]):
+        later = copied(example.leaves)
+        later["x"][:, t:] += 1.0
+        if not close(example.forward(later)[0]["h"][:, :t], h[:, :t]):
+            raise Broken("causal", f"an input at step {t} changes an output before it")
+
+
+def _rows_do_not_meet(example: Example) -> None:
+    """What one sequence holds cannot change another."""
+    h = example.forward(copied(example.leaves))[0]["h"]
+    for row in range(len(h)):
+        other = copied(example.leaves)
+        other["x"][row] += 1.0
+        rest = np.arange(len(h)) != row
+        if not close(example.forward(other)[0]["h"][rest], h[rest]):
+            raise Broken("rows independent", f"sequence {row} changes the outputs of another")
+
+
+def _padding_does_not_matter(lengths: Sequence[int]) -> Any:
+    """What stands beyond the end of a sequence has no effect, and no gradient."""
+
+    def law(example: Example) -> None:
+        h, padded = example.forward(copied(example.leaves))[0]["h"], copied(example.leaves)
+        for row, length in enumerate(lengths):
+            padded["x"][row, length:] += 1e3
+        if not np.array_equal(example.forward(padded)[0]["h"], h):
+            raise Broken("padding", "numbers beyond the end of a sequence change an output")
+
+    return law

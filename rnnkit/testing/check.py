@@ -1,0 +1,68 @@
+"""All checks of a plugin: gradients and laws for what has a gradient, contracts for what has none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import attrs
+
+from rnnkit.kinds import Plugin, Rng
+from rnnkit.spec import Spec
+from rnnkit.testing.cases import differentiable_cases, network_cases
+from rnnkit.testing.contracts import contracts_of
+from rnnkit.testing.examine import Finding, examine
+from rnnkit.testing.example import Broken, Case, seeded
+from rnnkit.testing.variants import variants
+
+
+@attrs.frozen
+class Check:
+    """One check, ready to run.
+
+    Attributes:
+        id: `variant/case`, or the case alone for the default options.
+        run: from a base seed to what was found.
+    """
+
+    id: str
+    run: Callable[[int], Finding]
+
+
+def checks_of_class(cls: type[Plugin], name: str) -> Iterator[Check]:
+    """Every check of a plugin class, for each of its variants; `name` goes into the seeds."""
+    for label, plugin in variants(cls):
+        for check in checks_of(plugin, f"{name}[{label}]"):
+            yield Check(f"{label}/{check.id}" if label else check.id, check.run)
+
+
+def checks_of(plugin: Plugin, name: str) -> Iterator[Check]:
+    """Every check of one instance."""
+    for case in differentiable_cases(plugin):
+        yield _gradient(case, name)
+    for contract in contracts_of(plugin):
+        yield Check(contract.id, _kept(contract.law, f"{name}/{contract.id}"))
+
+
+def checks_of_spec(spec: Spec, name: str) -> Iterator[Check]:
+    """Every check of the network of a spec."""
+    for case in network_cases(spec):
+        yield _gradient(case, name)
+
+
+def _gradient(case: Case, name: str) -> Check:
+    def run(seed: int) -> Finding:
+        rng = seeded(f"{name}/{case.id}", seed)
+        return examine(case.draw(rng), rng)
+
+    return Check(case.id, run)
+
+
+def _kept(law: Callable[[Rng], None], name: str) -> Callable[[int], Finding]:
+    def run(seed: int) -> Finding:
+        try:
+            law(seeded(name, seed))
+        except Broken as e:
+            return Finding(broken=e.law, text=e.text)
+        return Finding()
+
+    return run

@@ -1,0 +1,163 @@
+"""The judge: directional derivatives by a complex step, guarded by extrapolated differences.
+
+With every leaf cast to complex128, Im f(x + i eps v) / eps is the derivative along v to rounding, as there is no
+difference of nearby numbers (Squire & Trapp, "Using complex variables to estimate derivatives of real
+functions", 1998). It is silently wrong where f is not complex-analytic (np.abs, .real, a cast); so one
+derivative along all leaves at once is compared with Richardson's extrapolation of central differences.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, Final
+
+import attrs
+import numpy as np
+
+from rnnkit.kinds import Array, Rng
+from rnnkit.testing.example import Example, Leaves
+from rnnkit.testing.tolerances import COMPLEX_STEP, DIFFERENCES
+
+EPS: Final = 1e-30
+WIDTHS: Final = (1e-1, 1e-2, 1e-3, 1e-4)
+"""First step widths of the extrapolation; the one whose error estimate is the smallest counts."""
+LEVELS: Final = 5
+
+
+class NotAnalytic(Exception):
+    """The forward pass does not let a complex step through; the message says where it stops."""
+
+
+@attrs.frozen
+class Slope:
+    """A derivative, and the sum of the absolute values of the terms it was added up from."""
+
+    value: float
+    scale: float
+
+
+def complex_slope(example: Example, cotangents: Leaves, direction: Leaves) -> Slope:
+    """d/dt sum(cotangent * output) at leaves + t direction, by a complex step.
+
+    Raises:
+        NotAnalytic: an operation refuses complex numbers, or drops the imaginary part.
+    """
+    moved: Any = {name: a.astype(np.complex128) for name, a in example.leaves.items()}
+    for name, v in direction.items():
+        moved[name] += EPS * 1j * v
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", np.exceptions.ComplexWarning)
+        warnings.simplefilter("ignore", RuntimeWarning)
+        try:
+            outputs, _ = example.forward(moved)
+        except (TypeError, ValueError, np.exceptions.ComplexWarning) as e:
+            raise NotAnalytic(f"{type(e).__name__}: {e}") from e
+    real = [name for name, y in outputs.items() if not np.iscomplexobj(y)]
+    if real:
+        raise NotAnalytic(f"output {real[0]!r} has lost its imaginary part")
+    return _summed({name: outputs[name].imag / EPS for name in cotangents}, cotangents)
+
+
+@attrs.frozen
+class Estimate:
+    """A derivative by differences, with an estimate of its error."""
+
+    slope: Slope
+    error: float
+
+    @property
+    def reliable(self) -> bool:
+        """Whether the extrapolation settled; it does not beside a kink."""
+        return self.error <= 0.1 * DIFFERENCES * self.slope.scale
+
+
+def difference_slope(example: Example, cotangents: Leaves, direction: Leaves) -> Estimate:
+    """The same by Richardson's extrapolation of central differences."""
+
+    def outputs(t: float) -> Leaves:
+        moved = {name: a.copy() for name, a in example.leaves.items()}
+        for name, v in direction.items():
+            moved[name] += t * v
+        return example.forward(moved)[0]
+
+    best: Estimate | None = None
+    for width in WIDTHS:
+        row: list[dict[str, Array]] = []
+        error = np.inf
+        for level in range(LEVELS):
+            h = width / 2**level
+            above, below = outputs(h), outputs(-h)
+            new = [{k: (above[k] - below[k]) / (2 * h) for k in cotangents}]
+            for order in range(1, level + 1):
+                factor = 4.0**order
+                new.append(
+                    {
+                        k: (factor * new[-1][k] - row[order - 1][k]) / (factor - 1)
+                        for k in cotangents
+                    }
+                )
+            noise = 8 * np.finfo(float).eps * _size(above, cotangents) / h
+            if level:
+                values = [_summed(d, cotangents) for d in (new[-1], row[-1], new[-2])]
+                change = noise + max(abs(values[0].value - v.value) for v in values[1:])
+                if change < error:
+                    error = change
+                    if best is None or error < best.error:
+                        best = Estimate(values[0], error)
+            row = new
+    assert best is not None
+    return best
+
+
+def _size(outputs: Leaves, cotangents: Leaves) -> float:
+    """Sum of the absolute values that a difference of sum(cotangent * output) is taken of."""
+    return float(sum(np.abs(cotangents[k] * outputs[k]).sum() for k in cotangents))
+
+
+def _summed(derivatives: Leaves, cotangents: Leaves) -> Slope:
+    terms = [np.asarray(cotangents[name] * derivatives[name]) for name in cotangents]
+    return Slope(float(sum(t.sum() for t in terms)), float(sum(np.abs(t).sum() for t in terms)))
+
+
+@attrs.frozen
+class Judge:
+    """Decides what the derivative of an example is.
+
+    Attributes:
+        tolerance: how far a right gradient may be off, relative to its scale.
+        note: what the author should know, if the complex step could not be trusted.
+    """
+
+    example: Example
+    cotangents: Leaves
+    by_differences: bool
+    note: str | None
+
+    @property
+    def tolerance(self) -> float:
+        """How far a right gradient may be off, relative to its scale."""
+        return DIFFERENCES if self.by_differences else COMPLEX_STEP
+
+    def slope(self, direction: Leaves) -> Slope:
+        """The derivative along a direction of some leaves."""
+        if self.by_differences:
+            return difference_slope(self.example, self.cotangents, direction).slope
+        return complex_slope(self.example, self.cotangents, direction)
+
+
+def appoint(example: Example, cotangents: Leaves, rng: Rng) -> Judge:
+    """The judge for an example: a complex step, unless the forward pass is not fit for one."""
+    direction = {name: rng.standard_normal(a.shape) for name, a in example.leaves.items()}
+    try:
+        exact = complex_slope(example, cotangents, direction)
+        reason = "its complex step disagrees with differences (np.abs, .real, a norm?)"
+    except NotAnalytic as e:
+        exact, reason = None, str(e)
+    if exact is not None:
+        estimate = difference_slope(example, cotangents, direction)
+        scale = max(exact.scale, estimate.slope.scale)
+        agree = abs(exact.value - estimate.slope.value) <= DIFFERENCES * scale
+        if agree or not (np.isfinite(estimate.error) and estimate.reliable):
+            return Judge(example, cotangents, by_differences=False, note=None)
+    note = f"the forward pass is not complex-analytic, so differences judge it: {reason}"
+    return Judge(example, cotangents, by_differences=True, note=note)

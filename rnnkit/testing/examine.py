@@ -1,0 +1,104 @@
+"""One example examined: the laws first, then each leaf's gradient before the judge."""
+
+from __future__ import annotations
+
+import attrs
+import numpy as np
+
+from rnnkit.kinds import Rng
+from rnnkit.testing import laws
+from rnnkit.testing.derivative import Judge, appoint
+from rnnkit.testing.diagnosis import LeafFinding, diagnose
+from rnnkit.testing.example import Broken, Example, Leaves
+from rnnkit.testing.tolerances import FLOOR
+
+
+@attrs.frozen
+class Finding:
+    """What came of one example.
+
+    Attributes:
+        error: the worst error of a gradient, relative to its scale.
+        reached: whether each leaf's gradient has a number other than 0.
+        note: what the author should know although nothing is wrong.
+        broken: the law that does not hold, if one does not.
+        text: how.
+        leaves: if gradients are wrong, what was found for each leaf, the right ones too.
+    """
+
+    error: float = 0.0
+    reached: dict[str, bool] = attrs.field(factory=dict)
+    note: str | None = None
+    broken: str | None = None
+    text: str = ""
+    leaves: tuple[LeafFinding, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether all is well."""
+        return self.broken is None
+
+
+def examine(example: Example, rng: Rng) -> Finding:
+    """Check an example by all laws and its gradient leaf by leaf."""
+    try:
+        return _examine(example, rng)
+    except Broken as e:
+        return Finding(broken=e.law, text=e.text)
+
+
+def _examine(example: Example, rng: Rng) -> Finding:
+    outputs, cache = laws.run_forward(example)
+    laws.arrays_are_whole("output", outputs)
+    cotangents = example.cotangents or {
+        name: rng.standard_normal(np.shape(y)) for name, y in outputs.items()
+    }
+    gradients = laws.run_backward(example, cotangents, cache)
+    laws.gradients_fit_leaves(example, gradients)
+    laws.arrays_are_whole("gradient of", gradients)
+    laws.caches_are_their_own(example, cache, cotangents, gradients)
+    laws.bits_repeat(example, outputs, cotangents, gradients)
+    laws.zero_gives_zero(example, cache, cotangents)
+    judge = appoint(example, cotangents, rng)
+    size = sum(float(np.sum(np.abs(cotangents[name] * y))) for name, y in outputs.items())
+    wrong, worst = probe(judge, gradients, size, rng)
+    if wrong:
+        found = diagnose(judge, gradients, wrong, cache)
+        return Finding(
+            worst,
+            note=judge.note,
+            broken="gradient",
+            text=f"the gradient of {', '.join(map(repr, wrong))} is wrong",
+            leaves=found,
+        )
+    laws.single_precision(example, outputs, cotangents, gradients)
+    if example.rows:
+        laws.rows_are_independent(example, outputs)
+    for law in example.laws:
+        law(example)
+    reached = {name: bool(np.any(g)) for name, g in gradients.items()}
+    return Finding(worst, reached, judge.note)
+
+
+def probe(judge: Judge, gradients: Leaves, size: float, rng: Rng) -> tuple[list[str], float]:
+    """The leaves whose gradient is not the derivative along a random direction, and the worst error.
+
+    Where outputs saturate, slopes come out of numbers of the outputs' `size` by rounding, so that is part of
+    the scale.
+    """
+    directions = {name: rng.standard_normal(a.shape) for name, a in judge.example.leaves.items()}
+    slopes = {name: judge.slope({name: v}) for name, v in directions.items()}
+    claims = {name: float(np.sum(gradients[name] * v)) for name, v in directions.items()}
+    scales = {
+        name: max(slopes[name].scale, float(np.sum(np.abs(gradients[name] * v))))
+        for name, v in directions.items()
+    }
+    whole = max(size, *scales.values())
+    wrong, worst = [], 0.0
+    for name, slope in slopes.items():
+        scale = max(scales[name], FLOOR * whole, np.finfo(float).tiny)
+        error = abs(slope.value - claims[name]) / scale
+        worst = max(worst, error)
+        if error > judge.tolerance:
+            wrong.append(name)
+    return wrong, worst

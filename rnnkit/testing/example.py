@@ -1,0 +1,80 @@
+"""What the harness examines: a differentiable computation at a point, with its hand-written backward pass."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+import attrs
+import numpy as np
+
+from rnnkit.kinds import Array, Rng
+
+Leaves: TypeAlias = Mapping[str, Array]
+"""Arrays by name: what goes in, what comes out, or gradients of either."""
+
+
+@attrs.frozen
+class Example:
+    """One computation at one point.
+
+    Attributes:
+        leaves: float64 inputs that have a gradient.
+        forward: leaves -> (outputs, cache). It must compute in whatever type the leaves have.
+        backward: (leaves, cotangents, cache) -> the gradient of sum(cotangent * output) for each leaf.
+        rows: leaves whose first axis counts rows that must not see each other. If there are any, every
+            output has that axis too.
+        scratch: leaves that the forward pass may overwrite.
+        gates: column blocks of a leaf by name, for reports.
+        cotangents: those to use; random ones if left open.
+        laws: what else must hold, given the example: each raises `Broken`.
+        single: whether to compare float32 with float64 here; not where numbers are meant to be extreme.
+    """
+
+    leaves: Leaves
+    forward: Callable[[Leaves], tuple[Leaves, Any]]
+    backward: Callable[[Leaves, Leaves, Any], Leaves]
+    rows: tuple[str, ...] = ()
+    scratch: frozenset[str] = frozenset()
+    gates: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
+    cotangents: Leaves | None = None
+    laws: tuple[Callable[[Example], None], ...] = ()
+    single: bool = True
+
+
+@attrs.frozen
+class Case:
+    """An example to be drawn.
+
+    Attributes:
+        id: says what is special about it, as `N=2,H=5`.
+        draw: makes the example from a source of randomness.
+    """
+
+    id: str
+    draw: Callable[[Rng], Example]
+
+
+class Broken(Exception):
+    """A law does not hold; the message is a sentence that says how."""
+
+    def __init__(self, law: str, text: str) -> None:
+        super().__init__(text)
+        self.law = law
+        self.text = text
+
+
+def seeded(name: str, seed: int) -> Rng:
+    """A generator for one case: its numbers depend on its name and the base seed, and on nothing else."""
+    return np.random.default_rng([zlib.crc32(name.encode()), seed])
+
+
+def copied(leaves: Leaves) -> dict[str, Array]:
+    """Fresh arrays of equal values."""
+    return {name: a.copy() for name, a in leaves.items()}
+
+
+def equal_bits(a: Array, b: Array) -> bool:
+    """Whether two arrays are the same, nan included and -0 told from 0."""
+    return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
