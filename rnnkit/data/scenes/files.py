@@ -48,7 +48,7 @@ def write_scenes(
     Args:
         folder: must not exist, or be empty.
         train, val: number of pictures.
-        seed: what is drawn depends on it, val on nothing else.
+        seed: decides what is drawn; the pictures of val do not depend on `train`.
         progress: is told the share that is done, 0 to 1.
 
     Raises:
