@@ -164,13 +164,14 @@ def _conforming(entry: Entry, loaded: object, kind: type[K]) -> type[K]:
         raise RegistryError(f"{entry} is not a class but {type(loaded).__name__} {loaded!r}")
     if not issubclass(loaded, kind):
         raise RegistryError(f"{entry} is not a subclass of rnnkit.kinds.{kind.__name__}")
-    problems = list(_misfits(loaded, kind))
+    problems = list(misfits(loaded, kind))
     if problems:
         raise RegistryError(f"{entry}: {'; '.join(problems)}")
     return loaded
 
 
-def _misfits(cls: type[Plugin], kind: type[Plugin]) -> Iterator[str]:
+def misfits(cls: type[Plugin], kind: type[Plugin]) -> Iterator[str]:
+    """What keeps a class from being a plugin of a kind, a sentence each."""
     if cls.api != API:
         yield f"it is written for plugin API {cls.api}, and this rnnkit has API {API}"
     if issubclass(cls, RecurrentCell) and not issubclass(cls, (Cell, GatedCell)):

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rnnkit.cli import build, caption, data, plugins, train
+from rnnkit.cli import build, caption, data, gradcheck, plugins, train
 from rnnkit.errors import RnnkitError
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app = typer.Typer(
 app.command("build")(build.build)
 app.command("train")(train.train)
 app.command("caption")(caption.caption)
+app.command("gradcheck")(gradcheck.gradcheck)
 app.add_typer(plugins.app, name="plugins")
 app.add_typer(data.app, name="data")
 
@@ -44,7 +45,7 @@ def options(
 
 
 def main() -> None:
-    """Run the command line. Exit codes: 0 done, 2 the user's mistake, 130 interrupted."""
+    """Run the command line. Exit codes: 0 done, 1 a check failed, 2 the user's mistake, 130 interrupted."""
     try:
         app()
     except RnnkitError as e:

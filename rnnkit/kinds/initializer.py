@@ -28,3 +28,10 @@ class Initializer(Plugin):
             rng: the only source of randomness.
             dtype: of the result. Draw in float64 and cast, so that both types get the same numbers.
         """
+
+    def moments(self, fan_in: int, fan_out: int) -> tuple[float, float] | None:
+        """Mean and standard deviation of the elements of a (fan_in, fan_out) array, over all draws.
+
+        What is said here is checked with samples; None, the default, says nothing.
+        """
+        return None

@@ -9,6 +9,7 @@ derivative along all leaves at once is compared with Richardson's extrapolation 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
 from typing import Any, Final
 
 import attrs
@@ -36,8 +37,8 @@ class Slope:
     scale: float
 
 
-def complex_slope(example: Example, cotangents: Leaves, direction: Leaves) -> Slope:
-    """d/dt sum(cotangent * output) at leaves + t direction, by a complex step.
+def complex_derivative(example: Example, names: Iterable[str], direction: Leaves) -> Leaves:
+    """d/dt of these outputs at leaves + t direction, by a complex step.
 
     Raises:
         NotAnalytic: an operation refuses complex numbers, or drops the imaginary part.
@@ -55,13 +56,20 @@ def complex_slope(example: Example, cotangents: Leaves, direction: Leaves) -> Sl
     real = [name for name, y in outputs.items() if not np.iscomplexobj(y)]
     if real:
         raise NotAnalytic(f"output {real[0]!r} has lost its imaginary part")
-    return _summed({name: outputs[name].imag / EPS for name in cotangents}, cotangents)
+    return {name: outputs[name].imag / EPS for name in names}
 
 
 @attrs.frozen
 class Estimate:
-    """A derivative by differences, with an estimate of its error."""
+    """Derivatives of outputs by differences.
 
+    Attributes:
+        derivative: of each output.
+        slope: of sum(cotangent * output).
+        error: an estimate of the error of the slope.
+    """
+
+    derivative: Leaves
     slope: Slope
     error: float
 
@@ -71,7 +79,7 @@ class Estimate:
         return self.error <= 0.1 * DIFFERENCES * self.slope.scale
 
 
-def difference_slope(example: Example, cotangents: Leaves, direction: Leaves) -> Estimate:
+def difference_derivative(example: Example, cotangents: Leaves, direction: Leaves) -> Estimate:
     """The same by Richardson's extrapolation of central differences."""
 
     def outputs(t: float) -> Leaves:
@@ -98,12 +106,12 @@ def difference_slope(example: Example, cotangents: Leaves, direction: Leaves) ->
                 )
             noise = 8 * np.finfo(float).eps * _size(above, cotangents) / h
             if level:
-                values = [_summed(d, cotangents) for d in (new[-1], row[-1], new[-2])]
+                values = [summed(d, cotangents) for d in (new[-1], row[-1], new[-2])]
                 change = noise + max(abs(values[0].value - v.value) for v in values[1:])
                 if change < error:
                     error = change
                     if best is None or error < best.error:
-                        best = Estimate(values[0], error)
+                        best = Estimate(new[-1], values[0], error)
             row = new
     assert best is not None
     return best
@@ -114,7 +122,8 @@ def _size(outputs: Leaves, cotangents: Leaves) -> float:
     return float(sum(np.abs(cotangents[k] * outputs[k]).sum() for k in cotangents))
 
 
-def _summed(derivatives: Leaves, cotangents: Leaves) -> Slope:
+def summed(derivatives: Leaves, cotangents: Leaves) -> Slope:
+    """The derivative of sum(cotangent * output) from those of the outputs."""
     terms = [np.asarray(cotangents[name] * derivatives[name]) for name in cotangents]
     return Slope(float(sum(t.sum() for t in terms)), float(sum(np.abs(t).sum() for t in terms)))
 
@@ -138,23 +147,28 @@ class Judge:
         """How far a right gradient may be off, relative to its scale."""
         return DIFFERENCES if self.by_differences else COMPLEX_STEP
 
-    def slope(self, direction: Leaves) -> Slope:
-        """The derivative along a direction of some leaves."""
+    def derivative(self, direction: Leaves) -> Leaves:
+        """The derivative of every output along a direction of some leaves."""
         if self.by_differences:
-            return difference_slope(self.example, self.cotangents, direction).slope
-        return complex_slope(self.example, self.cotangents, direction)
+            return difference_derivative(self.example, self.cotangents, direction).derivative
+        return complex_derivative(self.example, self.cotangents, direction)
+
+    def slope(self, direction: Leaves) -> Slope:
+        """The derivative of sum(cotangent * output) along a direction of some leaves."""
+        return summed(self.derivative(direction), self.cotangents)
 
 
 def appoint(example: Example, cotangents: Leaves, rng: Rng) -> Judge:
     """The judge for an example: a complex step, unless the forward pass is not fit for one."""
     direction = {name: rng.standard_normal(a.shape) for name, a in example.leaves.items()}
     try:
-        exact = complex_slope(example, cotangents, direction)
+        derivative = complex_derivative(example, cotangents, direction)
+        exact = summed(derivative, cotangents)
         reason = "its complex step disagrees with differences (np.abs, .real, a norm?)"
     except NotAnalytic as e:
         exact, reason = None, str(e)
     if exact is not None:
-        estimate = difference_slope(example, cotangents, direction)
+        estimate = difference_derivative(example, cotangents, direction)
         scale = max(exact.scale, estimate.slope.scale)
         agree = abs(exact.value - estimate.slope.value) <= DIFFERENCES * scale
         if agree or not (np.isfinite(estimate.error) and estimate.reliable):

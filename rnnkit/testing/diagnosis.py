@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
 
 import attrs
 import numpy as np
 
 from rnnkit.kinds import Array
 from rnnkit.testing.derivative import Judge
-from rnnkit.testing.example import Leaves
-from rnnkit.testing.tolerances import FLOOR
+from rnnkit.testing.example import Example, Leaves, copied
+from rnnkit.testing.patterns import ELEMENTWISE, SHAPED, Gap, Pattern, explain, off, wrong_term
 
-MOST_SWEPT = 4000
+MOST_SWEPT: Final = 4000
 """Elements of one leaf that are differentiated one by one; of larger leaves, evenly spread ones are."""
+
+COMES_FROM: Final = "in what comes from"
 
 
 @attrs.frozen
@@ -43,185 +44,235 @@ class LeafFinding:
     hint: str = ""
 
 
+@attrs.frozen
+class View:
+    """An example seen through some of its cotangents, the others set to 0.
+
+    Backward is linear in them, so an error can show its pattern in one part where it is hidden in the whole.
+
+    Attributes:
+        label: the output that has a cotangent, if not all have.
+        cotangents: of every output.
+        gradients: what backward makes of them.
+        factors: arrays that it may multiply by, by name.
+        rows: the same row by row of the batch; there a gradient that is a sum over rows has but one term.
+    """
+
+    label: str
+    cotangents: Leaves
+    gradients: Leaves
+    factors: Leaves
+    rows: tuple[View, ...] = ()
+
+
+@attrs.frozen
+class Slopes:
+    """The derivative of every output with respect to every element of one leaf.
+
+    Attributes:
+        shape: of the leaf.
+        table: (size of the leaf, *shape of the output) by output; nan where a large leaf is not sampled.
+    """
+
+    shape: tuple[int, ...]
+    table: Leaves
+
+    def along(self, cotangents: Leaves) -> Array:
+        """The gradient of sum(cotangent * output), shaped like the leaf."""
+        terms = [np.tensordot(self.table[k], c, np.ndim(c)) for k, c in cotangents.items()]
+        return np.asarray(sum(terms)).reshape(self.shape)
+
+
 def diagnose(
     judge: Judge, gradients: Leaves, wrong: Sequence[str], cache: Any
 ) -> tuple[LeafFinding, ...]:
     """Sweep the wrong leaves element by element, and look for a pattern in each."""
-    example = judge.example
-    factors = dict(_factors(cache, example.leaves, judge.cotangents))
-    found = []
-    for name in example.leaves:
-        if name not in wrong:
-            found.append(LeafFinding(name, right=True))
-            continue
-        wanted = sweep(judge, name)
-        found.append(
-            _leaf(name, gradients[name], wanted, example.gates.get(name, ()), factors, judge)
-        )
-    return tuple(found)
+    views = tuple(_views(judge, cache))
+    return tuple(
+        _leaf(judge, name, gradients[name], views)
+        if name in wrong
+        else LeafFinding(name, right=True)
+        for name in judge.example.leaves
+    )
 
 
-def sweep(judge: Judge, name: str) -> Array:
-    """The derivative with respect to every element of a leaf; nan where a large leaf is not sampled."""
+def sweep(judge: Judge, name: str) -> Slopes:
+    """Differentiate with respect to the elements of a leaf one by one."""
     leaf = judge.example.leaves[name]
-    wanted = np.full(leaf.size, np.nan)
-    stride = -(-leaf.size // MOST_SWEPT)
-    for i in range(0, leaf.size, stride):
+    table = {k: np.full((leaf.size, *np.shape(c)), np.nan) for k, c in judge.cotangents.items()}
+    for i in range(0, leaf.size, -(-leaf.size // MOST_SWEPT)):
         direction = np.zeros(leaf.size)
         direction[i] = 1.0
-        wanted[i] = judge.slope({name: direction.reshape(leaf.shape)}).value
-    return wanted.reshape(leaf.shape)
+        derivative = judge.derivative({name: direction.reshape(leaf.shape)})
+        for k in table:
+            table[k][i] = derivative[k]
+    return Slopes(leaf.shape, table)
 
 
-def _leaf(
-    name: str,
-    given: Array,
-    wanted: Array,
-    gates: Sequence[str],
-    factors: dict[str, Array],
-    judge: Judge,
-) -> LeafFinding:
-    off = _off(given, wanted, judge.tolerance)
+def _leaf(judge: Judge, name: str, given: Array, views: Sequence[View]) -> LeafFinding:
+    slopes = sweep(judge, name)
+    wanted = slopes.along(judge.cotangents)
+    known = ~np.isnan(wanted)
+    wrong = off(given, wanted, judge.tolerance)
     place = np.unravel_index(np.nanargmax(np.abs(given - wanted)), given.shape)
-    blocks: dict[str, bool] = {}
-    hint = ""
-    if gates:
-        columns = np.split(np.arange(given.shape[-1]), len(gates))
-        blocks = {gate: not off[..., c].any() for gate, c in zip(gates, columns, strict=True)}
-    bad = [gate for gate, right in blocks.items() if not right]
-    if len(bad) in (0, len(gates)):
-        hint = pattern(given, wanted, factors, judge.tolerance)
-    if not hint:
-        for gate in bad:
-            at = columns[list(blocks).index(gate)]
-            told = pattern(given[..., at], wanted[..., at], factors, judge.tolerance)
-            if told:
-                hint = f"gate {gate}: {told}"
-                break
+    gates = judge.example.gates.get(name, ())
+    width = given.shape[-1] // len(gates) if gates else 0
+    blocks = {g: (..., slice(i * width, (i + 1) * width)) for i, g in enumerate(gates)}
+    bad = [gate for gate, at in blocks.items() if wrong[at].any()]
+    if known.all():
+        hint = _hint(judge, name, slopes, views, blocks, bad)
+    else:
+        hint = explain(Gap(given[known], wanted[known], judge.tolerance), ELEMENTWISE)
     return LeafFinding(
         name,
         right=False,
         place=tuple(int(i) for i in place),
         given=float(given[place]),
         wanted=float(wanted[place]),
-        wrong_share=float(np.mean(off)),
-        gates=blocks,
+        wrong_share=float(np.mean(wrong[known])),
+        gates={gate: gate not in bad for gate in gates},
         hint=hint,
     )
 
 
-def _off(given: Array, wanted: Array, tolerance: float) -> Any:
-    """Which elements differ by more than rounding explains."""
-    scale = max(
-        float(np.nanmax(np.abs(wanted), initial=0.0)), float(np.max(np.abs(given), initial=0.0))
+def _hint(
+    judge: Judge,
+    name: str,
+    slopes: Slopes,
+    views: Sequence[View],
+    blocks: Mapping[str, Any],
+    bad: Sequence[str],
+) -> str:
+    """What explains all of a leaf, else its bad gates one by one, else which output's part is wrong."""
+    whole, *parts = views
+    in_rows = name in judge.example.rows
+
+    def gap(view: View, at: Any) -> Gap:
+        given, wanted = view.gradients[name][at], slopes.along(view.cotangents)
+        return Gap(
+            given,
+            wanted[at],
+            judge.tolerance,
+            {k: f for k, f in view.factors.items() if _fits(f, given.shape)},
+            () if in_rows else [slopes.along(row.cotangents)[at] for row in view.rows],
+            {gate: wanted[other] for gate, other in blocks.items() if other != at != ...},
+        )
+
+    def agreed(some: Sequence[View], at: Any, patterns: Sequence[Pattern]) -> str:
+        """What explains these views alike."""
+        told: set[str] = set()
+        for g in (gap(view, at) for view in some):
+            if g.wrong and told != {""}:
+                told.add(explain(g, patterns))
+        return told.pop() if len(told) == 1 else ""
+
+    def told(at: Any) -> str:
+        wrong = [part for part in parts if gap(part, at).wrong]
+        for patterns in (SHAPED, (wrong_term,)):
+            for by_row in (False,) if in_rows else (False, True):
+                for some in ([whole], wrong):
+                    hints = {v.label: agreed(v.rows if by_row else [v], at, patterns) for v in some}
+                    if hints and all(hints.values()):
+                        return (
+                            _grouped(COMES_FROM, COMES_FROM, hints) if some is wrong else hints[""]
+                        )
+        return ""
+
+    hint = told(...) if len(bad) == len(blocks) else ""
+    if not hint and len(blocks) > 1:
+        hint = _grouped("in gate", "in gates", {g: h for g in bad if (h := told(blocks[g]))})
+    if not hint:
+        wrong = [part.label for part in parts if gap(part, ...).wrong]
+        if len(wrong) < len(parts):
+            hint = f"only what comes from {', '.join(wrong)} is wrong"
+    return hint
+
+
+def _grouped(one: str, several: str, hints: Mapping[str, str]) -> str:
+    """Hints by what they are for, those with the same hint together."""
+    places: dict[str, list[str]] = {}
+    for place, hint in hints.items():
+        places.setdefault(hint, []).append(place)
+    return "; ".join(
+        f"{several if len(some) > 1 else one} {', '.join(some)}: {hint}"
+        for hint, some in places.items()
     )
-    return np.abs(given - wanted) > 10 * tolerance * np.maximum(np.abs(wanted), FLOOR * scale)
 
 
-def pattern(given: Array, wanted: Array, factors: dict[str, Array], tolerance: float) -> str:
-    """The way in which `given` differs from `wanted`, in words; empty if it is none of the known ones."""
+def _views(judge: Judge, cache: Any) -> Iterator[View]:
+    """The whole, and what comes from each output alone."""
+    example, cotangents = judge.example, judge.cotangents
+    count = len(example.leaves[example.rows[0]]) if example.rows else 0
+    factors = _factors(cache, example)
 
-    def same(a: Array, b: Array) -> bool:
-        return a.shape == b.shape and not np.any(_off(a, b, max(tolerance, 1e-11)))
+    def through(label: str, chosen: Leaves) -> View:
+        seen = {k: np.asarray(chosen.get(k, np.zeros_like(c))) for k, c in cotangents.items()}
+        back = example.backward(copied(example.leaves), copied(seen), cache)
+        near = factors | {f"d{k}": c for k, c in seen.items()}
+        return View(label, seen, back, near)
 
-    if np.isnan(wanted).any():
-        given, wanted = given[~np.isnan(wanted)], wanted[~np.isnan(wanted)]
-    if not np.any(given):
-        return "it is 0 everywhere: this path has no gradient"
-    if same(given, -wanted):
-        return "the sign is wrong"
-    if given.ndim == 2 and same(given, wanted.T):
-        return "it is the transpose of the right one"
-    ratio = _constant_ratio(given, wanted)
-    if ratio is not None:
-        return f"it is {ratio:.6g} times the right one: a constant factor is wrong{_known_ratio(ratio, given)}"
-    if not np.any(wanted):
-        return "the derivative is 0: this leaf does not matter, but has a gradient"
-    for axis in range(given.ndim):
-        for shift in (1, -1):
-            if given.shape[axis] > 2 and _shifted(given, wanted, axis, shift, same):
-                return (
-                    f"it is shifted by one along axis {axis}: a step or row takes its neighbour's"
-                )
-        for i in range(given.shape[axis]) if given.shape[axis] > 1 else ():
-            rest = np.delete(np.arange(given.shape[axis]), i)
-            if (
-                not np.any(np.take(given, i, axis))
-                and np.any(np.take(wanted, i, axis))
-                and same(np.take(given, rest, axis), np.take(wanted, rest, axis))
-            ):
-                return f"index {i} of axis {axis} has been left out"
-    for name, factor in factors.items():
-        for f in _fits(factor, given.shape):
-            if same(given * f, wanted):
-                return f"a factor {name} is missing"
-            if same(wanted * f, given):
-                return f"there is a factor {name} too many"
-    for (a, x), (b, y) in itertools.combinations(factors.items(), 2):
-        for f, g in itertools.product(_fits(x, given.shape), _fits(y, given.shape)):
-            if same(given * f, wanted * g):
-                return f"there is a factor {b} where {a} belongs"
-    missing = wanted - given
-    for name, factor in factors.items():
-        for f in _fits(factor, given.shape):
-            if np.all(f != 0) and _constant_ratio(missing, f) == 1.0:
-                return f"a term {name} is missing"
-    return ""
+    def at_row(view: View, row: int) -> View:
+        only = {k: np.where(_is_row(c, row), c, 0.0) for k, c in view.cotangents.items()}
+        one = through(view.label, only)
+        near = {k: f[row] if f.ndim and len(f) == count else f for k, f in one.factors.items()}
+        return attrs.evolve(one, factors=near)
+
+    parts = {"": cotangents}
+    if len(cotangents) > 1:
+        parts |= {k: {k: c} for k, c in cotangents.items()}
+    for label, chosen in parts.items():
+        view = through(label, chosen)
+        yield attrs.evolve(view, rows=tuple(at_row(view, row) for row in range(count)))
 
 
-def _constant_ratio(given: Array, wanted: Array) -> float | None:
-    used = np.abs(wanted) > 1e-6 * np.max(np.abs(wanted), initial=0.0)
-    if not used.any():
-        return None
-    ratios = given[used] / wanted[used]
-    ratio = float(np.median(ratios))
-    off = np.abs(given - ratio * wanted) > 1e-9 * max(abs(ratio), 1e-12) * np.max(np.abs(wanted))
-    return None if off.any() or abs(ratio) < 1e-12 else float(f"{ratio:.10g}")
+def _is_row(a: Array, row: int) -> Any:
+    """Whether each element is in this row."""
+    return (np.arange(len(a)) == row).reshape(-1, *[1] * (a.ndim - 1))
 
 
-def _known_ratio(ratio: float, given: Array) -> str:
-    for n in range(2, 10):
-        if np.isclose(ratio, 1 / n, rtol=1e-9):
-            return f" (1/{n}: a mean in the place of a sum?)"
-        if np.isclose(ratio, n, rtol=1e-9):
-            return f" ({n}: a term counted {n} times?)"
-    return ""
+def _factors(cache: Any, example: Example) -> dict[str, Array]:
+    """Arrays that a backward pass multiplies by: those of the cache, their usual slopes, and the leaves.
 
-
-def _shifted(given: Array, wanted: Array, axis: int, shift: int, same: Any) -> bool:
-    n = given.shape[axis]
-    a = np.take(given, np.arange(1, n) if shift > 0 else np.arange(n - 1), axis)
-    b = np.take(wanted, np.arange(n - 1) if shift > 0 else np.arange(1, n), axis)
-    return bool(np.any(b)) and bool(same(a, b))
-
-
-def _factors(cache: Any, leaves: Leaves, cotangents: Leaves) -> Iterator[tuple[str, Array]]:
-    """Arrays that a backward pass multiplies by: those of the cache, the leaves, and their usual slopes."""
-    named = {**dict(_arrays(cache, "")), **leaves}
+    An array as wide as a leaf with gates is there as a whole and by gates.
+    """
+    widths = {example.leaves[name].shape[-1]: gates for name, gates in example.gates.items()}
+    named: dict[str, Array] = {}
+    for name, a in [*_arrays(cache, ""), *example.leaves.items()]:
+        named.setdefault(name, a)
+        gates = widths.get(a.shape[-1], ()) if a.ndim else ()
+        if len(gates) > 1:
+            blocks = np.split(a, len(gates), axis=-1)
+            named |= {f"{name}[{g}]": b for g, b in zip(gates, blocks, strict=True)}
+    factors: dict[str, Array] = {}
+    seen: set[tuple[tuple[int, ...], bytes]] = set()
     for name, a in named.items():
-        yield name, a
-        yield f"(1 - {name})", 1.0 - a
-        yield f"{name} (1 - {name})", a * (1.0 - a)
-        yield f"(1 - {name}^2)", 1.0 - a * a
-    for name, c in cotangents.items():
-        yield f"d{name}", np.asarray(c)
+        if (a.shape, a.tobytes()) not in seen:
+            seen.add((a.shape, a.tobytes()))
+            factors[name] = a
+            factors[f"(1 - {name})"] = 1.0 - a
+            factors[f"{name} (1 - {name})"] = a * (1.0 - a)
+            factors[f"(1 - {name}^2)"] = 1.0 - a * a
+    return factors
 
 
 def _arrays(value: Any, name: str) -> Iterator[tuple[str, Array]]:
+    """Every array in a cache, by a name that says where it is."""
     if isinstance(value, np.ndarray) and value.dtype.kind == "f":
-        yield name or "saved", value
+        yield name or "cache", value
     elif isinstance(value, tuple | list):
         for i, item in enumerate(value):
-            yield from _arrays(item, f"{name}[{i}]")
+            yield from _arrays(item, f"{name or 'cache'}[{i}]")
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _arrays(item, f"{name}.{key}" if name else str(key))
     elif attrs.has(type(value)):
         for field in attrs.fields(type(value)):
-            yield from _arrays(getattr(value, field.name), field.name)
+            yield from _arrays(getattr(value, field.name), f"{name}.{field.name}".lstrip("."))
 
 
-def _fits(factor: Array, shape: tuple[int, ...]) -> Iterator[Array]:
-    """The factor, if it broadcasts to the shape without making it larger."""
+def _fits(factor: Array, shape: tuple[int, ...]) -> bool:
+    """Whether a factor broadcasts to the shape without making it larger."""
     try:
-        if np.broadcast_shapes(factor.shape, shape) == shape:
-            yield factor
+        return np.broadcast_shapes(factor.shape, shape) == shape
     except ValueError:
-        return
+        return False

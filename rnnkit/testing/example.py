@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import attrs
 import numpy as np
@@ -29,7 +29,8 @@ class Example:
         gates: column blocks of a leaf by name, for reports.
         cotangents: those to use; random ones if left open.
         laws: what else must hold, given the example: each raises `Broken`.
-        single: whether to compare float32 with float64 here; not where numbers are meant to be extreme.
+        single: what to ask of float32: that its numbers are those of float64 ("compare"), only that it
+            stays float32 ("types"; where numbers are meant to be extreme), or nothing ("skip").
     """
 
     leaves: Leaves
@@ -40,7 +41,7 @@ class Example:
     gates: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
     cotangents: Leaves | None = None
     laws: tuple[Callable[[Example], None], ...] = ()
-    single: bool = True
+    single: Literal["compare", "types", "skip"] = "compare"
 
 
 @attrs.frozen

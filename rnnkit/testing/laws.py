@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 import warnings
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -45,7 +46,15 @@ def _without_warnings(what: str, run: Callable[[], R]) -> R:
         try:
             return run()
         except Warning as e:
-            raise Broken("no warnings", f"{what} warns: {e}") from e
+            raise Broken("no warnings", f"{what} warns: {e}{_place(e)}") from e
+        except Exception as e:
+            raise Broken("runs", f"{what} raises {type(e).__name__}: {e}{_place(e)}") from e
+
+
+def _place(error: BaseException) -> str:
+    """Where an error comes from, as ` [file:line]`."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f" [{frames[-1].filename}:{frames[-1].lineno}]"
 
 
 def arrays_are_whole(what: str, arrays: Leaves, dtype: type = np.float64) -> None:
@@ -97,13 +106,19 @@ def caches_are_their_own(
     example: Example, cache: Any, cotangents: Leaves, gradients: Leaves
 ) -> None:
     """What forward keeps for backward is in its cache: another forward or backward does not disturb it."""
+    same_bits(
+        "stale cache",
+        gradients,
+        run_backward(example, cotangents, cache),
+        "the gradient of {} changes when backward runs again: it must leave the cache as it is",
+    )
     run_forward(example, {name: 0.5 * a - 0.25 for name, a in example.leaves.items()})
     same_bits(
         "stale cache",
         gradients,
         run_backward(example, cotangents, cache),
-        "the gradient of {} changes when forward runs on other inputs in between, or backward twice: "
-        "what backward needs must be in the cache, and stay as it is",
+        "the gradient of {} changes when forward runs on other inputs in between: "
+        "what backward needs must be in the cache",
     )
 
 
@@ -132,9 +147,9 @@ def single_precision(
     cot = {name: np.asarray(c, np.float32) for name, c in cotangents.items()}
     dx = _without_warnings("backward in float32", lambda: example.backward(leaves, cot, cache))
     arrays_are_whole("gradient of", dx, np.float32)
-    if not example.single:
+    if example.single == "types":
         return
-    arrays = (*outputs.values(), *gradients.values())
+    arrays = (*example.leaves.values(), *outputs.values(), *gradients.values())
     overall = max(float(np.max(np.abs(a), initial=0.0)) for a in arrays)
     for what, got, want in [("output", y, outputs), ("gradient of", dx, gradients)]:
         for name, w in want.items():

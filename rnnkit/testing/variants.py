@@ -1,4 +1,4 @@
-"""Options to check a plugin with: its defaults, the edges its validators allow, and what its author adds.
+"""Options to check a plugin with: its defaults, what its validators allow (edges, and between), what its author adds.
 
 A plugin may have a class method `variants()` that returns further instances.
 """
@@ -81,6 +81,8 @@ def _values(field: attrs.Attribute[Any], want: object) -> Iterator[object]:
             yield from typing.get_args(choice)
         elif choice in (int, float):
             yield from _edges(field, typing.cast(type, choice))
+            if choice is float:
+                yield from _between(field)
 
 
 def _plugins(kind: type[Plugin]) -> Iterator[Plugin]:
@@ -104,6 +106,17 @@ def _edges(field: attrs.Attribute[Any], number: type) -> Iterator[float | int]:
             yield int(bound) + inward
         else:
             yield float(bound + inward * NUDGE * max(1.0, abs(bound)))
+
+
+def _between(field: attrs.Attribute[Any]) -> Iterator[float]:
+    """Of an option with two bounds, a value between them that is not halfway, and not short in binary.
+
+    A dropout rate of 0.5 cannot tell `rate` from `1 - rate`, and hides what is rounded to float32.
+    """
+    bounds = sorted(float(bound) for _, bound in _bounds(field.validator))
+    if len(bounds) == 2:
+        low, high = bounds
+        yield low + 0.3 * (high - low)
 
 
 def _bounds(validator: Any) -> Iterator[tuple[Any, Any]]:

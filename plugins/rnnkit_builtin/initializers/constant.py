@@ -22,3 +22,6 @@ class Constant(Initializer):
         self, shape: tuple[int, ...], fan_in: int, fan_out: int, rng: Rng, dtype: DType
     ) -> Array:
         return np.full(shape, self.value, dtype)
+
+    def moments(self, fan_in: int, fan_out: int) -> tuple[float, float]:
+        return self.value, 0.0

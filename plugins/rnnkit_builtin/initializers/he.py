@@ -28,3 +28,6 @@ class He(Initializer):
     ) -> Array:
         std = math.sqrt(2.0 / ((1.0 + self.slope**2) * fan_in))
         return rng.normal(0.0, std, shape).astype(dtype)
+
+    def moments(self, fan_in: int, fan_out: int) -> tuple[float, float]:
+        return 0.0, math.sqrt(2.0 / ((1.0 + self.slope**2) * fan_in))

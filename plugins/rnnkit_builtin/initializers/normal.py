@@ -28,3 +28,6 @@ class Normal(Initializer):
     ) -> Array:
         std = 1.0 / math.sqrt(fan_in) if self.std is None else self.std
         return rng.normal(0.0, std, shape).astype(dtype)
+
+    def moments(self, fan_in: int, fan_out: int) -> tuple[float, float]:
+        return 0.0, 1.0 / math.sqrt(fan_in) if self.std is None else self.std

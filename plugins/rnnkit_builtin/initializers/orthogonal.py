@@ -6,6 +6,8 @@ networks" (2014), section 3.
 
 from __future__ import annotations
 
+import math
+
 import attrs
 import numpy as np
 from attrs.validators import gt
@@ -35,3 +37,7 @@ class Orthogonal(Initializer):
         # Without the signs of R's diagonal some matrices would be likelier than others.
         q *= self.gain * np.sign(np.diagonal(r))
         return (q if shape[0] >= shape[1] else q.T).astype(dtype, order="C")
+
+    def moments(self, fan_in: int, fan_out: int) -> tuple[float, float]:
+        # Each of the shorter side's vectors has length gain, spread evenly over the longer side.
+        return 0.0, self.gain / math.sqrt(max(fan_in, fan_out))

@@ -28,3 +28,7 @@ class Uniform(Initializer):
     ) -> Array:
         limit = 1.0 / math.sqrt(fan_in) if self.limit is None else self.limit
         return rng.uniform(-limit, limit, shape).astype(dtype)
+
+    def moments(self, fan_in: int, fan_out: int) -> tuple[float, float]:
+        limit = 1.0 / math.sqrt(fan_in) if self.limit is None else self.limit
+        return 0.0, limit / math.sqrt(3.0)

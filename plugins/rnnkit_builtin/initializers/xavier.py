@@ -37,3 +37,6 @@ class Xavier(Initializer):
             return rng.normal(0.0, std, shape).astype(dtype)
         limit = math.sqrt(3.0) * std
         return rng.uniform(-limit, limit, shape).astype(dtype)
+
+    def moments(self, fan_in: int, fan_out: int) -> tuple[float, float]:
+        return 0.0, self.gain * math.sqrt(2.0 / (fan_in + fan_out))

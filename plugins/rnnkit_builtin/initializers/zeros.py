@@ -16,3 +16,6 @@ class Zeros(Initializer):
         self, shape: tuple[int, ...], fan_in: int, fan_out: int, rng: Rng, dtype: DType
     ) -> Array:
         return np.zeros(shape, dtype)
+
+    def moments(self, fan_in: int, fan_out: int) -> tuple[float, float]:
+        return 0.0, 0.0

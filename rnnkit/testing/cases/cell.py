@@ -38,8 +38,8 @@ SEQUENCES = (
 def cell_cases(plugin: RecurrentCell[Any, Any, Any]) -> Iterator[Case]:
     """The cases of one cell."""
     for n, h in STEPS:
-        step = partial(_gated_step if isinstance(plugin, GatedCell) else _free_step, plugin=plugin)
-        yield Case(f"step,N={n},H={h}", partial(step, n=n, h=h))
+        yield Case(f"step,N={n},H={h}", partial(_step, plugin=plugin, n=n, h=h))
+    yield Case("several steps", partial(_several_steps, plugin=plugin, n=2, h=4))
     for name, sizes, lengths in SEQUENCES:
         yield Case(
             f"sequence,{name}",
@@ -76,6 +76,54 @@ def _reachable(rnn: Recurrence[Any, Any, Any], n: int, d: int, h: int, rng: Rng)
 
 def _as_state(s: State, leaves: Leaves) -> Any:
     return with_values(s, leaves, "s.")  # type: ignore[arg-type]  # a State is named like Params
+
+
+def _step(rng: Rng, plugin: RecurrentCell[Any, Any, Any], n: int, h: int) -> Example:
+    """One step, with a cotangent on every slot of the next state."""
+    step = _gated_step if isinstance(plugin, GatedCell) else _free_step
+    return step(rng, plugin, n, h)
+
+
+def _several_steps(rng: Rng, plugin: RecurrentCell[Any, Any, Any], n: int, h: int) -> Example:
+    """Steps on the same inputs, with cotangents on their outputs only, so many that every slot can reach one.
+
+    A slot that no output ever depends on has no gradient here, while in one step it may have its own
+    cotangent. That zh is held fixed hides no other slot than h: it comes from h alone.
+    """
+    one = _step(rng, plugin, n, h)
+    slots = [name for name in one.leaves if name.startswith("s.")]
+    first = {name: f"first {name}" for name in slots}
+    count = max(3, len(slots) + 1)
+
+    def forward(at: Leaves) -> tuple[Leaves, Any]:
+        now = {name: at[first.get(name, name)] for name in one.leaves}
+        outputs, caches = {}, []
+        for t in range(1, count + 1):
+            after, cache = one.forward(copied(now))
+            now |= after
+            outputs[f"h{t}"] = after["s.h"]
+            caches.append(cache)
+        return outputs, caches
+
+    def backward(at: Leaves, cotangents: Leaves, caches: Any) -> Leaves:
+        given = {name: at[first.get(name, name)] for name in one.leaves}
+        ds = {name: np.zeros_like(given[name]) for name in slots}
+        total = {name: np.zeros_like(a) for name, a in given.items()}
+        for t in range(count, 0, -1):
+            ds["s.h"] = ds["s.h"] + cotangents[f"h{t}"]
+            step = one.backward(given, ds, caches[t - 1])
+            ds = {name: step[name] for name in slots}
+            total = {name: a + step[name] for name, a in total.items()}
+        total |= ds
+        return {first.get(name, name): a for name, a in total.items()}
+
+    return Example(
+        {first.get(name, name): a for name, a in one.leaves.items()},
+        forward,
+        backward,
+        rows=tuple(first.get(name, name) for name in one.rows),
+        gates=one.gates,
+    )
 
 
 def _gated_step(rng: Rng, plugin: RecurrentCell[Any, Any, Any], n: int, h: int) -> Example:

@@ -47,10 +47,12 @@ def _drawn(
 def _far(rng: Rng, plugin: Loss, mask: Mask) -> Example:
     """Scores so far apart that probabilities underflow."""
     scores = 1e3 * rng.choice([-1.0, 1.0], (M, V)) + rng.standard_normal((M, V))
-    return _at(plugin, scores, rng.integers(0, V, M), mask, single=False)
+    return _at(plugin, scores, rng.integers(0, V, M), mask, types_only=True)
 
 
-def _at(plugin: Loss, scores: Array, targets: Ints, mask: Mask, *, single: bool = True) -> Example:
+def _at(
+    plugin: Loss, scores: Array, targets: Ints, mask: Mask, *, types_only: bool = False
+) -> Example:
     def forward(at: Leaves) -> tuple[Leaves, Any]:
         loss, dscores = plugin.evaluate(at["scores"], targets, mask)
         return {"loss": np.asarray(loss)}, dscores
@@ -78,4 +80,10 @@ def _at(plugin: Loss, scores: Array, targets: Ints, mask: Mask, *, single: bool 
             raise Broken("sum", "the loss is not the sum of the losses of its positions")
 
     laws = (masked_positions_do_not_matter, is_a_sum_over_positions)
-    return Example({"scores": scores}, forward, backward, laws=laws, single=single)
+    return Example(
+        {"scores": scores},
+        forward,
+        backward,
+        laws=laws,
+        single="types" if types_only else "compare",
+    )

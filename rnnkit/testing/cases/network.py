@@ -44,12 +44,16 @@ def _at(rng: Rng, spec: Spec, training: bool) -> Example:
     seed = int(rng.integers(2**31))
     leaves = {name: a + 0.1 * rng.standard_normal(a.shape) for name, a in model.parameters.items()}
 
+    narrow = attrs.evolve(model.spec.model, dtype="float32")
+    in_single = attrs.evolve(model, spec=attrs.evolve(model.spec, model=narrow))
+
     def source() -> Rng | None:
         return np.random.default_rng(seed) if training else None
 
     def forward(at: Leaves) -> tuple[Leaves, Any]:
         # The loss goes forward and back at once, so the network itself is what backward needs.
-        network = model.with_parameters(at)
+        single = all(a.dtype == np.float32 for a in at.values())
+        network = (in_single if single else model).with_parameters(at)
         loss, _ = network.evaluate(features, captions, source(), backward=False)
         return {"loss": np.asarray(loss)}, network
 

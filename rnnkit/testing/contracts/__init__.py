@@ -2,14 +2,47 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 
-from rnnkit.kinds import Plugin
+from rnnkit.kinds import Decoder, Initializer, Optimizer, Plugin, Rng, Schedule
 from rnnkit.testing.contracts.contract import Contract
+from rnnkit.testing.contracts.decoder import decoder_contracts
+from rnnkit.testing.contracts.initializer import initializer_contracts
+from rnnkit.testing.contracts.optimizer import optimizer_contracts
+from rnnkit.testing.contracts.schedule import schedule_contracts
+from rnnkit.testing.example import Broken
 
 __all__ = ["Contract", "contracts_of"]
 
 
 def contracts_of(plugin: Plugin) -> Iterator[Contract]:
     """The contracts of a plugin; none for kinds with a gradient."""
-    yield from ()
+    for contract in _contracts(plugin):
+        yield _quiet(contract)
+
+
+def _contracts(plugin: Plugin) -> Iterator[Contract]:
+    match plugin:
+        case Optimizer():
+            yield from optimizer_contracts(plugin)
+        case Schedule():
+            yield from schedule_contracts(plugin)
+        case Initializer():
+            yield from initializer_contracts(plugin)
+        case Decoder():
+            yield from decoder_contracts(plugin)
+
+
+def _quiet(contract: Contract) -> Contract:
+    """The same contract, and no warning on the way."""
+
+    def law(rng: Rng) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            try:
+                contract.law(rng)
+            except Warning as e:
+                raise Broken("no warnings", f"it warns: {type(e).__name__}: {e}") from e
+
+    return Contract(contract.id, law)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Iterator
 
 import attrs
@@ -12,6 +13,7 @@ from rnnkit.testing.cases import differentiable_cases, network_cases
 from rnnkit.testing.contracts import contracts_of
 from rnnkit.testing.examine import Finding, examine
 from rnnkit.testing.example import Broken, Case, seeded
+from rnnkit.testing.reach import never_reached
 from rnnkit.testing.variants import variants
 
 
@@ -33,6 +35,19 @@ def checks_of_class(cls: type[Plugin], name: str) -> Iterator[Check]:
     for label, plugin in variants(cls):
         for check in checks_of(plugin, f"{name}[{label}]"):
             yield Check(f"{label}/{check.id}" if label else check.id, check.run)
+        if not label and any(True for _ in differentiable_cases(plugin)):
+            yield Check("every leaf matters", _reach(plugin, f"{name}[{label}]"))
+
+
+def _reach(plugin: Plugin, name: str) -> Callable[[int], Finding]:
+    """That every parameter, slot and input has a gradient in some example."""
+
+    def run(seed: int) -> Finding:
+        findings = [_gradient(case, name).run(seed) for case in differentiable_cases(plugin)]
+        told = list(never_reached(findings)) if all(f.ok for f in findings) else []
+        return Finding(broken="reached", text="; ".join(told)) if told else Finding()
+
+    return run
 
 
 def checks_of(plugin: Plugin, name: str) -> Iterator[Check]:
@@ -52,7 +67,13 @@ def checks_of_spec(spec: Spec, name: str) -> Iterator[Check]:
 def _gradient(case: Case, name: str) -> Check:
     def run(seed: int) -> Finding:
         rng = seeded(f"{name}/{case.id}", seed)
-        return examine(case.draw(rng), rng)
+        try:
+            example = case.draw(rng)
+        except Exception as e:
+            place = traceback.extract_tb(e.__traceback__)[-1]
+            text = f"making it raises {type(e).__name__}: {e} [{place.filename}:{place.lineno}]"
+            return Finding(broken="builds", text=text)
+        return examine(example, rng)
 
     return Check(case.id, run)
 

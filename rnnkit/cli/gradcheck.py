@@ -1,0 +1,116 @@
+"""`rnnkit gradcheck`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rnnkit.cli.options import AsJson
+
+if TYPE_CHECKING:
+    from rnnkit.testing.targets import Report, Target
+
+
+def gradcheck(
+    name: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME ...]",
+            help="Plugins, or classes that are not installed: path/to/file.py::ClassName. All if not given.",
+        ),
+    ] = None,
+    kind: Annotated[
+        str | None, typer.Option("--kind", help="Of this kind only: cell, layer, ...")
+    ] = None,
+    spec: Annotated[
+        list[Path] | None,
+        typer.Option("--spec", metavar="SPEC", help="The whole network of a spec. Repeatable."),
+    ] = None,
+    case: Annotated[
+        str, typer.Option("--case", metavar="TEXT", help="Only checks whose name contains this.")
+    ] = "",
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Other random numbers.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Check gradients and laws of plugins and whole specs; explain what is wrong."""
+    from rnnkit.testing.report import explain
+    from rnnkit.testing.targets import run
+
+    chosen = list(_targets(name or [], kind, spec or []))
+    reports = [run(target, seed, case) for target in chosen]
+    failed = [report for report in reports if not report.ok]
+    if as_json:
+        from rnnkit.cli import show
+
+        show.print_json([_json(report) for report in reports])
+    else:
+        _print(reports)
+        for report in failed:
+            typer.echo(f"\n{explain(report, seed)}")
+    if case and not any(report.checks for report in reports):
+        typer.echo(f"no check is called anything with {case!r} in it", err=True)
+        raise typer.Exit(2)
+    raise typer.Exit(1 if failed else 0)
+
+
+def _targets(names: list[str], kind: str | None, specs: list[Path]) -> list[Target]:
+    from rnnkit.errors import RegistryError
+    from rnnkit.kinds import KINDS
+    from rnnkit.registry import closest
+    from rnnkit.testing import targets
+
+    nouns = [base.noun for base in KINDS]
+    if kind is not None and kind not in nouns:
+        raise RegistryError(f"there is no kind {kind!r}; {closest(kind, nouns)}")
+    found = [target for name in names for target in targets.named(name, kind)]
+    found += [targets.of_spec(file) for file in specs]
+    return found if names or specs else list(targets.installed(kind=kind))
+
+
+def _print(reports: list[Report]) -> None:
+    from rnnkit.cli import show
+
+    def worst(report: Report) -> str:
+        return f"{report.worst:.1e}" if report.worst else "-"
+
+    rows = [
+        (
+            report.target.kind,
+            report.target.name,
+            report.target.package,
+            str(report.checks),
+            worst(report),
+            f"{report.seconds:.2f} s",
+            "[green]ok[/green]" if report.ok else "[red]FAILS[/red]",
+        )
+        for report in reports
+    ]
+    columns = ["kind", "plugin", "package", ">checks", ">worst error", ">time", "verdict"]
+    console = show.console()
+    console.print(show.table(columns, rows))
+    for report in reports:
+        for note in report.notes:
+            console.print(
+                f"note: {report.target.kind} {report.target.name!r}: {note}", markup=False
+            )
+
+
+def _json(report: Report) -> dict[str, object]:
+    import attrs
+
+    target = report.target
+    return {
+        "kind": target.kind,
+        "name": target.name,
+        "package": target.package,
+        "place": target.place,
+        "problem": target.problem,
+        "ok": report.ok,
+        "checks": report.checks,
+        "worst": report.worst,
+        "seconds": report.seconds,
+        "notes": list(report.notes),
+        "failures": [{"check": f.check, **attrs.asdict(f.finding)} for f in report.failures],
+    }

@@ -1,0 +1,284 @@
+"""Known ways of being wrong: each pattern looks at a wrong gradient beside the right one, and says its sentence.
+
+A pattern speaks only if it explains every element to the tolerance of a right gradient. One that has something to
+choose, as a factor, wants several numbers to agree on it: with one number, any factor would do.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final, TypeAlias
+
+import attrs
+import numpy as np
+
+from rnnkit.kinds import Array
+from rnnkit.testing.tolerances import FLOOR
+
+ENOUGH: Final = 4
+"""Numbers other than 0 that must agree on a choice."""
+MOST_FACTORS: Final = 40
+"""Arrays that products are made of."""
+MOST_COMPARED: Final = 8
+"""Elements that products are first compared at; those that agree there are compared everywhere."""
+
+
+@attrs.frozen
+class Gap:
+    """A wrong gradient beside the right one.
+
+    Attributes:
+        given: what backward says.
+        wanted: the derivative.
+        tolerance: how far a right gradient may be off, relative to its scale.
+        factors: arrays that a backward pass may multiply by, each of which broadcasts to the gradient's shape.
+        shares: what each row of a batch adds to `wanted`, where the gradient is a sum over rows.
+        gates: what is wanted of the other gates, if this is one.
+    """
+
+    given: Array
+    wanted: Array
+    tolerance: float
+    factors: Mapping[str, Array] = attrs.field(factory=dict)
+    shares: Sequence[Array] = ()
+    gates: Mapping[str, Array] = attrs.field(factory=dict)
+
+    @property
+    def wrong(self) -> bool:
+        """Whether there is a gap at all."""
+        return not self.same(self.given, self.wanted)
+
+    @property
+    def scale(self) -> float:
+        """The largest number on either side."""
+        return max(float(np.max(np.abs(a), initial=0.0)) for a in (self.given, self.wanted))
+
+    def same(self, a: Array, b: Array) -> bool:
+        """Whether two arrays agree as a right gradient agrees with the derivative."""
+        return a.shape == b.shape and not np.any(off(a, b, self.tolerance))
+
+    def zero(self, a: Array) -> bool:
+        """Whether an array is 0, or rounding beside this gradient."""
+        return bool(np.all(np.abs(a) <= self.tolerance * self.scale))
+
+    def used(self, *arrays: Array) -> Any:
+        """Where all of these have a number that is no rounding."""
+        return np.logical_and.reduce([np.abs(a) > FLOOR * self.scale for a in arrays])
+
+
+def off(given: Array, wanted: Array, tolerance: float) -> Any:
+    """Which elements differ by more than rounding explains."""
+    sizes = [np.nanmax(np.abs(a), initial=0.0) for a in (given, wanted)]
+    return np.abs(given - wanted) > 10 * tolerance * np.maximum(
+        np.abs(wanted), FLOOR * float(max(sizes))
+    )
+
+
+def no_gradient(gap: Gap) -> str:
+    """Nothing comes back at all."""
+    return "" if np.any(gap.given) else "it is 0 everywhere: this path has no gradient"
+
+
+def no_derivative(gap: Gap) -> str:
+    """Something comes back where there is nothing."""
+    if not gap.zero(gap.wanted):
+        return ""
+    return "the derivative is 0: this leaf does not matter, but has a gradient"
+
+
+def wrong_sign(gap: Gap) -> str:
+    """All of it is negated."""
+    return "the sign is wrong" if gap.same(gap.given, -gap.wanted) else ""
+
+
+def transposed(gap: Gap) -> str:
+    """Rows and columns are exchanged."""
+    if gap.wanted.ndim != 2 or np.count_nonzero(gap.wanted) < ENOUGH:
+        return ""
+    return "it is the transpose of the right one" if gap.same(gap.given, gap.wanted.T) else ""
+
+
+def constant_ratio(gap: Gap) -> str:
+    """All of it is multiplied by one number."""
+    used = gap.used(gap.wanted)
+    if np.count_nonzero(used) < ENOUGH:
+        return ""
+    ratio = float(np.median(gap.given[used] / gap.wanted[used]))
+    if not np.isfinite(ratio) or abs(ratio) < FLOOR or not gap.same(gap.given, ratio * gap.wanted):
+        return ""
+    meaning = "a constant factor is wrong"
+    for n in range(2, 10):
+        if np.isclose(abs(ratio), 1 / n, rtol=10 * gap.tolerance):
+            ratio, meaning = np.sign(ratio) / n, f"1/{n}: a mean in the place of a sum?"
+        if np.isclose(abs(ratio), n, rtol=10 * gap.tolerance):
+            ratio, meaning = np.sign(ratio) * n, f"counted {n} times?"
+    return f"it is {ratio:.6g} times the right one ({meaning})"
+
+
+def left_out(gap: Gap) -> str:
+    """One index of an axis, as a time step, has nothing, and the others are right."""
+    for axis, size in enumerate(gap.given.shape):
+        for i in range(size if size > 1 else 0):
+            rest = np.delete(np.arange(size), i)
+            if (
+                not np.any(np.take(gap.given, i, axis))
+                and not gap.zero(np.take(gap.wanted, rest, axis))
+                and gap.same(np.take(gap.given, rest, axis), np.take(gap.wanted, rest, axis))
+            ):
+                return f"index {i} of axis {axis} has been left out"
+    return ""
+
+
+def shifted(gap: Gap) -> str:
+    """Each index of an axis has what belongs to its neighbour."""
+    for axis, size in enumerate(gap.given.shape):
+        early, late = np.arange(size - 1), np.arange(1, size)
+        for mine, theirs, which in [(late, early, "before"), (early, late, "after")]:
+            a, b = np.take(gap.given, mine, axis), np.take(gap.wanted, theirs, axis)
+            if size > 2 and np.count_nonzero(gap.used(b)) >= ENOUGH and gap.same(a, b):
+                return f"it is shifted by one along axis {axis}: each has that of the one {which}"
+    return ""
+
+
+def sum_too_many(gap: Gap) -> str:
+    """All indices of an axis share what should be added up for broadcast leaves only."""
+    for axis, size in enumerate(gap.given.shape):
+        total = gap.wanted.sum(axis, keepdims=True)
+        for what, one in [("sum", total), ("mean", total / max(size, 1))]:
+            if size > 1 and not gap.zero(one) and gap.same(gap.given, one + 0 * gap.wanted):
+                return f"it is the {what} over axis {axis}, and there should be none"
+    return ""
+
+
+def sum_missing(gap: Gap) -> str:
+    """A sum over the rows of the batch has one row only, or lacks one."""
+    if len(gap.shares) < 2:
+        return ""
+    for row, share in enumerate(gap.shares):
+        if not gap.zero(share) and gap.same(gap.given, share):
+            return f"it is what row {row} adds: a sum over the rows is missing"
+    for row, share in enumerate(gap.shares):
+        if gap.same(gap.given, gap.wanted - share):
+            return f"what row {row} adds has been left out of the sum over the rows"
+    return ""
+
+
+def of_another_gate(gap: Gap) -> str:
+    """Gates are in the wrong order."""
+    for gate, wanted in gap.gates.items():
+        if not gap.zero(wanted) and gap.same(gap.given, wanted):
+            return f"it is what belongs to gate {gate}"
+    return ""
+
+
+def wrong_factor(gap: Gap) -> str:
+    """One or two factors are missing, or too many, or one stands where another belongs."""
+    if np.count_nonzero(gap.used(gap.given, gap.wanted)) < ENOUGH:
+        return ""
+    for count in (1, 2):
+        for _, name, f in _products(gap, count, gap.wanted, gap.given):
+            if gap.same(gap.given * f, gap.wanted):
+                return f"a factor {name} is missing"
+        for _, name, f in _products(gap, count, gap.given, gap.wanted):
+            if gap.same(gap.given, gap.wanted * f):
+                return f"there is a factor {name} too many"
+        for right, wrong in _exchanges(gap) if count == 1 else ():
+            if gap.same(gap.given * gap.factors[right], gap.wanted * gap.factors[wrong]):
+                return f"there is a factor {wrong} where {right} belongs"
+    return ""
+
+
+TERMS: Final = {
+    1.0: "a term {} is missing",
+    -1.0: "there is a term {} too many",
+    2.0: "a term {} is subtracted where it should be added",
+    -2.0: "a term {} is added where it should be subtracted",
+}
+"""How often a term is missing, and what that means."""
+
+
+def wrong_term(gap: Gap) -> str:
+    """A term, of up to three factors, is missing, or too many, or has the wrong sign."""
+    missing = gap.wanted - gap.given
+    if np.count_nonzero(gap.used(missing)) < ENOUGH:
+        return ""
+    one = np.ones_like(missing)
+    for count in (1, 2, 3):
+        for times, name, f in _products(gap, count, missing, one, tuple(TERMS)):
+            if gap.same(gap.given + times * f, gap.wanted):
+                return TERMS[times].format(name)
+    return ""
+
+
+Pattern: TypeAlias = Callable[[Gap], str]
+
+ELEMENTWISE: Final[tuple[Pattern, ...]] = (no_gradient, no_derivative, wrong_sign, constant_ratio)
+"""Those that can be seen in some of the elements, in whatever order."""
+
+SHAPED: Final[tuple[Pattern, ...]] = (
+    *ELEMENTWISE,
+    transposed,
+    left_out,
+    shifted,
+    sum_too_many,
+    sum_missing,
+    of_another_gate,
+    wrong_factor,
+)
+"""All but `wrong_term`, the simplest first. That one is for the end: a sum can be said in many ways."""
+
+
+def explain(gap: Gap, patterns: Sequence[Pattern]) -> str:
+    """What the first pattern that fits says; nothing if none does."""
+    return next((told for told in (pattern(gap) for pattern in patterns) if told), "")
+
+
+def _products(
+    gap: Gap, count: int, above: Array, below: Array, times: Sequence[float] = (1.0,)
+) -> Iterator[tuple[float, str, Array]]:
+    """Products of `count` factors that look like above / below / t, for each t of `times`: (t, name, product)."""
+    names = list(gap.factors)[:MOST_FACTORS]
+    if not names:
+        return
+    at = _compared(gap, above, below)
+    rows = np.array([np.broadcast_to(gap.factors[name], above.shape)[at] for name in names])
+    chosen = _combinations(len(names), count)
+    product = below[at] * np.multiply.reduce([rows[some] for some in chosen.T])
+    for t in times:
+        fit = np.abs(t * product - above[at]) <= _near(gap) * np.abs(above[at])
+        for indices in chosen[np.all(fit, axis=1)]:
+            found = np.multiply.reduce([gap.factors[names[i]] + 0 * above for i in indices])
+            yield t, " * ".join(names[i] for i in indices), found
+
+
+@functools.cache
+def _combinations(names: int, count: int) -> Any:
+    """Every choice of `count` indices, the same one allowed again, as rows."""
+    return np.array(list(itertools.combinations_with_replacement(range(names), count)))
+
+
+def _exchanges(gap: Gap) -> Iterator[tuple[str, str]]:
+    """Pairs of factors (right, wrong) that look like it in given * right = wanted * wrong."""
+    names = list(gap.factors)[:MOST_FACTORS]
+    if not names:
+        return
+    at = _compared(gap, gap.given, gap.wanted)
+    rows = np.array([np.broadcast_to(gap.factors[name], gap.given.shape)[at] for name in names])
+    left, right = rows[:, None] * gap.given[at], rows[None] * gap.wanted[at]
+    fit = np.all(np.abs(left - right) <= _near(gap) * np.abs(right), axis=2)
+    for i, j in np.argwhere(fit):
+        if i != j and np.any(left[i]):
+            yield names[i], names[j]
+
+
+def _compared(gap: Gap, *arrays: Array) -> tuple[Any, ...]:
+    """Where to compare products first: elements at which all these have numbers."""
+    places = np.argwhere(gap.used(*arrays))[:MOST_COMPARED]
+    return tuple(places.T)
+
+
+def _near(gap: Gap) -> float:
+    """How near a product must come to be looked at everywhere."""
+    return 1e3 * gap.tolerance

@@ -1,0 +1,136 @@
+"""The pytest plugin: options, and one test for each check. Imports nothing of rnnkit until it is used."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from rnnkit.testing.checks import Check
+    from rnnkit.testing.targets import Target
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--rnnkit` and `--rnnkit-seed`."""
+    group = parser.getgroup("rnnkit", "gradient checks of rnnkit plugins")
+    group.addoption("--rnnkit", metavar="DIST", help="check the plugins of this installed package")
+    group.addoption("--rnnkit-seed", type=int, default=0, help="base seed of all random numbers")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """One test for each check, where a test asks for `rnnkit_check`."""
+    if "rnnkit_check" not in metafunc.fixturenames:
+        return
+    seed = metafunc.config.getoption("--rnnkit-seed")
+    checks = [
+        SelectedCheck(target, check, seed)
+        for target in _targets(metafunc)
+        for check in (_problem(target) if target.problem else target.checks())
+    ]
+    metafunc.parametrize("rnnkit_check", checks, ids=[c.id for c in checks])
+
+
+class SelectedCheck:
+    """One check that pytest runs."""
+
+    def __init__(self, target: Target, check: Check, seed: int) -> None:
+        self.target = target
+        self.check = check
+        self.seed = seed
+
+    @property
+    def id(self) -> str:
+        """A name that `-k` can select: `cell:lstm-step-N2-H5`."""
+        words = f"{self.target.kind}:{self.target.name}-{self.check.id}"
+        return re.sub(r"[^\w:.]+", "-", words.replace("=", "")).strip("-")
+
+    def run(self) -> None:
+        """Run it; fail with the explanation."""
+        __tracebackhide__ = True
+        from rnnkit.testing.report import explain
+        from rnnkit.testing.targets import Failure, Report
+
+        finding = self.check.run(self.seed)
+        if not finding.ok:
+            failures = (Failure(self.check.id, finding),)
+            report = Report(self.target, 1, finding.error, 0.0, failures, ())
+            pytest.fail(explain(report, self.seed), pytrace=False)
+
+
+def _problem(target: Target) -> Iterator[Check]:
+    """The check of a plugin that cannot be loaded: it fails with the reason."""
+    from rnnkit.testing.checks import Check
+    from rnnkit.testing.examine import Finding
+
+    yield Check("loads", lambda seed: Finding(broken="loads", text=str(target.problem)))
+
+
+def _targets(metafunc: pytest.Metafunc) -> Iterator[Target]:
+    """What the test module wants checked; see `rnnkit.testing.suite`."""
+    from rnnkit.testing import targets
+
+    package: str | None = metafunc.config.getoption("--rnnkit")
+    if package is not None:
+        name = re.sub(r"[-_.]+", "-", package).lower()
+        found = list(targets.installed(name))
+        if not found:
+            raise pytest.UsageError(
+                f"--rnnkit {package}: no installed package of that name has plugins"
+            )
+        yield from found
+    elif metafunc.module.__name__ == "rnnkit.testing.suite":
+        yield from targets.installed()
+    else:
+        yield from _of_module(metafunc.module)
+
+
+def _of_module(module: Any) -> Iterator[Target]:
+    from rnnkit.kinds import Plugin
+    from rnnkit.testing import targets
+
+    file = Path(module.__file__)
+    classes = [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type)
+        and issubclass(value, Plugin)
+        and not value.__module__.startswith("rnnkit.")
+    ]
+    project = next((d for d in file.parents if (d / "pyproject.toml").is_file()), None)
+    declared = _declared(project) if project is not None else None
+    if classes:
+        for cls in classes:
+            yield targets.of_class(cls, cls.__name__, str(file))
+    elif declared is not None:
+        yield from targets.installed(declared)
+        for spec in sorted((project / "specs").glob("*.toml")) if project is not None else ():
+            yield targets.of_spec(spec)
+    else:
+        yield from _of_folder(file)
+
+
+def _declared(project: Path) -> str | None:
+    """The name of the project's distribution, if it declares plugins."""
+    table = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8")).get(
+        "project", {}
+    )
+    declares = any(group.startswith("rnnkit.") for group in table.get("entry-points", {}))
+    return re.sub(r"[-_.]+", "-", table["name"]).lower() if declares else None
+
+
+def _of_folder(file: Path) -> Iterator[Target]:
+    """The plugin classes in the Python files beside a test file."""
+    from rnnkit.testing import targets
+    from rnnkit.testing.source import import_file, plugin_classes
+
+    for path in sorted(file.parent.glob("*.py")):
+        if path != file and "rnnkit" in path.read_text(encoding="utf-8"):
+            if path.name.startswith("test_") or path.name == "conftest.py":
+                continue
+            for cls in plugin_classes(import_file(path)):
+                yield targets.of_class(cls, f"{path.name}::{cls.__name__}", str(path))

@@ -1,0 +1,54 @@
+"""Findings in words: which leaf, where, by how much, why perhaps, and how to run just this again."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+
+from rnnkit.testing.diagnosis import LeafFinding
+from rnnkit.testing.examine import Finding
+from rnnkit.testing.targets import Report
+
+
+def explain(report: Report, seed: int) -> str:
+    """Everything a person needs who has to mend the plugin."""
+    target = report.target
+    head = f"{target.kind} {target.name!r}" + (f" ({target.package})" if target.package else "")
+    if target.problem is not None:
+        return f"{head}: {target.problem}"
+    failure = report.telling
+    assert failure is not None
+    rest = len(report.failures) - 1
+    others = f"; {rest} more of its {report.checks} checks fail" if rest else ""
+    words = ["rnnkit", "gradcheck", *target.again, "--case", failure.check]
+    again = shlex.join([*words, *(["--seed", str(seed)] if seed else [])])
+    lines = [
+        f"{head} fails {failure.check!r}{others}",
+        *(f"  {line}" for line in describe(failure.finding)),
+        f"  backward: {target.place}",
+        f"  again:    {again}",
+    ]
+    return "\n".join(lines)
+
+
+def describe(finding: Finding) -> Iterator[str]:
+    """The finding itself, a line at a time."""
+    yield f"{finding.broken}: {finding.text}"
+    width = max((len(leaf.name) for leaf in finding.leaves), default=0)
+    for leaf in finding.leaves:
+        yield f"  {leaf.name:{width}}  {_verdict(leaf)}"
+    if finding.note:
+        yield f"note: {finding.note}"
+
+
+def _verdict(leaf: LeafFinding) -> str:
+    if leaf.right:
+        return "right"
+    where = f" at {list(leaf.place)}" if leaf.place else ""
+    said = f"WRONG{where}: {leaf.given:.6g}, and the derivative is {leaf.wanted:.6g}"
+    said += f" ({leaf.wrong_share:.0%} of the elements are wrong)"
+    bad = [gate for gate, right in leaf.gates.items() if not right]
+    good = [gate for gate, right in leaf.gates.items() if right]
+    if bad and good:
+        said += f"; gates {', '.join(bad)} are wrong, {', '.join(good)} right"
+    return f"{said}; {leaf.hint}" if leaf.hint else said

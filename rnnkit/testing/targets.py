@@ -1,0 +1,162 @@
+"""What there is to check: installed plugins, classes in files, specs; and running all checks of one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import attrs
+
+from rnnkit import registry
+from rnnkit.errors import RegistryError
+from rnnkit.kinds import KINDS, Plugin
+from rnnkit.spec import read_spec
+from rnnkit.testing.checks import Check, checks_of_class, checks_of_spec
+from rnnkit.testing.examine import Finding
+from rnnkit.testing.source import class_at, kind_of, place_of
+
+
+@attrs.frozen
+class Target:
+    """A plugin or a spec to check.
+
+    Attributes:
+        kind: noun of the kind, or "spec".
+        name: as users write it.
+        package: that provides it, with its version; or the file it is in.
+        checks: all of them.
+        place: `file:line` of the backward pass.
+        problem: why it cannot be checked at all, if it cannot.
+    """
+
+    kind: str
+    name: str
+    package: str
+    checks: Callable[[], Iterator[Check]] = attrs.field(eq=False)
+    place: str = ""
+    problem: str | None = None
+
+    @property
+    def again(self) -> list[str]:
+        """The words after `rnnkit gradcheck` that check just this."""
+        return ["--spec", self.name] if self.kind == "spec" else [self.name]
+
+
+@attrs.frozen
+class Failure:
+    """A check that failed."""
+
+    check: str
+    finding: Finding
+
+
+@attrs.frozen
+class Report:
+    """What came of all checks of one target.
+
+    Attributes:
+        target: what was checked.
+        checks: number of checks run.
+        worst: the largest relative error of a gradient.
+        seconds: that it took.
+        failures: in the order of the checks.
+        notes: what the author should know although nothing is wrong.
+    """
+
+    target: Target
+    checks: int
+    worst: float
+    seconds: float
+    failures: tuple[Failure, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every check passed, and there was something to check."""
+        return not self.failures and self.target.problem is None
+
+    @property
+    def telling(self) -> Failure | None:
+        """The failure that explains most: one with a hint, else one with leaves, else the first."""
+
+        def rank(failure: Failure) -> tuple[bool, bool]:
+            leaves = failure.finding.leaves
+            return not any(leaf.hint for leaf in leaves), not leaves
+
+        return min(self.failures, key=rank, default=None)
+
+
+def run(target: Target, seed: int = 0, only: str = "") -> Report:
+    """Run the checks of a target, or those whose id contains `only`."""
+    began, count, worst = time.perf_counter(), 0, 0.0
+    failures: list[Failure] = []
+    notes: dict[str, None] = {}
+    for check in target.checks() if target.problem is None else ():
+        if only in check.id:
+            finding = check.run(seed)
+            count += 1
+            worst = max(worst, finding.error)
+            if finding.note:
+                notes[finding.note] = None
+            if not finding.ok:
+                failures.append(Failure(check.id, finding))
+    seconds = time.perf_counter() - began
+    return Report(target, count, worst, seconds, tuple(failures), tuple(notes))
+
+
+def installed(package: str | None = None, kind: str | None = None) -> Iterator[Target]:
+    """Every registered plugin, or those of one package or kind."""
+    for base in KINDS:
+        for entry in registry.entries_of(base):
+            if package in (None, entry.package) and kind in (None, base.noun):
+                yield of_entry(entry)
+
+
+def named(name: str, kind: str | None = None) -> list[Target]:
+    """What a name on the command line stands for: `lstm`, `package:lstm`, or `file.py::ClassName`.
+
+    Raises:
+        RegistryError: nothing; with the nearest name there is.
+    """
+    if "::" in name or name.endswith(".py"):
+        return [of_class(class_at(name), name, name.partition("::")[0])]
+    package, _, short = name.rpartition(":")
+    found = [
+        target
+        for target in installed(package or None, kind)
+        if target.name.rpartition(":")[2] == short
+    ]
+    if not found:
+        nouns = [base for base in KINDS if kind in (None, base.noun)]
+        known = [n for base in nouns for n in registry.names(base)]
+        raise RegistryError(f"no plugin is called {name!r}; {registry.closest(name, known)}")
+    return found
+
+
+def of_entry(entry: registry.Entry) -> Target:
+    """An installed plugin."""
+    where = f"{entry.package} {entry.version}"
+    try:
+        cls = registry.load(entry.kind, entry.full_name)
+    except RegistryError as e:
+        return Target(entry.kind.noun, entry.name, where, lambda: iter(()), problem=str(e))
+    return of_class(cls, entry.spec_name, where)
+
+
+def of_class(cls: type[Plugin], name: str, where: str) -> Target:
+    """A plugin class, installed or not."""
+    noun = kind_of(cls).noun
+    return Target(noun, name, where, lambda: checks_of_class(cls, f"{noun}:{name}"), place_of(cls))
+
+
+def of_spec(file: Path) -> Target:
+    """The network of a spec file.
+
+    Raises:
+        SpecError: the file has mistakes.
+    """
+    spec = read_spec(file)
+    here = Path.cwd()
+    name = str(file.relative_to(here) if file.is_relative_to(here) else file)
+    return Target("spec", name, "", lambda: checks_of_spec(spec, f"spec:{file.stem}"), name)

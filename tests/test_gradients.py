@@ -1,0 +1,1 @@
+from rnnkit.testing.suite import *  # noqa: F403
