@@ -52,7 +52,7 @@ def _print(model: Captioner, summary: Summary) -> None:
             part.name,
             part.plugin,
             f"{part.package} {part.version}",
-            f"{part.in_features} -> {part.out_features}",
+            f"{part.in_features}->{part.out_features}",
             show.count(part.parameters),
             show.count(part.multiply_adds),
             show.size(part.forward_bytes),

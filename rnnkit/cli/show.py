@@ -21,7 +21,10 @@ def table(columns: Iterable[str], rows: Iterable[Iterable[str]], **options: Any)
     made = Table(box=None, pad_edge=False, header_style="bold", **options)
     for title in columns:
         right = title.startswith(">")
-        made.add_column(title.lstrip(">"), justify="right" if right else "left", no_wrap=right)
+        # In a narrow terminal words go on in the next line; nothing is cut off.
+        made.add_column(
+            title.lstrip(">"), justify="right" if right else "left", no_wrap=right, overflow="fold"
+        )
     for row in rows:
         made.add_row(*row)
     return made
