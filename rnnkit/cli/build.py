@@ -75,12 +75,12 @@ def _print(model: Captioner, summary: Summary) -> None:
         "plugin",
         "package",
         "shape",
-        ">parameters",
-        ">multiply-adds",
+        ">params",
+        ">mult-adds",
         ">forward",
         ">backward",
     ]
-    made = show.table(columns, rows)
+    made = show.table(columns, rows, folding=("plugin", "package"))
     made.add_section()
     made.add_row(*total, style="bold")
     console = show.console()

@@ -89,7 +89,7 @@ def _print(reports: list[Report]) -> None:
     ]
     columns = ["kind", "plugin", "package", ">checks", ">worst error", ">time", "verdict"]
     console = show.console()
-    console.print(show.table(columns, rows))
+    console.print(show.table(columns, rows, folding=("plugin", "package")))
     for report in reports:
         for note in report.notes:
             console.print(

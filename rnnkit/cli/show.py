@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Collection, Iterable
 
 from rich.console import Console
 from rich.table import Table
@@ -16,14 +15,21 @@ def console() -> Console:
     return found if found.is_terminal else Console(highlight=False, width=200, soft_wrap=True)
 
 
-def table(columns: Iterable[str], rows: Iterable[Iterable[str]], **options: Any) -> Table:
-    """A plain table; a column whose title begins with > is aligned right."""
-    made = Table(box=None, pad_edge=False, header_style="bold", **options)
+def table(
+    columns: Iterable[str], rows: Iterable[Iterable[str]], folding: Collection[str] = ()
+) -> Table:
+    """A plain table; a column whose title begins with > is aligned right.
+
+    In a narrow terminal the texts of the columns `folding` go on in the next line; nothing is cut off.
+    """
+    made = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for title in columns:
-        right = title.startswith(">")
-        # In a narrow terminal words go on in the next line; nothing is cut off.
         made.add_column(
-            title.lstrip(">"), justify="right" if right else "left", no_wrap=right, overflow="fold"
+            title.lstrip(">"),
+            justify="right" if title.startswith(">") else "left",
+            no_wrap=title not in folding,
+            min_width=8 if title in folding else None,
+            overflow="fold",
         )
     for row in rows:
         made.add_row(*row)

@@ -31,10 +31,17 @@ class NotAnalytic(Exception):
 
 @attrs.frozen
 class Slope:
-    """A derivative, and the sum of the absolute values of the terms it was added up from."""
+    """A derivative of sum(cotangent * output).
+
+    Attributes:
+        value: of it.
+        scale: the sum of the absolute values of the terms it was added up from.
+        error: an estimate of its error beyond rounding; beside a kink, differences have one.
+    """
 
     value: float
     scale: float
+    error: float = 0.0
 
 
 def complex_derivative(example: Example, names: Iterable[str], direction: Leaves) -> Leaves:
@@ -66,17 +73,15 @@ class Estimate:
     Attributes:
         derivative: of each output.
         slope: of sum(cotangent * output).
-        error: an estimate of the error of the slope.
     """
 
     derivative: Leaves
     slope: Slope
-    error: float
 
     @property
     def reliable(self) -> bool:
         """Whether the extrapolation settled; it does not beside a kink."""
-        return self.error <= 0.1 * DIFFERENCES * self.slope.scale
+        return self.slope.error <= 0.1 * DIFFERENCES * self.slope.scale
 
 
 def difference_derivative(example: Example, cotangents: Leaves, direction: Leaves) -> Estimate:
@@ -110,8 +115,8 @@ def difference_derivative(example: Example, cotangents: Leaves, direction: Leave
                 change = noise + max(abs(values[0].value - v.value) for v in values[1:])
                 if change < error:
                     error = change
-                    if best is None or error < best.error:
-                        best = Estimate(new[-1], values[0], error)
+                    if best is None or error < best.slope.error:
+                        best = Estimate(new[-1], attrs.evolve(values[0], error=error))
             row = new
     assert best is not None
     return best
@@ -155,6 +160,8 @@ class Judge:
 
     def slope(self, direction: Leaves) -> Slope:
         """The derivative of sum(cotangent * output) along a direction of some leaves."""
+        if self.by_differences:
+            return difference_derivative(self.example, self.cotangents, direction).slope
         return summed(self.derivative(direction), self.cotangents)
 
 
@@ -171,7 +178,7 @@ def appoint(example: Example, cotangents: Leaves, rng: Rng) -> Judge:
         estimate = difference_derivative(example, cotangents, direction)
         scale = max(exact.scale, estimate.slope.scale)
         agree = abs(exact.value - estimate.slope.value) <= DIFFERENCES * scale
-        if agree or not (np.isfinite(estimate.error) and estimate.reliable):
+        if agree or not (np.isfinite(estimate.slope.error) and estimate.reliable):
             return Judge(example, cotangents, by_differences=False, note=None)
     note = f"the forward pass is not complex-analytic, so differences judge it: {reason}"
     return Judge(example, cotangents, by_differences=True, note=note)

@@ -183,7 +183,7 @@ def _hint(
         hint = _grouped("in gate", "in gates", {g: h for g in bad if (h := told(blocks[g]))})
     if not hint:
         wrong = [part.label for part in parts if gap(part, ...).wrong]
-        if len(wrong) < len(parts):
+        if 0 < len(wrong) < len(parts):
             hint = f"only what comes from {', '.join(wrong)} is wrong"
     return hint
 

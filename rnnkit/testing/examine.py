@@ -99,7 +99,7 @@ def probe(judge: Judge, gradients: Leaves, size: float, rng: Rng) -> tuple[list[
     wrong, worst = [], 0.0
     for name, slope in slopes.items():
         scale = max(scales[name], FLOOR * whole, np.finfo(float).tiny)
-        error = abs(slope.value - claims[name]) / scale
+        error = max(0.0, abs(slope.value - claims[name]) - slope.error) / scale
         worst = max(worst, error)
         if error > judge.tolerance:
             wrong.append(name)
