@@ -155,7 +155,11 @@ def _hint(
             judge.tolerance,
             {k: f for k, f in view.factors.items() if _fits(f, given.shape)},
             () if in_rows else [slopes.along(row.cotangents)[at] for row in view.rows],
-            {gate: wanted[other] for gate, other in blocks.items() if other != at != ...},
+            {
+                gate: wanted[other]
+                for gate, other in blocks.items()
+                if at is not ... and other != at
+            },
         )
 
     def agreed(some: Sequence[View], at: Any, patterns: Sequence[Pattern]) -> str:
@@ -167,15 +171,19 @@ def _hint(
         return told.pop() if len(told) == 1 else ""
 
     def told(at: Any) -> str:
+        """What explains the whole, else what explains each output's part that is wrong; then row by row."""
         wrong = [part for part in parts if gap(part, at).wrong]
         for patterns in (SHAPED, (wrong_term,)):
             for by_row in (False,) if in_rows else (False, True):
-                for some in ([whole], wrong):
-                    hints = {v.label: agreed(v.rows if by_row else [v], at, patterns) for v in some}
-                    if hints and all(hints.values()):
-                        return (
-                            _grouped(COMES_FROM, COMES_FROM, hints) if some is wrong else hints[""]
-                        )
+                hints = {
+                    view.label: agreed(view.rows if by_row else [view], at, patterns)
+                    for view in (whole, *wrong)
+                }
+                all_told = hints.pop("")
+                if not all_told and hints and all(hints.values()):
+                    all_told = _grouped(COMES_FROM, COMES_FROM, hints)
+                if all_told:
+                    return all_told
         return ""
 
     hint = told(...) if len(bad) == len(blocks) else ""

@@ -78,11 +78,11 @@ class Report:
 
     @property
     def telling(self) -> Failure | None:
-        """The failure that explains most: one with a hint, else one with leaves, else the first."""
+        """The failure that explains most: a broken law, else a gradient with a hint, else the first."""
 
         def rank(failure: Failure) -> tuple[bool, bool]:
             leaves = failure.finding.leaves
-            return not any(leaf.hint for leaf in leaves), not leaves
+            return bool(leaves), not any(leaf.hint for leaf in leaves)
 
         return min(self.failures, key=rank, default=None)
 

@@ -1,0 +1,38 @@
+"""h' = z / (1 + |z|), z = zx + zh.
+
+Right; but np.abs stops a complex step, so that the gradient is checked by differences.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import attrs
+import numpy as np
+
+from rnnkit.kinds import Array, DType, GatedCell, NoParams, Rng, State
+
+
+@attrs.frozen
+class Softsign(GatedCell[NoParams, State, Array]):
+    """The plain recurrent network with softsign in the place of tanh."""
+
+    x_gates: ClassVar[tuple[str, ...]] = ("h",)
+    h_gates: ClassVar[tuple[str, ...]] = ("h",)
+
+    def init(self, hidden: int, rng: Rng, dtype: DType) -> NoParams:
+        return NoParams()
+
+    def start(self, h: Array) -> State:
+        return State(h)
+
+    def step(self, p: NoParams, zx: Array, zh: Array, s: State) -> tuple[State, Array]:
+        z = zx + zh
+        slope = 1.0 / (1.0 + np.abs(z))
+        return State(z * slope), slope
+
+    def step_back(
+        self, p: NoParams, ds: State, cache: Array
+    ) -> tuple[Array, Array, State, NoParams]:
+        dz = ds.h * cache * cache
+        return dz, dz, State(np.zeros_like(ds.h)), p
