@@ -109,7 +109,7 @@ def difference_derivative(example: Example, cotangents: Leaves, direction: Leave
                         for k in cotangents
                     }
                 )
-            noise = 8 * np.finfo(float).eps * _size(above, cotangents) / h
+            noise = 8 * np.finfo(float).eps * magnitude(above, cotangents) / h
             if level:
                 values = [summed(d, cotangents) for d in (new[-1], row[-1], new[-2])]
                 change = noise + max(abs(values[0].value - v.value) for v in values[1:])
@@ -122,9 +122,13 @@ def difference_derivative(example: Example, cotangents: Leaves, direction: Leave
     return best
 
 
-def _size(outputs: Leaves, cotangents: Leaves) -> float:
-    """Sum of the absolute values that a difference of sum(cotangent * output) is taken of."""
-    return float(sum(np.abs(cotangents[k] * outputs[k]).sum() for k in cotangents))
+def magnitude(outputs: Leaves, cotangents: Leaves) -> float:
+    """Sum of |cotangent| max(|output|, 1): what the rounding of outputs and of their derivatives is part of.
+
+    A small output can be the difference of numbers about 1, as where a gate saturates, and has their rounding.
+    """
+    sizes = (np.abs(cotangents[k]) * np.maximum(np.abs(outputs[k]), 1.0) for k in cotangents)
+    return float(sum(np.sum(size) for size in sizes))
 
 
 def summed(derivatives: Leaves, cotangents: Leaves) -> Slope:

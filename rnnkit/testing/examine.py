@@ -7,7 +7,7 @@ import numpy as np
 
 from rnnkit.kinds import Rng
 from rnnkit.testing import laws
-from rnnkit.testing.derivative import Judge, appoint
+from rnnkit.testing.derivative import Judge, appoint, magnitude
 from rnnkit.testing.diagnosis import LeafFinding, diagnose
 from rnnkit.testing.example import Broken, Example, Leaves
 from rnnkit.testing.tolerances import FLOOR
@@ -65,8 +65,7 @@ def _examine(example: Example, rng: Rng) -> Finding:
     for law in example.laws:
         law(example)
     judge = appoint(example, cotangents, rng)
-    size = sum(float(np.sum(np.abs(cotangents[name] * y))) for name, y in outputs.items())
-    wrong, worst = probe(judge, gradients, size, rng)
+    wrong, worst = probe(judge, gradients, magnitude(outputs, cotangents), rng)
     if wrong:
         found = diagnose(judge, gradients, wrong, cache)
         return Finding(
@@ -85,7 +84,7 @@ def _examine(example: Example, rng: Rng) -> Finding:
 def probe(judge: Judge, gradients: Leaves, size: float, rng: Rng) -> tuple[list[str], float]:
     """The leaves whose gradient is not the derivative along a random direction, and the worst error.
 
-    Where outputs saturate, slopes come out of numbers of the outputs' `size` by rounding, so that is part of
+    Where outputs saturate, slopes come out of numbers of the outputs' magnitude `size` by rounding, so that is part of
     the scale.
     """
     directions = {name: rng.standard_normal(a.shape) for name, a in judge.example.leaves.items()}

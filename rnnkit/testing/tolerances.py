@@ -10,7 +10,7 @@ COMPLEX_STEP: Final = 1e-11
 DIFFERENCES: Final = 1e-8
 """Of the same against extrapolated differences, where a complex step cannot judge; right ones reach 1e-11."""
 
-FLOOR: Final = 1e-4
+FLOOR: Final = 1e-3
 """A leaf's own scale is at least this part of the whole example's, so that rounding is not compared with 0."""
 
 SINGLE: Final = 2e-5

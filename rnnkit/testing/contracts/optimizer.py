@@ -240,17 +240,18 @@ def _comes_down(plugin: Optimizer[Any], rng: Rng) -> None:
     shown = ", ".join(f"{p:.3g} (factor {f:g})" for p, f in zip(parts, FACTORS, strict=True))
     raise Broken(
         "descends",
-        f"after {DESCENT} updates on sum(c (w - t)^2) / 2 the loss is, as a part of what it was, "
+        f"in {DESCENT} updates on sum(c (w - t)^2) / 2 the loss comes down to, as a part of what it was, "
         f"{shown}: w must go against the gradient",
     )
 
 
 def _part_left(plugin: Optimizer[Any], target: Array, curvature: Array, factor: float) -> float:
-    """The loss at the end as a part of that at the beginning; from a fifth of the way to the target."""
+    """The smallest loss on the way as a part of that at the beginning; from a fifth of the way to the target."""
     w = 0.2 * target
-    before = float(np.sum(curvature * (w - target) ** 2))
+    before = least = float(np.sum(curvature * (w - target) ** 2))
     slots = plugin.slots(w)
     with np.errstate(all="ignore"):  # too large a factor may diverge
         for step in range(1, DESCENT + 1):
             plugin.update(w, curvature * (w - target), slots, step, factor)
-        return float(np.sum(curvature * (w - target) ** 2)) / before
+            least = np.fmin(least, np.sum(curvature * (w - target) ** 2))
+    return float(least) / before
