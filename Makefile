@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test format clean
+.PHONY: demo test mutants format clean
 
 .venv/ready: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -25,6 +25,10 @@ test: .venv/ready
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/pytest
+
+# Wrong gradients by the thousand: does the harness find them all? Writes docs/mutants.md.
+mutants: .venv/ready
+	$(BIN)/python -m tests.mutants.run
 
 format: .venv/ready
 	$(BIN)/ruff check --fix

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Iterator
 
 import attrs
@@ -13,6 +12,7 @@ from rnnkit.testing.cases import differentiable_cases, network_cases
 from rnnkit.testing.contracts import contracts_of
 from rnnkit.testing.examine import Finding, examine
 from rnnkit.testing.example import Broken, Case, seeded
+from rnnkit.testing.laws import place
 from rnnkit.testing.reach import never_reached
 from rnnkit.testing.variants import variants
 
@@ -70,8 +70,7 @@ def _gradient(case: Case, name: str) -> Check:
         try:
             example = case.draw(rng)
         except Exception as e:
-            place = traceback.extract_tb(e.__traceback__)[-1]
-            text = f"making it raises {type(e).__name__}: {e} [{place.filename}:{place.lineno}]"
+            text = f"making it raises {type(e).__name__}: {e}{place(e)}"
             return Finding(broken="builds", text=text)
         return examine(example, rng)
 
@@ -84,6 +83,8 @@ def _kept(law: Callable[[Rng], None], name: str) -> Callable[[int], Finding]:
             law(seeded(name, seed))
         except Broken as e:
             return Finding(broken=e.law, text=e.text)
+        except Exception as e:
+            return Finding(broken="runs", text=f"it raises {type(e).__name__}: {e}{place(e)}")
         return Finding()
 
     return run

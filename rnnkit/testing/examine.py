@@ -45,6 +45,8 @@ def examine(example: Example, rng: Rng) -> Finding:
         return _examine(example, rng)
     except Broken as e:
         return Finding(broken=e.law, text=e.text)
+    except Exception as e:
+        return Finding(broken="runs", text=f"it raises {type(e).__name__}: {e}{laws.place(e)}")
 
 
 def _examine(example: Example, rng: Rng) -> Finding:

@@ -46,12 +46,12 @@ def _without_warnings(what: str, run: Callable[[], R]) -> R:
         try:
             return run()
         except Warning as e:
-            raise Broken("no warnings", f"{what} warns: {e}{_place(e)}") from e
+            raise Broken("no warnings", f"{what} warns: {e}{place(e)}") from e
         except Exception as e:
-            raise Broken("runs", f"{what} raises {type(e).__name__}: {e}{_place(e)}") from e
+            raise Broken("runs", f"{what} raises {type(e).__name__}: {e}{place(e)}") from e
 
 
-def _place(error: BaseException) -> str:
+def place(error: BaseException) -> str:
     """Where an error comes from, as ` [file:line]`."""
     frames = traceback.extract_tb(error.__traceback__)
     return f" [{frames[-1].filename}:{frames[-1].lineno}]"
