@@ -1,6 +1,6 @@
 """Every check of every built-in plugin and of every spec with many base seeds: no right gradient may fail.
 
-    python -m tests.many_seeds [COUNT]
+python -m tests.many_seeds [COUNT]
 """
 
 from __future__ import annotations
