@@ -161,8 +161,7 @@ class GatedRecurrence(Recurrence[GatedParams[P], S, GatedTape[C]], Generic[P, S,
         p = self.params
         ds = map_arrays(np.zeros_like, self.cell.start(tape.h[:0].astype(dh.dtype)))
         dzx = np.empty((len(dh), p.Wx.shape[1]), dh.dtype)
-        dzh = np.empty((len(dh), p.Wh.shape[1]), dh.dtype)
-        one = True  # whether dzx and dzh have been the same so far, and need only one array
+        dzh: Array | None = None  # its own array only if the cell makes it another one than dzx
         dcell = map_arrays(np.zeros_like, p.cell)
         for (begin, end), cache in zip(
             reversed(tape.packing.spans), reversed(tape.caches), strict=True
@@ -170,14 +169,16 @@ class GatedRecurrence(Recurrence[GatedParams[P], S, GatedTape[C]], Generic[P, S,
             ds = _add_output(_with_rows(ds, end - begin), dh[begin:end])
             step_zx, step_zh, ds, step_dcell = self.cell.step_back(p.cell, ds, cache)
             dzx[begin:end] = step_zx
-            if step_zh is not step_zx:
-                one = False
-            dzh[begin:end] = step_zh
+            if step_zh is not step_zx and dzh is None:
+                dzh = np.empty((len(dh), p.Wh.shape[1]), dh.dtype)
+                dzh[end:] = dzx[end:]
+            if dzh is not None:
+                dzh[begin:end] = step_zh
             ds = _add_output(ds, step_zh @ p.Wh.T)
             dcell = map_arrays(np.add, dcell, step_dcell)
         grads = GatedParams(
             Wx=tape.x.T @ dzx,
-            Wh=tape.h[tape.packing.previous].T @ (dzx if one else dzh),
+            Wh=tape.h[tape.packing.previous].T @ (dzx if dzh is None else dzh),
             b=dzx.sum(axis=0),
             cell=dcell,
         )

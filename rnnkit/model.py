@@ -169,11 +169,13 @@ class Captioner:
             total = total + loss
             if backward:
                 dh[block], grads = self.head.backward(dscores, caches)
-                head = [map_arrays(np.add, a, b) for a, b in zip(head, grads, strict=True)]
+                for sums, grad in zip(head, grads, strict=True):
+                    map_arrays(lambda a, b: np.add(a, b, out=a), sums, grad)
         if not backward:
             return total / n, {}
         dh /= n
-        head = [map_arrays(lambda a: a / n, p) for p in head]
+        for sums in head:
+            map_arrays(lambda a: np.divide(a, n, out=a), sums)
         return total / n, dict(self._backward(dh, head, tapes, packing).named())
 
     def nats(self, features: Array, captions: Ints) -> tuple[float, int]:

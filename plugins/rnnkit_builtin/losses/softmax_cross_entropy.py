@@ -12,7 +12,6 @@ import numpy as np
 from attrs.validators import and_, ge, lt
 
 from rnnkit.kinds import Array, Ints, Loss, Mask, Scalar
-from rnnkit.numerics import log_softmax
 
 
 @attrs.frozen
@@ -28,15 +27,16 @@ class SoftmaxCrossEntropy(Loss):
     smoothing: float = attrs.field(default=0.0, validator=and_(ge(0.0), lt(1.0)))
 
     def evaluate(self, scores: Array, targets: Ints, mask: Mask) -> tuple[Scalar, Array]:
-        z = log_softmax(scores)
+        z = scores - scores.real.max(axis=-1, keepdims=True)
+        e = np.exp(z)
+        total = e.sum(axis=-1, keepdims=True)
         rows = np.flatnonzero(mask)
-        wanted = rows, targets[rows]
+        wanted, log_total = (rows, targets[rows]), np.log(total[rows, 0])
         spread = self.smoothing / scores.shape[-1]
-        loss: Scalar = -(1.0 - self.smoothing) * z[wanted].sum()
+        loss: Scalar = (log_total - (1.0 - self.smoothing) * z[wanted]).sum()
+        dscores = np.divide(e, total, out=e)
         if spread:
             loss -= spread * z[rows].sum()
-        dscores = np.exp(z, out=z)
-        if spread:
             dscores -= spread
         dscores[wanted] -= 1.0 - self.smoothing
         dscores[~mask] = 0.0
