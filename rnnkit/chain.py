@@ -50,6 +50,11 @@ class Chain:
 
     links: tuple[Link, ...]
 
+    @property
+    def random(self) -> bool:
+        """Whether equal inputs may have different outputs while training."""
+        return any(link.layer.random for link in self.links)
+
     def __iter__(self) -> Iterator[Link]:
         return iter(self.links)
 

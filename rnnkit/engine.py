@@ -19,11 +19,13 @@ from rnnkit.kinds import (
     DType,
     GatedCell,
     Initializer,
+    Ints,
     Params,
     Rng,
     State,
     map_arrays,
 )
+from rnnkit.numerics import sum_rows
 from rnnkit.packing import Packing
 
 P = TypeVar("P", bound=Params)
@@ -43,13 +45,17 @@ class Recurrence(abc.ABC, Generic[Q, S, Tape]):
         """The parameters, which optimizers change in place."""
 
     @abc.abstractmethod
-    def forward(self, x: Array, h0: Array, packing: Packing) -> tuple[Array, Tape]:
+    def forward(
+        self, x: Array, h0: Array, packing: Packing, rows: Ints | None = None
+    ) -> tuple[Array, Tape]:
         """Run over packed sequences.
 
         Args:
-            x: (M, D) packed inputs.
+            x: (M, D) packed inputs; or, with `rows`, (U, D) the distinct ones among them.
             h0: (n, H) initial output slots of the rows with a step at least, in packed order.
-            packing: of x.
+            packing: of the inputs.
+            rows: (M,) where each packed input stands in x, if x has the distinct ones only. Words come
+                again and again, so projecting each word once saves work.
 
         Returns:
             (h, tape): the packed outputs (M, H), and what `backward` needs.
@@ -57,7 +63,7 @@ class Recurrence(abc.ABC, Generic[Q, S, Tape]):
 
     @abc.abstractmethod
     def backward(self, dh: Array, tape: Tape) -> tuple[Array, Array, Q]:
-        """The gradients (dx (M, D), dh0 (n, H), dparams) from dh (M, H)."""
+        """The gradients (dx shaped like x, dh0 (n, H), dparams) from dh (M, H)."""
 
     @abc.abstractmethod
     def with_params(self, params: Q) -> Recurrence[Q, S, Tape]:
@@ -94,13 +100,13 @@ class GatedTape(Generic[C]):
     """What a gated recurrence keeps of its forward pass.
 
     Attributes:
-        x: (M, D).
+        x: as given to the forward pass, and `rows` and `packing` with it.
         h: (n + M, H), the initial rows, then every step's outputs.
         caches: of each step.
-        packing: of x.
     """
 
     x: Array
+    rows: Ints | None
     h: Array
     caches: list[C]
     packing: Packing
@@ -142,11 +148,15 @@ class GatedRecurrence(Recurrence[GatedParams[P], S, GatedTape[C]], Generic[P, S,
             ),
         )
 
-    def forward(self, x: Array, h0: Array, packing: Packing) -> tuple[Array, GatedTape[C]]:
+    def forward(
+        self, x: Array, h0: Array, packing: Packing, rows: Ints | None = None
+    ) -> tuple[Array, GatedTape[C]]:
         p, n0 = self.params, len(h0)
         zx = x @ p.Wx
         zx += p.b
-        h = np.empty((n0 + len(x), h0.shape[1]), np.result_type(zx, h0))
+        if rows is not None:
+            zx = zx[rows]
+        h = np.empty((n0 + len(zx), h0.shape[1]), np.result_type(zx, h0))
         h[:n0] = h0
         s = self.cell.start(h[:n0])
         caches: list[C] = []
@@ -155,7 +165,7 @@ class GatedRecurrence(Recurrence[GatedParams[P], S, GatedTape[C]], Generic[P, S,
             s, cache = self.cell.step(p.cell, zx[begin:end], s.h @ p.Wh, s)
             h[n0 + begin : n0 + end] = s.h
             caches.append(cache)
-        return h[n0:], GatedTape(x, h, caches, packing)
+        return h[n0:], GatedTape(x, rows, h, caches, packing)
 
     def backward(self, dh: Array, tape: GatedTape[C]) -> tuple[Array, Array, GatedParams[P]]:
         p = self.params
@@ -176,12 +186,10 @@ class GatedRecurrence(Recurrence[GatedParams[P], S, GatedTape[C]], Generic[P, S,
                 dzh[begin:end] = step_zh
             ds = _add_output(ds, step_zh @ p.Wh.T)
             dcell = map_arrays(np.add, dcell, step_dcell)
-        grads = GatedParams(
-            Wx=tape.x.T @ dzx,
-            Wh=tape.h[tape.packing.previous].T @ (dzx if dzh is None else dzh),
-            b=dzx.sum(axis=0),
-            cell=dcell,
-        )
+        dWh = tape.h[tape.packing.previous].T @ (dzx if dzh is None else dzh)
+        if tape.rows is not None:
+            dzx = sum_rows(dzx, tape.rows, len(tape.x))
+        grads = GatedParams(Wx=tape.x.T @ dzx, Wh=dWh, b=dzx.sum(axis=0), cell=dcell)
         return dzx @ p.Wx.T, ds.h, grads
 
     def start(self, h0: Array) -> S:
@@ -197,6 +205,7 @@ class FreeTape(Generic[C]):
     """What a free-form recurrence keeps of its forward pass: its inputs, and the cache of each step."""
 
     x: Array
+    rows: Ints | None
     caches: list[C]
     packing: Packing
 
@@ -218,27 +227,29 @@ class FreeRecurrence(Recurrence[P, S, FreeTape[C]], Generic[P, S, C]):
         """A recurrence with initial parameters."""
         return FreeRecurrence(cell, cell.init(in_features, hidden, rng, dtype))
 
-    def forward(self, x: Array, h0: Array, packing: Packing) -> tuple[Array, FreeTape[C]]:
-        s = self.cell.start(h0)
-        h = np.empty((len(x), h0.shape[1]), np.result_type(x, h0))
+    def forward(
+        self, x: Array, h0: Array, packing: Packing, rows: Ints | None = None
+    ) -> tuple[Array, FreeTape[C]]:
+        s, packed = self.cell.start(h0), x if rows is None else x[rows]
+        h = np.empty((len(packed), h0.shape[1]), np.result_type(x, h0))
         caches: list[C] = []
         for begin, end in packing.spans:
-            s, cache = self.cell.step(self.params, x[begin:end], _first_rows(s, end - begin))
+            s, cache = self.cell.step(self.params, packed[begin:end], _first_rows(s, end - begin))
             h[begin:end] = s.h
             caches.append(cache)
-        return h, FreeTape(x, caches, packing)
+        return h, FreeTape(x, rows, caches, packing)
 
     def backward(self, dh: Array, tape: FreeTape[C]) -> tuple[Array, Array, P]:
         ds = map_arrays(np.zeros_like, self.cell.start(dh[:0]))
         dp = map_arrays(np.zeros_like, self.params)
-        dx = np.empty(tape.x.shape, dh.dtype)
+        dx: Array = np.empty((len(dh), tape.x.shape[1]), dh.dtype)
         for (begin, end), cache in zip(
             reversed(tape.packing.spans), reversed(tape.caches), strict=True
         ):
             ds = _add_output(_with_rows(ds, end - begin), dh[begin:end])
             dx[begin:end], ds, step_dp = self.cell.step_back(self.params, ds, cache)
             dp = map_arrays(np.add, dp, step_dp)
-        return dx, ds.h, dp
+        return dx if tape.rows is None else sum_rows(dx, tape.rows, len(tape.x)), ds.h, dp
 
     def start(self, h0: Array) -> S:
         return self.cell.start(h0)

@@ -261,13 +261,16 @@ class Captioner:
         self, features: Array, captions: Ints, packing: Packing, rng: Rng | None
     ) -> tuple[Array, _Tapes]:
         """The packed outputs of the top recurrent layer (M, H)."""
-        tokens = captions[packing.rows, packing.steps]
+        tokens, rows = captions[packing.rows, packing.steps], None
+        if rng is None or not (self.words.random or self.levels[0].input.random):
+            tokens, rows = np.unique(tokens, return_inverse=True)
         h0, image = self.image.forward(features, rng)
         x, words = self.words.forward(tokens, rng)
         inputs, rnns = [], []
         for level, share in zip(self.levels, self._shares(h0), strict=True):
             x, caches = level.input.forward(x, rng)
-            x, tape = level.rnn.forward(x, packing.enter(share), packing)
+            x, tape = level.rnn.forward(x, packing.enter(share), packing, rows)
+            rows = None
             inputs.append(caches)
             rnns.append(tape)
         return x, _Tapes(image, words, inputs, rnns)

@@ -138,6 +138,25 @@ def test_packed_rows_equal_each_row_alone(name: str, options: dict[str, Any]) ->
 
 
 @pytest.mark.parametrize(("name", "options"), CELLS, ids=[name for name, _ in CELLS])
+def test_distinct_inputs_give_what_all_of_them_give(name: str, options: dict[str, Any]) -> None:
+    rng = np.random.default_rng(3)
+    rnn = recurrence(name, options, 3, 4)
+    packing = Packing.of_lengths(LENGTHS)
+    words, rows = rng.standard_normal((6, 3)), rng.integers(0, 5, 14)  # the last word never comes
+    h0, dh = rng.standard_normal((4, 4)), rng.standard_normal((14, 4))
+    h, tape = rnn.forward(words[rows], h0, packing)
+    few, few_tape = rnn.forward(words, h0, packing, rows)
+    agree(few, h)
+    (dx, dh0, dp), (dwords, few_dh0, few_dp) = rnn.backward(dh, tape), rnn.backward(dh, few_tape)
+    summed = np.zeros_like(words)
+    np.add.at(summed, rows, dx)
+    agree(dwords, summed)
+    agree(few_dh0, dh0)
+    for (_, got), (_, want) in zip(named_arrays(few_dp), named_arrays(dp), strict=True):
+        agree(got, want)
+
+
+@pytest.mark.parametrize(("name", "options"), CELLS, ids=[name for name, _ in CELLS])
 def test_float32_in_gives_float32_out(name: str, options: dict[str, Any]) -> None:
     rnn = recurrence(name, options, 3, 4)
     rnn = rnn.with_params(map_arrays(lambda a: a.astype(np.float32), rnn.params))

@@ -109,6 +109,21 @@ def test_rows_of_a_batch_do_not_see_each_other() -> None:
         np.testing.assert_allclose(together[row], alone[0], rtol=0, atol=1e-14)
 
 
+def test_dropout_of_words_is_drawn_for_each_position() -> None:
+    """Words are projected once each only where equal words have equal vectors."""
+    source = (
+        "[model]\ndtype = 'float64'\nwords = [{ use = 'embedding', dim = 300, weights = 'normal' },"
+        " { use = 'dropout', rate = 0.5 }]\n[[model.rnn]]\nhidden = 4\ncell = 'vanilla'\n"
+    )
+    model = assemble(parse_spec(source), Sizes(F, Vocabulary.standard(V), T))
+    same = np.array([[1, 5, 5, 5, 5, 5, 2]])
+    _, plain = model.loss_and_gradients(np.ones((1, F)), same)
+    _, dropped = model.loss_and_gradients(np.ones((1, F)), same, np.random.default_rng(0))
+    zeros = [float(np.mean(g["words.0.W"][5] == 0.0)) for g in (plain, dropped)]
+    assert zeros[0] == 0.0
+    assert zeros[1] < 0.2  # one mask for the word would leave a half, five leave 1/32
+
+
 def test_a_batch_without_any_target_has_no_loss_and_no_gradient() -> None:
     model = tiny(SPECS[0])
     loss, gradients = model.loss_and_gradients(np.ones((2, F)), np.array([[1, 0], [1, 0]]))

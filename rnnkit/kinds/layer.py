@@ -18,12 +18,14 @@ class Layer(Plugin, Generic[X, P, C]):
 
     X is `Array` for a map of the last axis, whatever stands before it: the same layer serves (N, D),
     (N, T, D) and packed (M, D), and treats each position alone. X is `Ints` for a lookup by token
-    (any shape of indices in, one axis more out); such a layer sets `tokens = True`.
+    (any shape of indices in, one axis more out); such a layer sets `tokens = True`. A layer that draws random
+    numbers while training sets `random = True`: equal inputs may then have different outputs.
     """
 
     noun: ClassVar[str] = "layer"
     group: ClassVar[str] = "rnnkit.layers"
     tokens: ClassVar[bool] = False
+    random: ClassVar[bool] = False
 
     def fit(self, width: int) -> Self:
         """This layer with an output width that its options left open set to `width`.
@@ -51,8 +53,8 @@ class Layer(Plugin, Generic[X, P, C]):
         Args:
             p: the parameters; must not be changed.
             x: (..., D), or integer tokens (...); must not be changed.
-            rng: source of randomness while training; None outside training, where the layer must be
-                deterministic.
+            rng: source of randomness while training, for layers that are `random`; None outside training,
+                where every layer must be deterministic.
 
         Returns:
             (y, cache): y (..., D'), and what `backward` needs.

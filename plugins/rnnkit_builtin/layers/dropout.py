@@ -5,6 +5,8 @@ Srivastava, Hinton, Krizhevsky, Sutskever & Salakhutdinov, "Dropout" (2014), sec
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import attrs
 import numpy as np
 from attrs.validators import and_, ge, lt
@@ -21,6 +23,7 @@ class Dropout(Layer[Array, NoParams, Array | None]):
     """
 
     rate: float = attrs.field(default=0.5, validator=and_(ge(0.0), lt(1.0)))
+    random: ClassVar[bool] = True
 
     def out_features(self, in_features: int) -> int:
         return in_features

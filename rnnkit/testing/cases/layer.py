@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from rnnkit.kinds import Array, Layer, Params, Rng, map_arrays, named_arrays
-from rnnkit.testing.example import Case, Example, Leaves
+from rnnkit.testing.example import Broken, Case, Example, Leaves, equal_bits
 
 WIDTHS = (4, 6, 8, 3, 2, 1)
 """Widths to try; a layer may refuse some."""
@@ -73,6 +73,15 @@ def _at(
         gradients = {f"p.{name}": a for name, a in named_arrays(dp)}
         return gradients if dx is None else {"x": dx, **gradients}
 
+    def says_if_it_draws(example: Example) -> None:
+        """A layer that is not `random` gives the same whatever the source of randomness holds."""
+        x = tokens if plugin.tokens else leaves["x"]
+        one, other = (
+            plugin.forward(params, x.copy(), np.random.default_rng(s))[0] for s in (seed, seed + 1)
+        )
+        if not plugin.random and not equal_bits(one, other):
+            raise Broken("random", "it draws random numbers while training: set random = True")
+
     # In training the numbers drawn for a row depend on how many rows there are.
     rows = () if training or plugin.tokens else ("x",)
-    return Example(leaves, forward, backward, rows=rows)
+    return Example(leaves, forward, backward, rows=rows, laws=(says_if_it_draws,))
