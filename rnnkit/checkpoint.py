@@ -38,7 +38,7 @@ def save_model(model: Captioner, file: str | Path) -> None:
     attributes = {
         "rnnkit": FORMAT,
         "version": __version__,
-        "spec": write_spec(model.spec),
+        "spec": write_spec(model.spec, qualified=True),
         "words": json.dumps(list(model.vocabulary.words), ensure_ascii=False),
         "provenance": json.dumps(dict(_provenance(model.spec))),
     }

@@ -152,6 +152,17 @@ def test_a_third_party_cell_builds_and_trains_from_a_spec(
     assert "it was made with example-cells 1.2" in alone.stderr
 
 
+def test_a_model_outlives_a_name_that_becomes_ambiguous(
+    with_third_party: dict[str, str], tiny_data: Path, tmp_path: Path
+) -> None:
+    spec, model = tmp_path / "spec.toml", tmp_path / "model.h5"
+    spec.write_text('[[model.rnn]]\nhidden = 8\ncell = "lstm"\n')
+    built = run(dict(os.environ), "build", str(spec), "--data", str(tiny_data), "-o", str(model))
+    assert built.returncode == 0, built.stderr
+    captioned = run(with_third_party, "caption", str(model), "--data", str(tiny_data))
+    assert captioned.returncode == 0, captioned.stderr
+
+
 def test_an_ambiguous_name_asks_for_the_package(
     with_third_party: dict[str, str], tiny_data: Path, tmp_path: Path
 ) -> None:

@@ -15,17 +15,21 @@ from rnnkit.registry import entry_of
 from rnnkit.spec.schema import Spec
 
 
-def write_spec(spec: Spec) -> str:
+def write_spec(spec: Spec, *, qualified: bool = False) -> str:
     """The resolved spec as TOML: reading it gives an equal spec.
+
+    Args:
+        spec: to write.
+        qualified: name every plugin as `package:name`, which no package that is installed later can claim.
 
     Raises:
         SpecError: a plugin in it is not registered by any installed package.
     """
-    head, *tables = _tables("", spec, "[{}]")
+    head, *tables = _tables("", spec, "[{}]", qualified)
     return "\n\n".join([head.strip(), *tables]) + "\n"
 
 
-def _tables(name: str, table: Any, header: str) -> Iterator[str]:
+def _tables(name: str, table: Any, header: str, qualified: bool) -> Iterator[str]:
     """The table itself, then those below it, each as a block of lines."""
     lines = [header.format(name)] if name else []
     below: list[tuple[str, Any, str]] = []
@@ -36,10 +40,10 @@ def _tables(name: str, table: Any, header: str) -> Iterator[str]:
         elif isinstance(value, tuple) and value and all(map(_is_table, value)):
             below.extend((path, row, "[[{}]]") for row in value)
         else:
-            lines.append(f"{key} = {_inline(value)}")
+            lines.append(f"{key} = {_inline(value, qualified)}")
     yield "\n".join(lines)
     for path, value, kind in below:
-        yield from _tables(path, value, kind)
+        yield from _tables(path, value, kind, qualified)
 
 
 def _is_table(value: object) -> bool:
@@ -53,7 +57,7 @@ def _set_options(table: Any) -> Iterator[tuple[str, object]]:
             yield field.name, value
 
 
-def _inline(value: object) -> str:
+def _inline(value: object, qualified: bool) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int | float):
@@ -62,18 +66,18 @@ def _inline(value: object) -> str:
         # A JSON string is a TOML basic string, but for DEL, which TOML wants escaped.
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     if isinstance(value, tuple):
-        items = ", ".join(map(_inline, value))
+        items = ", ".join(_inline(item, qualified) for item in value)
         return items if len(value) == 1 and isinstance(value[0], Plugin) else f"[{items}]"
-    options = [f"{key} = {_inline(v)}" for key, v in _set_options(value)]
+    options = [f"{key} = {_inline(v, qualified)}" for key, v in _set_options(value)]
     if isinstance(value, Plugin):
-        use = f'"{_registered_name(value)}"'
+        use = f'"{_registered_name(value, qualified)}"'
         options = [f"use = {use}", *options]
         if len(options) == 1:
             return use
     return f"{{ {', '.join(options)} }}"
 
 
-def _registered_name(plugin: Plugin) -> str:
+def _registered_name(plugin: Plugin, qualified: bool) -> str:
     entry = entry_of(plugin)
     if entry is None:
         cls = type(plugin)
@@ -81,4 +85,4 @@ def _registered_name(plugin: Plugin) -> str:
             f"{cls.__module__}.{cls.__qualname__} cannot be written into a spec: no installed package "
             f"registers it; declare it under the entry-point group {cls.group!r}"
         )
-    return entry.spec_name
+    return entry.full_name if qualified else entry.spec_name
