@@ -53,15 +53,25 @@ def build(
         SpecError: the spec has mistakes, or its parts do not fit each other or the data.
         DataError: the data folder has.
     """
-    if not isinstance(spec, Spec):
-        spec = read_spec(spec, overrides)
-    elif overrides:
-        raise SpecError("overrides go over a spec file; use attrs.evolve on a spec in memory")
+    spec = as_spec(spec, overrides)
     data = data or spec.data.path
     if isinstance(data, str | Path):
         with open_data(data, raw=spec.data.raw) as dataset:
             return assemble(spec, sizes_of(spec, dataset))
     return assemble(spec, sizes_of(spec, data))
+
+
+def as_spec(spec: str | Path | Spec, overrides: Sequence[str]) -> Spec:
+    """The spec itself, or that of a file with its overrides.
+
+    Raises:
+        SpecError: the file has mistakes, or there are overrides for a spec in memory.
+    """
+    if not isinstance(spec, Spec):
+        return read_spec(spec, overrides)
+    if overrides:
+        raise SpecError("overrides go over a spec file; use attrs.evolve on a spec in memory")
+    return spec
 
 
 def sizes_of(spec: Spec, dataset: Dataset | None) -> Sizes:

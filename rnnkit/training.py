@@ -16,14 +16,14 @@ from typing import Final
 import attrs
 import numpy as np
 
-from rnnkit.builder import assemble, sizes_of
+from rnnkit.builder import as_spec, assemble, sizes_of
 from rnnkit.checkpoint import save_model
 from rnnkit.data import Dataset, Split, open_data
 from rnnkit.errors import CheckpointError, DataError
 from rnnkit.files import write_text_whole
 from rnnkit.kinds import Array, Ints, Progress
 from rnnkit.model import Captioner
-from rnnkit.spec import Spec, read_spec, write_spec
+from rnnkit.spec import Spec, write_spec
 
 EVAL_BATCH: Final = 256
 _SHUFFLE: Final = 1
@@ -90,6 +90,7 @@ class Trainer:
     Attributes:
         model: whose parameters are updated in place.
         step: updates done.
+        factor: the schedule's, at the last update.
         stop: set it, from a callback or a signal handler, to end after the update under way.
     """
 
@@ -102,6 +103,7 @@ class Trainer:
     ) -> None:
         self.model = model
         self.step = 0
+        self.factor = 1.0
         self.stop = False
         self._train = train
         self._val = val
@@ -132,7 +134,8 @@ class Trainer:
     def update(self, captions: Ints, features: Array) -> float:
         """One update on a batch; returns its loss before the update."""
         table = self.model.spec.train
-        factor = self._factor()
+        at = Progress(self.step, self.steps, self.epoch_steps)
+        self.factor = table.schedule.factor(at)
         loss, gradients = self.model.loss_and_gradients(features, captions, self._rng)
         if not math.isfinite(loss):
             raise DataError(
@@ -141,21 +144,17 @@ class Trainer:
             )
         self.step += 1
         for name, w in self._parameters.items():
-            table.optimizer.update(w, gradients[name], self._slots[name], self.step, factor)
+            table.optimizer.update(w, gradients[name], self._slots[name], self.step, self.factor)
         return loss
-
-    def _factor(self) -> float:
-        at = Progress(self.step, self.steps, self.epoch_steps)
-        return self.model.spec.train.schedule.factor(at)
 
     def _epoch(self, number: int) -> Epoch:
         split, batch = self._train, self.model.spec.train.batch
         order = self._rng.permutation(len(split.captions))
-        loss_sum = seconds = factor = 0.0
+        loss_sum = seconds = 0.0
         tokens = captions = 0
         for i in range(0, len(order), batch):
             rows = order[i : i + batch]
-            began, factor = time.perf_counter(), self._factor()
+            began = time.perf_counter()
             words = split.captions[rows]
             features = split.features.rows(split.image_idxs[rows], self.model.dtype)
             loss = self.update(words, features)
@@ -174,7 +173,7 @@ class Trainer:
             epoch=number,
             step=self.step,
             seconds=time.perf_counter() - self._began,
-            learning_rate_factor=factor,
+            learning_rate_factor=self.factor,
             train_loss=loss_sum / captions,
             train_nats=train_nats,
             train_perplexity=_exp(train_nats),
@@ -245,8 +244,7 @@ def train(
         CheckpointError: the folder holds a run already, or cannot be written.
     """
     name = "run" if isinstance(spec, Spec) else Path(spec).stem
-    if not isinstance(spec, Spec):
-        spec = read_spec(spec, overrides)
+    spec = as_spec(spec, overrides)
     data = data or spec.data.path
     if data is None:
         raise DataError("training wants data: name a folder with data.path in the spec, or --data")

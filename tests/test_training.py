@@ -219,6 +219,16 @@ def test_a_mistake_in_the_spec_makes_no_folder(spec: Path, tiny_data: Path, tmp_
     assert not (tmp_path / "run").exists()
 
 
+def test_overrides_for_a_spec_in_memory_are_refused_and_not_ignored(
+    spec: Path, tiny_data: Path, tmp_path: Path
+) -> None:
+    in_memory = rnnkit.read_spec(spec)
+    with pytest.raises(SpecError, match="overrides go over a spec file"):
+        rnnkit.train(in_memory, tiny_data, tmp_path / "run", ["train.epochs=1"])
+    with pytest.raises(SpecError, match="overrides go over a spec file"):
+        rnnkit.build(in_memory, tiny_data, ["model.seed=1"])
+
+
 def test_captioning_other_data_is_refused(spec: Path, tiny_data: Path, tmp_path: Path) -> None:
     model = rnnkit.build(spec, overrides=["data.features=3", "data.vocabulary=9", "data.length=5"])
     with (
