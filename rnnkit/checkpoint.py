@@ -21,8 +21,8 @@ from rnnkit.errors import CheckpointError, RnnkitError
 from rnnkit.files import write_whole
 from rnnkit.kinds import Plugin
 from rnnkit.model import Captioner
-from rnnkit.registry import Entry, entry_of
-from rnnkit.spec import Spec, parse_spec, write_spec
+from rnnkit.registry import entry_of
+from rnnkit.spec import parse_spec, write_spec
 from rnnkit.version import __version__
 
 FORMAT: Final = 1
@@ -110,21 +110,14 @@ def _fill(model: Captioner, arrays: dict[str, Any], file: Path) -> None:
         parameter[...] = array
 
 
-def _provenance(spec: Spec) -> Iterator[tuple[str, str]]:
-    """Package and version behind each plugin of a spec."""
-    for _, entry in plugins_of(spec):
-        yield entry.package, entry.version
-
-
-def plugins_of(value: Any, path: str = "") -> Iterator[tuple[str, Entry]]:
-    """Every registered plugin in a spec with its path, plugins inside plugins included."""
+def _provenance(value: Any) -> Iterator[tuple[str, str]]:
+    """Package and version behind each plugin of a spec, plugins inside plugins included."""
     if isinstance(value, tuple):
-        for i, item in enumerate(value):
-            yield from plugins_of(item, f"{path}[{i}]")
+        for item in value:
+            yield from _provenance(item)
     elif attrs.has(type(value)):
         entry = entry_of(value) if isinstance(value, Plugin) else None
         if entry:
-            yield path, entry
+            yield entry.package, entry.version
         for field in attrs.fields(type(value)):
-            below = f"{path}.{field.name}".lstrip(".")
-            yield from plugins_of(getattr(value, field.name), below)
+            yield from _provenance(getattr(value, field.name))

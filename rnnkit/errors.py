@@ -19,3 +19,11 @@ class DataError(RnnkitError):
 
 class CheckpointError(RnnkitError):
     """A model file cannot be written or read."""
+
+
+def place_of(error: BaseException) -> str:
+    """Where an error comes from, as `[file:line]`."""
+    import traceback
+
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"[{frame.filename}:{frame.lineno}]"

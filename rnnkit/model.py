@@ -157,9 +157,8 @@ class Captioner:
         that a complex step can pass through; without `backward`, no gradients.
         """
         features, captions = self._checked(features, captions)
-        targets, mask, packing = _targets(captions, self.vocabulary.null)
+        packing, wanted, counts = _targets(captions, self.vocabulary.null)
         h, tapes = self._hidden(features, captions, packing, rng)
-        wanted, counts = targets[packing.rows, packing.steps], mask[packing.rows, packing.steps]
         n, dh = len(captions), np.empty_like(h)
         total: Scalar = h.dtype.type(0)
         head: list[Params] = [map_arrays(np.zeros_like, link.params) for link in self.head]
@@ -186,20 +185,19 @@ class Captioner:
             exp(nats / tokens).
         """
         features, captions = self._checked(features, captions)
-        targets, mask, packing = _targets(captions, self.vocabulary.null)
+        packing, wanted, counts = _targets(captions, self.vocabulary.null)
         h, _ = self._hidden(features, captions, packing, None)
-        wanted, counts = targets[packing.rows, packing.steps], mask[packing.rows, packing.steps]
         total = 0.0
         for block in _blocks(len(h)):
             scores, _ = self.head.forward(h[block], None)
             chosen = np.take_along_axis(log_softmax(scores), wanted[block, None], axis=1)[:, 0]
             total -= float(chosen[counts[block]].sum(dtype=np.float64))
-        return total, int(np.count_nonzero(mask))
+        return total, int(np.count_nonzero(counts))
 
     def scores(self, features: Array, captions: Ints) -> Array:
         """Vocabulary scores (N, T - 1, V) after each token but the last; zero beyond a caption's end."""
         features, captions = self._checked(features, captions)
-        packing = _targets(captions, self.vocabulary.null)[2]
+        packing, _, _ = _targets(captions, self.vocabulary.null)
         h, _ = self._hidden(features, captions, packing, None)
         return packing.unpack(self.head.forward(h, None)[0], captions.shape[1] - 1)
 
@@ -328,10 +326,13 @@ class _Tapes:
     rnns: list[Any]
 
 
-def _targets(captions: Ints, null: int) -> tuple[Ints, Mask, Packing]:
+def _targets(captions: Ints, null: int) -> tuple[Packing, Ints, Mask]:
+    """The packing of captions, and packed (M,): the targets, and whether each has a loss."""
     targets = captions[:, 1:]
     mask = targets != null
-    return targets, mask, Packing.of_mask(mask)
+    packing = Packing.of_mask(mask)
+    at = packing.rows, packing.steps
+    return packing, targets[at], mask[at]
 
 
 def _blocks(rows: int) -> list[slice]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import difflib
 import inspect
 import re
-import traceback
 from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib import metadata
@@ -17,7 +16,7 @@ from typing import TypeVar
 
 import attrs
 
-from rnnkit.errors import RegistryError
+from rnnkit.errors import RegistryError, place_of
 from rnnkit.kinds import API, KINDS, Cell, GatedCell, Plugin, RecurrentCell
 from rnnkit.options import unreadable_options
 
@@ -96,6 +95,11 @@ def survey(kinds: Iterable[type[Plugin]] = KINDS) -> Iterator[Row]:
                 yield Row(entry, str(e))
 
 
+def canonical(package: str) -> str:
+    """A package's name in the one spelling that all its spellings share (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", package).lower()
+
+
 def closest(word: str, known: Iterable[str]) -> str:
     """'did you mean ...?', or what there is to choose from."""
     known = sorted(known)
@@ -113,7 +117,7 @@ def _claims(kind: type[Plugin]) -> dict[str, tuple[Entry, ...]]:
     """Name -> every distinct claim on it. A package found twice on the path counts once."""
     found: dict[str, dict[Entry, None]] = {}
     for point in metadata.entry_points(group=kind.group):
-        package = re.sub(r"[-_.]+", "-", point.dist.name).lower() if point.dist else "unknown"
+        package = canonical(point.dist.name) if point.dist else "unknown"
         version = point.dist.version if point.dist else "unknown"
         entry = Entry(kind, point.name, package, version, point.value)
         found.setdefault(point.name, {})[entry] = None
@@ -145,10 +149,8 @@ def _load(entry: Entry, kind: type[K]) -> type[K]:
         try:
             loaded: object = point.load()
         except (Exception, SystemExit) as e:
-            place = traceback.extract_tb(e.__traceback__)[-1]
             raise RegistryError(
-                f"{entry} fails to import: {type(e).__name__}: {e} "
-                f"[{place.filename}:{place.lineno}]"
+                f"{entry} fails to import: {type(e).__name__}: {e} {place_of(e)}"
             ) from e
         cls = _conforming(entry, loaded, kind)
         _LOADED[entry] = cls

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator
 
 import attrs
 
+from rnnkit.errors import place_of
 from rnnkit.kinds import Plugin, Rng
 from rnnkit.spec import Spec
 from rnnkit.testing.cases import differentiable_cases, network_cases
 from rnnkit.testing.contracts import contracts_of
 from rnnkit.testing.examine import Finding, examine
 from rnnkit.testing.example import Broken, Case, seeded
-from rnnkit.testing.laws import place
 from rnnkit.testing.reach import never_reached
 from rnnkit.testing.variants import variants
 
@@ -70,7 +70,7 @@ def _gradient(case: Case, name: str) -> Check:
         try:
             example = case.draw(rng)
         except Exception as e:
-            text = f"making it raises {type(e).__name__}: {e}{place(e)}"
+            text = f"making it raises {type(e).__name__}: {e} {place_of(e)}"
             return Finding(broken="builds", text=text)
         return examine(example, rng)
 
@@ -84,7 +84,7 @@ def _kept(law: Callable[[Rng], None], name: str) -> Callable[[int], Finding]:
         except Broken as e:
             return Finding(broken=e.law, text=e.text)
         except Exception as e:
-            return Finding(broken="runs", text=f"it raises {type(e).__name__}: {e}{place(e)}")
+            return Finding(broken="runs", text=f"it raises {type(e).__name__}: {e} {place_of(e)}")
         return Finding()
 
     return run

@@ -5,6 +5,7 @@ from __future__ import annotations
 import attrs
 import numpy as np
 
+from rnnkit.errors import place_of
 from rnnkit.kinds import Rng
 from rnnkit.testing import laws
 from rnnkit.testing.derivative import Judge, appoint, magnitude
@@ -46,7 +47,7 @@ def examine(example: Example, rng: Rng) -> Finding:
     except Broken as e:
         return Finding(broken=e.law, text=e.text)
     except Exception as e:
-        return Finding(broken="runs", text=f"it raises {type(e).__name__}: {e}{laws.place(e)}")
+        return Finding(broken="runs", text=f"it raises {type(e).__name__}: {e} {place_of(e)}")
 
 
 def _examine(example: Example, rng: Rng) -> Finding:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import traceback
 import warnings
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numpy as np
 
+from rnnkit.errors import place_of
 from rnnkit.kinds import Array
 from rnnkit.testing.example import Broken, Example, Leaves, copied, equal_bits
 from rnnkit.testing.tolerances import SINGLE
@@ -46,15 +46,9 @@ def _without_warnings(what: str, run: Callable[[], R]) -> R:
         try:
             return run()
         except Warning as e:
-            raise Broken("no warnings", f"{what} warns: {e}{place(e)}") from e
+            raise Broken("no warnings", f"{what} warns: {e} {place_of(e)}") from e
         except Exception as e:
-            raise Broken("runs", f"{what} raises {type(e).__name__}: {e}{place(e)}") from e
-
-
-def place(error: BaseException) -> str:
-    """Where an error comes from, as ` [file:line]`."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return f" [{frames[-1].filename}:{frames[-1].lineno}]"
+            raise Broken("runs", f"{what} raises {type(e).__name__}: {e} {place_of(e)}") from e
 
 
 def arrays_are_whole(what: str, arrays: Leaves, dtype: type = np.float64) -> None:

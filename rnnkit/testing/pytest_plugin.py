@@ -72,12 +72,12 @@ def _problem(target: Target) -> Iterator[Check]:
 
 def _targets(metafunc: pytest.Metafunc) -> Iterator[Target]:
     """What the test module wants checked; see `rnnkit.testing.suite`."""
+    from rnnkit.registry import canonical
     from rnnkit.testing import targets
 
     package: str | None = metafunc.config.getoption("--rnnkit")
     if package is not None:
-        name = re.sub(r"[-_.]+", "-", package).lower()
-        found = list(targets.installed(name))
+        found = list(targets.installed(canonical(package)))
         if not found:
             raise pytest.UsageError(
                 f"--rnnkit {package}: no installed package of that name has plugins"
@@ -102,25 +102,25 @@ def _of_module(module: Any) -> Iterator[Target]:
         and not value.__module__.startswith("rnnkit.")
     ]
     project = next((d for d in file.parents if (d / "pyproject.toml").is_file()), None)
-    declared = _declared(project) if project is not None else None
     if classes:
         for cls in classes:
             yield targets.of_class(cls, cls.__name__, str(file))
-    elif declared is not None:
-        yield from targets.installed(declared)
-        for spec in sorted((project / "specs").glob("*.toml")) if project is not None else ():
+    elif project is not None and (package := _declaring(project)):
+        yield from targets.installed(package)
+        for spec in sorted((project / "specs").glob("*.toml")):
             yield targets.of_spec(spec)
     else:
         yield from _of_folder(file)
 
 
-def _declared(project: Path) -> str | None:
+def _declaring(project: Path) -> str | None:
     """The name of the project's distribution, if it declares plugins."""
-    table = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8")).get(
-        "project", {}
-    )
+    from rnnkit.registry import canonical
+
+    source = (project / "pyproject.toml").read_text(encoding="utf-8")
+    table = tomllib.loads(source).get("project", {})
     declares = any(group.startswith("rnnkit.") for group in table.get("entry-points", {}))
-    return re.sub(r"[-_.]+", "-", table["name"]).lower() if declares else None
+    return canonical(table["name"]) if declares else None
 
 
 def _of_folder(file: Path) -> Iterator[Target]:

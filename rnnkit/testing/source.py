@@ -5,11 +5,10 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import sys
-import traceback
 from pathlib import Path
 from types import ModuleType
 
-from rnnkit.errors import RegistryError
+from rnnkit.errors import RegistryError, place_of
 from rnnkit.kinds import KINDS, Plugin
 from rnnkit.registry import misfits
 
@@ -39,9 +38,8 @@ def import_file(file: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as e:
         del sys.modules[file.stem]
-        place = traceback.extract_tb(e.__traceback__)[-1]
         raise RegistryError(
-            f"{file}: fails to import: {type(e).__name__}: {e} [{place.filename}:{place.lineno}]"
+            f"{file}: fails to import: {type(e).__name__}: {e} {place_of(e)}"
         ) from e
     finally:
         sys.path.remove(str(file.parent))
@@ -87,7 +85,7 @@ def kind_of(cls: type[Plugin]) -> type[Plugin]:
     return next(kind for kind in KINDS if issubclass(cls, kind))
 
 
-def place_of(cls: type[Plugin]) -> str:
+def backward_of(cls: type[Plugin]) -> str:
     """`file:line` of the method that a finding about the class is about."""
     for name in BACKWARD:
         method = getattr(cls, name, None)

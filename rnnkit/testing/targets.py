@@ -14,7 +14,7 @@ from rnnkit.kinds import KINDS, Plugin
 from rnnkit.spec import read_spec
 from rnnkit.testing.checks import Check, checks_of_class, checks_of_spec
 from rnnkit.testing.examine import Finding
-from rnnkit.testing.source import class_at, kind_of, place_of
+from rnnkit.testing.source import backward_of, class_at, kind_of
 
 
 @attrs.frozen
@@ -117,7 +117,7 @@ def named(name: str, kind: str | None = None) -> list[Target]:
     """What a name on the command line stands for: `lstm`, `package:lstm`, or `file.py::ClassName`.
 
     Raises:
-        RegistryError: nothing; with the nearest name there is.
+        RegistryError: there is none; with the nearest name there is.
     """
     if "::" in name or name.endswith(".py"):
         return [of_class(class_at(name), name, name.partition("::")[0])]
@@ -147,7 +147,9 @@ def of_entry(entry: registry.Entry) -> Target:
 def of_class(cls: type[Plugin], name: str, where: str) -> Target:
     """A plugin class, installed or not."""
     noun = kind_of(cls).noun
-    return Target(noun, name, where, lambda: checks_of_class(cls, f"{noun}:{name}"), place_of(cls))
+    return Target(
+        noun, name, where, lambda: checks_of_class(cls, f"{noun}:{name}"), backward_of(cls)
+    )
 
 
 def of_spec(file: Path) -> Target:

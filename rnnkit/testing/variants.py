@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, TypeVar
 import attrs
 
 from rnnkit.errors import RegistryError
-from rnnkit.kinds import Activation, Initializer, Plugin
+from rnnkit.kinds import Activation, Plugin
 from rnnkit.options import alternatives, is_option, option_types, plugin_kind
 from rnnkit.registry import load, names
 
@@ -71,8 +71,8 @@ def _values(field: attrs.Attribute[Any], want: object) -> Iterator[object]:
     """Values of one option worth checking."""
     kind = plugin_kind(want)
     if kind is not None:
-        if not issubclass(kind, Initializer):  # they change no gradient
-            yield from _plugins(kind)
+        if kind is Activation:
+            yield from _activations()
         return
     for choice in alternatives(want):
         if choice is bool:
@@ -85,13 +85,11 @@ def _values(field: attrs.Attribute[Any], want: object) -> Iterator[object]:
                 yield from _between(field)
 
 
-def _plugins(kind: type[Plugin]) -> Iterator[Plugin]:
-    """The default of every plugin of a kind that has one and loads; of activations only, all of them."""
-    if not issubclass(kind, Activation):
-        return
-    for name in names(kind):
+def _activations() -> Iterator[Activation]:
+    """Every activation that loads and needs no options."""
+    for name in names(Activation):
         try:
-            yield load(kind, name)()
+            yield load(Activation, name)()
         except (RegistryError, TypeError):
             continue
 

@@ -75,7 +75,7 @@ def _reachable(rnn: Recurrence[Any, Any, Any], n: int, d: int, h: int, rng: Rng)
 
 
 def _as_state(s: State, leaves: Leaves) -> Any:
-    return with_values(s, leaves, "s.")  # type: ignore[arg-type]  # a State is named like Params
+    return with_values(s, leaves, "s.")
 
 
 def _step(rng: Rng, plugin: RecurrentCell[Any, Any, Any], n: int, h: int) -> Example:

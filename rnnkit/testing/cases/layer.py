@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from rnnkit.kinds import Array, Layer, Params, Rng, map_arrays, named_arrays
+from rnnkit.kinds import Array, Arrays, Layer, Rng, map_arrays, named_arrays
 from rnnkit.testing.example import Broken, Case, Example, Leaves, equal_bits
 
 WIDTHS = (4, 6, 8, 3, 2, 1)
@@ -45,10 +45,10 @@ def stirred(params: Any, rng: Rng) -> Any:
     return map_arrays(lambda a: a + 0.3 * rng.standard_normal(a.shape), params)
 
 
-def with_values(params: Params, leaves: Leaves, prefix: str) -> Any:
+def with_values(arrays: Arrays, leaves: Leaves, prefix: str) -> Any:
     """The container with arrays of the leaves in place of its own."""
-    names = iter([f"{prefix}{name}" for name, _ in named_arrays(params)])
-    return map_arrays(lambda _: leaves[next(names)], params)
+    names = iter([f"{prefix}{name}" for name, _ in named_arrays(arrays)])
+    return map_arrays(lambda _: leaves[next(names)], arrays)
 
 
 def _at(
