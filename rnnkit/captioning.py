@@ -66,9 +66,10 @@ def _captioned(
     split = dataset.split(name)
     images = min(split.images, limit or split.images)
     rng = np.random.default_rng(model.spec.model.seed)
-    for begin in range(0, images, BATCH):
-        batch = np.arange(begin, min(begin + BATCH, images))
-        decoded = model.decode(split.features.rows(batch, model.dtype), decoder, rng)
+    batches = [np.arange(i, min(i + BATCH, images)) for i in range(0, images, BATCH)]
+    features = split.features.batches(batches, model.dtype)
+    for batch, of_batch in zip(batches, features, strict=True):
+        decoded = model.decode(of_batch, decoder, rng)
         for image, tokens, log_probs in zip(
             batch.tolist(), decoded.tokens, decoded.log_probs, strict=True
         ):

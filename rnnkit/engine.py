@@ -8,6 +8,7 @@ cell only ever sees live rows. For a gated cell every product that can be one pr
 from __future__ import annotations
 
 import abc
+from functools import partial
 from typing import Generic, TypeVar
 
 import attrs
@@ -27,6 +28,7 @@ from rnnkit.kinds import (
 )
 from rnnkit.numerics import sum_rows
 from rnnkit.packing import Packing
+from rnnkit.process import pieces, together
 
 P = TypeVar("P", bound=Params)
 S = TypeVar("S", bound=State)
@@ -70,8 +72,12 @@ class Recurrence(abc.ABC, Generic[Q, S, Tape]):
         """The same cell with other parameters."""
 
     @abc.abstractmethod
-    def advance(self, x: Array, s: S) -> S:
-        """One step of all rows, x (n, D): for decoding."""
+    def project(self, x: Array) -> Array:
+        """What `advance` takes for inputs x (n, D): all that can be computed without a state."""
+
+    @abc.abstractmethod
+    def advance(self, projected: Array, s: S) -> S:
+        """One step of all rows, for decoding; a gated cell overwrites the projected inputs."""
 
     @abc.abstractmethod
     def start(self, h0: Array) -> S:
@@ -102,13 +108,13 @@ class GatedTape(Generic[C]):
     Attributes:
         x: as given to the forward pass, and `rows` and `packing` with it.
         h: (n + M, H), the initial rows, then every step's outputs.
-        caches: of each step.
+        caches: of each step, in pieces by rows.
     """
 
     x: Array
     rows: Ints | None
     h: Array
-    caches: list[C]
+    caches: list[list[tuple[slice, C]]]
     packing: Packing
 
 
@@ -152,52 +158,90 @@ class GatedRecurrence(Recurrence[GatedParams[P], S, GatedTape[C]], Generic[P, S,
         self, x: Array, h0: Array, packing: Packing, rows: Ints | None = None
     ) -> tuple[Array, GatedTape[C]]:
         p, n0 = self.params, len(h0)
-        zx = x @ p.Wx
-        zx += p.b
-        if rows is not None:
-            zx = zx[rows]
-        h = np.empty((n0 + len(zx), h0.shape[1]), np.result_type(zx, h0))
-        h[:n0] = h0
-        s = self.cell.start(h[:n0])
-        caches: list[C] = []
-        for begin, end in packing.spans:
-            s = _first_rows(s, end - begin)
-            s, cache = self.cell.step(p.cell, zx[begin:end], s.h @ p.Wh, s)
-            h[n0 + begin : n0 + end] = s.h
-            caches.append(cache)
-        return h[n0:], GatedTape(x, rows, h, caches, packing)
+        zx = self.project(x)
+        states = _every_state(self.cell.start(h0), packing, zx.dtype)
+        caches: list[list[tuple[slice, C]]] = []
+        for (begin, end), before in zip(packing.spans, packing.befores, strict=True):
+            s = _rows(states, slice(before, before + end - begin))
+            s_next = _rows(states, slice(n0 + begin, n0 + end))
+            step = partial(
+                self._step,
+                zx=zx[begin:end] if rows is None else zx,
+                rows=None if rows is None else rows[begin:end],
+                zh=s.h @ p.Wh,
+                s=s,
+                s_next=s_next,
+            )
+            parts = pieces(end - begin, zx.shape[1])
+            caches.append(together([partial(step, part) for part in parts]))
+        return states.h[n0:], GatedTape(x, rows, states.h, caches, packing)
+
+    def _step(
+        self, part: slice, zx: Array, rows: Ints | None, zh: Array, s: S, s_next: S
+    ) -> tuple[slice, C]:
+        """A part of one step's rows, written to s_next; the part with its cache."""
+        mine = zx[part] if rows is None else zx[rows[part]]
+        new, cache = self.cell.step(self.params.cell, mine, zh[part], _rows(s, part))
+        map_arrays(_write, _rows(s_next, part), new)
+        return part, cache
 
     def backward(self, dh: Array, tape: GatedTape[C]) -> tuple[Array, Array, GatedParams[P]]:
-        p = self.params
-        ds = map_arrays(np.zeros_like, self.cell.start(tape.h[:0].astype(dh.dtype)))
+        p, packing = self.params, tape.packing
+        ds, ds_prev = _zero_gradients(self.cell.start(dh[: _first(packing)]))
         dzx = np.empty((len(dh), p.Wx.shape[1]), dh.dtype)
         dzh: Array | None = None  # its own array only if the cell makes it another one than dzx
         dcell = map_arrays(np.zeros_like, p.cell)
-        for (begin, end), cache in zip(
-            reversed(tape.packing.spans), reversed(tape.caches), strict=True
+        for (begin, end), caches in zip(
+            reversed(packing.spans), reversed(tape.caches), strict=True
         ):
-            ds = _add_output(_with_rows(ds, end - begin), dh[begin:end])
-            step_zx, step_zh, ds, step_dcell = self.cell.step_back(p.cell, ds, cache)
-            dzx[begin:end] = step_zx
-            if step_zh is not step_zx and dzh is None:
-                dzh = np.empty((len(dh), p.Wh.shape[1]), dh.dtype)
-                dzh[end:] = dzx[end:]
-            if dzh is not None:
-                dzh[begin:end] = step_zh
-            ds = _add_output(ds, step_zh @ p.Wh.T)
-            dcell = map_arrays(np.add, dcell, step_dcell)
-        dWh = tape.h[tape.packing.previous].T @ (dzx if dzh is None else dzh)
+            live, span = slice(end - begin), slice(begin, end)
+            ds.h[live] += dh[span]
+            step_back = partial(
+                self._step_back, ds=_rows(ds, live), ds_prev=_rows(ds_prev, live), dzx=dzx[span]
+            )
+            for (part, _), (part_dzh, dp) in zip(
+                caches, together([partial(step_back, *c) for c in caches]), strict=True
+            ):
+                if part_dzh is not None and dzh is None:
+                    dzh = np.empty((len(dh), p.Wh.shape[1]), dh.dtype)
+                    dzh[end:] = dzx[end:]
+                if dzh is not None:
+                    dzh[span][part] = dzx[span][part] if part_dzh is None else part_dzh
+                dcell = map_arrays(np.add, dcell, dp)
+            ds_prev.h[live] += (dzx if dzh is None else dzh)[span] @ p.Wh.T
+            ds, ds_prev = ds_prev, ds
+        dWh = tape.h[packing.previous].T @ (dzx if dzh is None else dzh)
         if tape.rows is not None:
             dzx = sum_rows(dzx, tape.rows, len(tape.x))
         grads = GatedParams(Wx=tape.x.T @ dzx, Wh=dWh, b=dzx.sum(axis=0), cell=dcell)
         return dzx @ p.Wx.T, ds.h, grads
 
+    def _step_back(
+        self, part: slice, cache: C, ds: S, ds_prev: S, dzx: Array
+    ) -> tuple[Array | None, P]:
+        """A part of one step's rows back, written to ds_prev and dzx; dzh, unless it is dzx, and dp."""
+        part_dzx, part_dzh, new, dp = self.cell.step_back(self.params.cell, _rows(ds, part), cache)
+        dzx[part] = part_dzx
+        map_arrays(_write, _rows(ds_prev, part), new)
+        return None if part_dzh is part_dzx else part_dzh, dp
+
     def start(self, h0: Array) -> S:
         return self.cell.start(h0)
 
-    def advance(self, x: Array, s: S) -> S:
-        p = self.params
-        return self.cell.step(p.cell, x @ p.Wx + p.b, s.h @ p.Wh, s)[0]
+    def project(self, x: Array) -> Array:
+        zx = x @ self.params.Wx
+        zx += self.params.b
+        return zx
+
+    def advance(self, projected: Array, s: S) -> S:
+        zh = s.h @ self.params.Wh
+
+        def step(part: slice) -> S:
+            return self.cell.step(self.params.cell, projected[part], zh[part], _rows(s, part))[0]
+
+        parts = [partial(step, part) for part in pieces(len(zh), zh.shape[1])]
+        first, *others = together(parts)
+        return map_arrays(lambda *a: np.concatenate(a), first, *others) if others else first
 
 
 @attrs.frozen
@@ -230,46 +274,70 @@ class FreeRecurrence(Recurrence[P, S, FreeTape[C]], Generic[P, S, C]):
     def forward(
         self, x: Array, h0: Array, packing: Packing, rows: Ints | None = None
     ) -> tuple[Array, FreeTape[C]]:
-        s, packed = self.cell.start(h0), x if rows is None else x[rows]
-        h = np.empty((len(packed), h0.shape[1]), np.result_type(x, h0))
+        n0, packed = len(h0), x if rows is None else x[rows]
+        states = _every_state(self.cell.start(h0), packing, x.dtype)
         caches: list[C] = []
-        for begin, end in packing.spans:
-            s, cache = self.cell.step(self.params, packed[begin:end], _first_rows(s, end - begin))
-            h[begin:end] = s.h
+        for (begin, end), before in zip(packing.spans, packing.befores, strict=True):
+            s = _rows(states, slice(before, before + end - begin))
+            new, cache = self.cell.step(self.params, packed[begin:end], s)
+            map_arrays(_write, _rows(states, slice(n0 + begin, n0 + end)), new)
             caches.append(cache)
-        return h, FreeTape(x, rows, caches, packing)
+        return states.h[n0:], FreeTape(x, rows, caches, packing)
 
     def backward(self, dh: Array, tape: FreeTape[C]) -> tuple[Array, Array, P]:
-        ds = map_arrays(np.zeros_like, self.cell.start(dh[:0]))
+        ds, ds_prev = _zero_gradients(self.cell.start(dh[: _first(tape.packing)]))
         dp = map_arrays(np.zeros_like, self.params)
         dx: Array = np.empty((len(dh), tape.x.shape[1]), dh.dtype)
         for (begin, end), cache in zip(
             reversed(tape.packing.spans), reversed(tape.caches), strict=True
         ):
-            ds = _add_output(_with_rows(ds, end - begin), dh[begin:end])
-            dx[begin:end], ds, step_dp = self.cell.step_back(self.params, ds, cache)
+            live, span = slice(end - begin), slice(begin, end)
+            ds.h[live] += dh[span]
+            dx[span], new, step_dp = self.cell.step_back(self.params, _rows(ds, live), cache)
+            map_arrays(_write, _rows(ds_prev, live), new)
             dp = map_arrays(np.add, dp, step_dp)
+            ds, ds_prev = ds_prev, ds
         return dx if tape.rows is None else sum_rows(dx, tape.rows, len(tape.x)), ds.h, dp
 
     def start(self, h0: Array) -> S:
         return self.cell.start(h0)
 
-    def advance(self, x: Array, s: S) -> S:
-        return self.cell.step(self.params, x, s)[0]
+    def project(self, x: Array) -> Array:
+        return x
+
+    def advance(self, projected: Array, s: S) -> S:
+        return self.cell.step(self.params, projected, s)[0]
 
 
-def _first_rows(s: S, n: int) -> S:
-    return s if len(s.h) == n else map_arrays(lambda a: a[:n], s)
+def _every_state(start: S, packing: Packing, dtype: DType) -> S:
+    """Room for every slot at every step (n + M, ..), the initial rows first, which are filled."""
+
+    def room(a: Array) -> Array:
+        rows = len(a) + len(packing.rows)
+        made: Array = np.empty((rows, *a.shape[1:]), np.result_type(a, dtype))
+        made[: len(a)] = a
+        return made
+
+    return map_arrays(room, start)
 
 
-def _with_rows(s: S, n: int) -> S:
-    """Grow every slot to n rows with zeros: sequences that end here join on the way back."""
+def _zero_gradients(start: S) -> tuple[S, S]:
+    """Two states of zeros: a step back reads its gradient from one and writes the next to the other.
 
-    def grown(a: Array) -> Array:
-        return np.concatenate((a, np.zeros((n - len(a), *a.shape[1:]), a.dtype)))
+    Rows are written only from their sequence's last step on, so they are zero when they join.
+    """
+    return map_arrays(np.zeros_like, start), map_arrays(np.zeros_like, start)
 
-    return s if len(s.h) == n else map_arrays(grown, s)
+
+def _first(packing: Packing) -> int:
+    """Rows that are live at the first step."""
+    return packing.sizes[0] if packing.sizes else 0
 
 
-def _add_output(s: S, dh: Array) -> S:
-    return attrs.evolve(s, h=s.h + dh)
+def _rows(s: S, rows: slice) -> S:
+    return map_arrays(lambda a: a[rows], s)
+
+
+def _write(out: Array, a: Array) -> Array:
+    out[...] = a
+    return out

@@ -12,7 +12,9 @@ position inside a caption is still stepped through, it only has no loss.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import attrs
@@ -39,10 +41,14 @@ from rnnkit.kinds import (
 from rnnkit.numerics import log_softmax
 from rnnkit.packing import Packing
 from rnnkit.parts import Parts
+from rnnkit.process import pieces, together
 from rnnkit.spec import Spec
 
 HEAD_ROWS = 512
 """Positions that go through the head at once: their scores (512, V) are the only ones in memory."""
+
+LOSS_SIZE = 1 << 17
+"""Scores that go through the loss at once: what it computes on the way stays in the processor's cache."""
 
 
 @attrs.frozen
@@ -54,17 +60,52 @@ class Level:
     hidden: int
 
 
-@attrs.frozen
+class Lexicon:
+    """What each token brings to the first recurrent layer, computed when it first comes up.
+
+    It holds for the parameters of the moment.
+    """
+
+    def __init__(self, tokens: int, project: Callable[[Ints], Array]) -> None:
+        self._project = project
+        self._place = np.full(tokens, -1)
+        self._table: Array | None = None
+        self._count = 0
+
+    def rows(self, tokens: Ints) -> Array:
+        """A new array (n, ..), a row for each token."""
+        new = tokens[self._place[tokens] < 0]
+        if len(new):
+            self._add(np.unique(new))
+        assert self._table is not None
+        rows: Array = self._table[self._place[tokens]]
+        return rows
+
+    def _add(self, new: Ints) -> None:
+        rows, count = self._project(new), self._count + len(new)
+        if self._table is None or count > len(self._table):
+            table = np.empty((min(2 * count, len(self._place)), rows.shape[1]), rows.dtype)
+            if self._table is not None:
+                table[: self._count] = self._table[: self._count]
+            self._table = table
+        self._table[self._count : count] = rows
+        self._place[new] = np.arange(self._count, count)
+        self._count = count
+
+
+@attrs.frozen(eq=False)
 class Remembered(Memory):
-    """The state of every recurrent layer, bottom to top."""
+    """The state of every recurrent layer, bottom to top, and the words met so far."""
 
     states: tuple[State, ...]
+    lexicon: Lexicon
 
     def __len__(self) -> int:
         return len(self.states[0].h)
 
     def take(self, rows: Ints) -> Remembered:
-        return Remembered(tuple(map_arrays(lambda a: a[rows], s) for s in self.states))
+        states = tuple(map_arrays(lambda a: a[rows], s) for s in self.states)
+        return Remembered(states, self.lexicon)
 
 
 @attrs.frozen(eq=False)
@@ -161,21 +202,41 @@ class Captioner:
         h, tapes = self._hidden(features, captions, packing, rng)
         n, dh = len(captions), np.empty_like(h)
         total: Scalar = h.dtype.type(0)
-        head: list[Params] = [map_arrays(np.zeros_like, link.params) for link in self.head]
-        for block in _blocks(len(h)):
+        head: list[Params] = []
+        dscores = np.empty((min(HEAD_ROWS, len(h)), len(self.vocabulary)), h.dtype)
+        for block in _slices(len(h), HEAD_ROWS):
             scores, caches = self.head.forward(h[block], rng)
-            loss, dscores = self.spec.train.loss.evaluate(scores, wanted[block], counts[block])
-            total = total + loss
-            if backward:
-                dh[block], grads = self.head.backward(dscores, caches)
-                for sums, grad in zip(head, grads, strict=True):
-                    map_arrays(lambda a, b: np.add(a, b, out=a), sums, grad)
+            dblock = dscores[: len(scores)] if backward else None
+            total = total + self._loss(scores, wanted[block], counts[block], 1 / n, dblock)
+            if dblock is not None:
+                dh[block], grads = self.head.backward(dblock, caches)
+                head = list(map(_sum, head, grads)) if head else grads
         if not backward:
             return total / n, {}
-        dh /= n
-        for sums in head:
-            map_arrays(lambda a: np.divide(a, n, out=a), sums)
+        if not head:  # no position has a loss
+            head = [map_arrays(np.zeros_like, link.params) for link in self.head]
         return total / n, dict(self._backward(dh, head, tapes, packing).named())
+
+    def _loss(
+        self, scores: Array, targets: Ints, mask: Mask, scale: float, dscores: Array | None
+    ) -> Scalar:
+        """The sum of the loss over positions (M,), its gradient times `scale` written to dscores."""
+
+        evaluate, rows = self.spec.train.loss.evaluate, max(1, LOSS_SIZE // scores.shape[1])
+        blocks = _slices(len(scores), rows)
+
+        def losses(mine: slice) -> list[Scalar]:
+            found = []
+            for block in blocks[mine]:
+                loss, gradient = evaluate(scores[block], targets[block], mask[block])
+                found.append(loss)
+                if dscores is not None:
+                    np.multiply(gradient, scale, out=dscores[block])
+            return found
+
+        shares = pieces(len(blocks), rows * scores.shape[1])
+        found = together([partial(losses, share) for share in shares])
+        return sum(itertools.chain(*found), start=scores.dtype.type(0))
 
     def nats(self, features: Array, captions: Ints) -> tuple[float, int]:
         """The negative log likelihood of captions, whatever the training loss is.
@@ -188,7 +249,7 @@ class Captioner:
         packing, wanted, counts = _targets(captions, self.vocabulary.null)
         h, _ = self._hidden(features, captions, packing, None)
         total = 0.0
-        for block in _blocks(len(h)):
+        for block in _slices(len(h), HEAD_ROWS):
             scores, _ = self.head.forward(h[block], None)
             chosen = np.take_along_axis(log_softmax(scores), wanted[block, None], axis=1)[:, 0]
             total -= float(chosen[counts[block]].sum(dtype=np.float64))
@@ -202,20 +263,38 @@ class Captioner:
         return packing.unpack(self.head.forward(h, None)[0], captions.shape[1] - 1)
 
     def begin(self, features: Array) -> Remembered:
-        """What the network remembers before the first word, from image features (N, F)."""
+        """What the network remembers before the first word, from image features (N, F).
+
+        Parameters must not change between this and the last `step` from it.
+        """
         h0, _ = self.image.forward(self._checked_features(features), None)
         shares = zip(self.levels, self._shares(h0), strict=True)
-        return Remembered(tuple(level.rnn.start(share) for level, share in shares))
+
+        def project(tokens: Ints) -> Array:
+            return self._projected(0, self.words.forward(tokens, None)[0])
+
+        lexicon = Lexicon(len(self.vocabulary), project)
+        return Remembered(tuple(level.rnn.start(share) for level, share in shares), lexicon)
 
     def step(self, tokens: Ints, memory: Remembered) -> tuple[Array, Remembered]:
         """One token (n,) for each row of a memory -> log probabilities of the next (n, V), next memory."""
-        x, _ = self.words.forward(tokens, None)
-        states = []
-        for level, state in zip(self.levels, memory.states, strict=True):
-            state = level.rnn.advance(level.input.forward(x, None)[0], state)
-            states.append(state)
-            x = state.h
-        return log_softmax(self.head.forward(x, None)[0]), Remembered(tuple(states))
+        x, states = memory.lexicon.rows(tokens), []
+        for i, (level, state) in enumerate(zip(self.levels, memory.states, strict=True)):
+            states.append(level.rnn.advance(x if i == 0 else self._projected(i, x), state))
+            x = states[-1].h
+        scores, _ = self.head.forward(x, None)
+        log_probs = np.empty_like(scores)
+
+        def normalize(part: slice) -> None:
+            log_softmax(scores[part], out=log_probs[part])
+
+        together([partial(normalize, part) for part in pieces(*scores.shape)])
+        return log_probs, Remembered(tuple(states), memory.lexicon)
+
+    def _projected(self, level: int, x: Array) -> Array:
+        """The inputs of one recurrent layer, from what comes from below, as its `advance` takes them."""
+        inputs, _ = self.levels[level].input.forward(x, None)
+        return self.levels[level].rnn.project(inputs)
 
     def decode(
         self, features: Array, decoder: Decoder | None = None, rng: Rng | None = None
@@ -335,5 +414,9 @@ def _targets(captions: Ints, null: int) -> tuple[Packing, Ints, Mask]:
     return packing, targets[at], mask[at]
 
 
-def _blocks(rows: int) -> list[slice]:
-    return [slice(i, i + HEAD_ROWS) for i in range(0, rows, HEAD_ROWS)]
+def _sum(a: Params, b: Params) -> Params:
+    return map_arrays(np.add, a, b)
+
+
+def _slices(rows: int, size: int) -> list[slice]:
+    return [slice(i, i + size) for i in range(0, rows, size)]

@@ -16,10 +16,10 @@ def sigmoid(x: Array) -> Array:
         return np.reciprocal(y, out=y)
 
 
-def log_softmax(scores: Array) -> Array:
-    """x - log(sum(exp(x))) over the last axis; finite for any finite scores."""
+def log_softmax(scores: Array, out: Array | None = None) -> Array:
+    """x - log(sum(exp(x))) over the last axis, in `out` if given; finite for any finite scores."""
     shift = np.max(scores.real, axis=-1, keepdims=True)
-    z: Array = scores - shift
+    z: Array = np.subtract(scores, shift, out=out)
     z -= np.log(np.exp(z).sum(axis=-1, keepdims=True))
     return z
 

@@ -51,13 +51,17 @@ class Packing:
         return [(end - n, end) for end, n in zip(ends, self.sizes, strict=True)]
 
     @property
+    def befores(self) -> list[int]:
+        """Where each step finds its rows one step earlier, in an array with step 0's initial rows first."""
+        return [0, *(self.sizes[0] + begin for begin, _ in self.spans[:-1])][: len(self.sizes)]
+
+    @property
     def previous(self) -> Ints | slice:
-        """Where each packed token finds the step before it, in an array with step 0's initial rows first."""
+        """The same for each packed token."""
         if not self.sizes or self.sizes[-1] == self.sizes[0]:
             return slice(0, len(self.rows))
-        begins = [0] + [self.sizes[0] + begin for begin, _ in self.spans[:-1]]
         return np.concatenate(
-            [np.arange(b, b + n) for b, n in zip(begins, self.sizes, strict=True)]
+            [np.arange(b, b + n) for b, n in zip(self.befores, self.sizes, strict=True)]
         )
 
     def enter(self, h0: Array) -> Array:

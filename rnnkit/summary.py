@@ -125,9 +125,8 @@ def _recurrence(model: Captioner, index: int, level: Level, width: int, steps: i
     kept = _bytes((h, tape), besides=(x, rnn.params, packing))
     dx, dh0, dp = rnn.backward(h, tape)
     counter = ProductCounter()
-    rnn.with_params(counter.watch_all(rnn.params)).advance(
-        counter.watch(x[:1]), counter.watch_all(rnn.start(h0))
-    )
+    watched = rnn.with_params(counter.watch_all(rnn.params))
+    watched.advance(watched.project(counter.watch(x[:1])), counter.watch_all(rnn.start(h0)))
     return _part(
         f"rnn.{index}",
         model.spec.model.rnn[index].cell,

@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import math
+import operator
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -21,11 +23,16 @@ from rnnkit.checkpoint import save_model
 from rnnkit.data import Dataset, Split, open_data
 from rnnkit.errors import CheckpointError, DataError
 from rnnkit.files import write_text_whole
-from rnnkit.kinds import Array, Ints, Progress
+from rnnkit.kinds import Array, Ints, Progress, Slots, map_arrays
 from rnnkit.model import Captioner
+from rnnkit.process import pieces, together
 from rnnkit.spec import Spec, write_spec
 
 EVAL_BATCH: Final = 256
+
+UPDATE_SIZE: Final = 1 << 17
+"""Elements that are updated at once: what the optimizer computes on the way stays in the processor's cache."""
+
 _SHUFFLE: Final = 1
 """Second word of the training generator's seed: its numbers must not repeat those of initial values."""
 
@@ -108,9 +115,12 @@ class Trainer:
         self._train = train
         self._val = val
         self._on_step = on_step
-        self._parameters = model.parameters
         optimizer = model.spec.train.optimizer
-        self._slots = {name: optimizer.slots(w) for name, w in self._parameters.items()}
+        self._blocks = [
+            block
+            for name, w in model.parameters.items()
+            for block in _blocks(name, w, optimizer.slots(w))
+        ]
         self._rng = np.random.default_rng([model.spec.model.seed, _SHUFFLE])
         self._began = time.perf_counter()
 
@@ -143,30 +153,34 @@ class Trainer:
                 "try a smaller train.optimizer.learning_rate"
             )
         self.step += 1
-        for name, w in self._parameters.items():
-            table.optimizer.update(w, gradients[name], self._slots[name], self.step, self.factor)
+        shares = pieces(len(self._blocks), UPDATE_SIZE)
+        together([partial(self._apply, gradients, self._blocks[share]) for share in shares])
         return loss
+
+    def _apply(self, gradients: Mapping[str, Array], blocks: Sequence[_Block]) -> None:
+        update = self.model.spec.train.optimizer.update
+        for b in blocks:
+            update(b.w, gradients[b.name][b.rows], b.slots, self.step, self.factor)
 
     def _epoch(self, number: int) -> Epoch:
         split, batch = self._train, self.model.spec.train.batch
         order = self._rng.permutation(len(split.captions))
         loss_sum = seconds = 0.0
         tokens = captions = 0
-        for i in range(0, len(order), batch):
-            rows = order[i : i + batch]
-            began = time.perf_counter()
-            words = split.captions[rows]
-            features = split.features.rows(split.image_idxs[rows], self.model.dtype)
+        batches = [order[i : i + batch] for i in range(0, len(order), batch)]
+        began = time.perf_counter()
+        for words, features in split.batches(batches, self.model.dtype):
             loss = self.update(words, features)
             took = time.perf_counter() - began
             count = int(np.count_nonzero(words[:, 1:] != self.model.vocabulary.null))
-            loss_sum += loss * len(rows)
+            loss_sum += loss * len(words)
             tokens += count
-            captions += len(rows)
+            captions += len(words)
             seconds += took
-            self._on_step(Step(self.step, self.steps, loss, count, len(rows), took))
+            self._on_step(Step(self.step, self.steps, loss, count, len(words), took))
             if self.stop:
                 break
+            began = time.perf_counter()
         train_nats = loss_sum / max(tokens, 1)
         val = None if self._val is None or self.stop else evaluate(self.model, self._val)
         return Epoch(
@@ -183,16 +197,33 @@ class Trainer:
         )
 
 
+@attrs.frozen(eq=False)
+class _Block:
+    """Rows of one parameter, with the optimizer's slots for them: views that updates go through."""
+
+    name: str
+    rows: slice
+    w: Array
+    slots: Slots
+
+
+def _blocks(name: str, w: Array, slots: Slots) -> Iterator[_Block]:
+    """All of one parameter; updates are elementwise, so it may be cut anywhere."""
+    rows = max(1, UPDATE_SIZE * len(w) // max(w.size, 1))
+    for i in range(0, len(w), rows):
+        part = slice(i, i + rows)
+        yield _Block(name, part, w[part], map_arrays(operator.itemgetter(part), slots))
+
+
 def evaluate(model: Captioner, split: Split) -> float:
     """Negative log likelihood per token of a split's captions, in nats."""
     total, tokens = 0.0, 0
     # Rows of like length share a batch, so that no step is run for a few rows alone.
     lengths = np.count_nonzero(split.captions != model.vocabulary.null, axis=1)
     order = np.argsort(lengths, kind="stable")
-    for i in range(0, len(order), EVAL_BATCH):
-        rows = order[i : i + EVAL_BATCH]
-        features = split.features.rows(split.image_idxs[rows], model.dtype)
-        nats, count = model.nats(features, split.captions[rows])
+    batches = [order[i : i + EVAL_BATCH] for i in range(0, len(order), EVAL_BATCH)]
+    for captions, features in split.batches(batches, model.dtype):
+        nats, count = model.nats(features, captions)
         total += nats
         tokens += count
     return total / max(tokens, 1)

@@ -57,7 +57,7 @@ def vanilla(
 def test_one_step_of_the_vanilla_cell(activation: Activation, expected: list[list[float]]) -> None:
     N, D, H = 3, 10, 4
     rnn = vanilla(activation, ramp(-0.1, 0.9, D, H), ramp(-0.3, 0.7, H, H), ramp(-0.2, 0.4, H))
-    state = rnn.advance(ramp(-0.4, 0.7, N, D), rnn.start(ramp(-0.2, 0.5, N, H)))
+    state = rnn.advance(rnn.project(ramp(-0.4, 0.7, N, D)), rnn.start(ramp(-0.2, 0.5, N, H)))
     assert rel_error(np.array(expected), state.h) < 1e-8
 
 

@@ -132,7 +132,7 @@ def test_packed_rows_equal_each_row_alone(name: str, options: dict[str, Any]) ->
     for row, length in enumerate(LENGTHS.tolist()):
         state = rnn.start(h0[row : row + 1])
         for t in range(length):
-            state = rnn.advance(x[row : row + 1, t], state)
+            state = rnn.advance(rnn.project(x[row : row + 1, t]), state)
             np.testing.assert_allclose(h[row, t], state.h[0], rtol=0, atol=1e-15)
         assert np.all(h[row, length:] == 0)
 

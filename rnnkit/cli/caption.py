@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rnnkit.cli.options import AsJson
+from rnnkit.process import settle
 
 if TYPE_CHECKING:
     from rnnkit.kinds import Decoder
@@ -32,6 +33,7 @@ def caption(
     as_json: AsJson = False,
 ) -> None:
     """Caption images, beside what people wrote of them."""
+    settle()
     from rnnkit.captioning import caption_split
     from rnnkit.checkpoint import load_model
     from rnnkit.cli import show

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rnnkit.cli.options import DataFolder, Overrides, SpecFile
+from rnnkit.process import settle
 
 if TYPE_CHECKING:
     from rnnkit.training import Epoch, Step, Trainer
@@ -23,6 +24,7 @@ def train(
     override: Overrides = None,
 ) -> None:
     """Train the network of a spec. Ctrl-C ends it with the model saved."""
+    settle()
     from rich.progress import (
         BarColumn,
         Progress,

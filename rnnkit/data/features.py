@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 import contextlib
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,6 +13,7 @@ import attrs
 import h5py
 import numpy as np
 
+from rnnkit.data.ahead import read_ahead
 from rnnkit.errors import DataError
 from rnnkit.kinds.arrays import Array, DType, Ints
 
@@ -82,6 +84,11 @@ class Features(abc.ABC):
                 f"its {len(self)} rows are 0 to {len(self) - 1}"
             )
         return self._take(indices, dtype)
+
+    def batches(self, batches: Iterable[Ints], dtype: DType) -> Iterator[Array]:
+        """`rows` for one array of indices after the other; from a file, one batch ahead of its use."""
+        reads = (partial(self.rows, indices, dtype) for indices in batches)
+        return (read() for read in reads) if self.held else read_ahead(reads)
 
 
 @attrs.frozen(eq=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -23,7 +23,7 @@ from rnnkit.data.features import (
 )
 from rnnkit.data.vocabulary import START, Vocabulary, read_text, read_vocabulary
 from rnnkit.errors import DataError
-from rnnkit.kinds.arrays import Ints, Mask
+from rnnkit.kinds.arrays import Array, DType, Ints, Mask
 
 
 @attrs.frozen
@@ -90,6 +90,11 @@ class Split:
         bounds = (image, image + 1)
         first, last = np.searchsorted(self.image_idxs, bounds, sorter=self._by_image)
         return self.captions[self._by_image[first:last]]
+
+    def batches(self, batches: Sequence[Ints], dtype: DType) -> Iterator[tuple[Ints, Array]]:
+        """Captions (k, T) and the features of their images (k, F), for one array of rows after the other."""
+        features = self.features.batches((self.image_idxs[rows] for rows in batches), dtype)
+        return zip((self.captions[rows] for rows in batches), features, strict=True)
 
 
 @attrs.frozen(eq=False)

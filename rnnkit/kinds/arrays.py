@@ -50,11 +50,11 @@ A = TypeVar("A", bound=Arrays)
 
 def map_arrays(f: Callable[..., Array], a: A, *others: A) -> A:
     """Apply `f` array by array: the same container, holding `f(a.x, *(o.x for o in others))`."""
-    return attrs.evolve(
-        a,
+    kind = type(a)
+    return kind(
         **{
-            name: map_arrays(f, value, *rest) if isinstance(value, Arrays) else f(value, *rest)
-            for name in _names(type(a))
+            alias: map_arrays(f, value, *rest) if isinstance(value, Arrays) else f(value, *rest)
+            for name, alias in _fields(kind)
             for value, *rest in [[getattr(v, name) for v in (a, *others)]]
         },
     )
@@ -62,7 +62,7 @@ def map_arrays(f: Callable[..., Array], a: A, *others: A) -> A:
 
 def named_arrays(a: Arrays, prefix: str = "") -> Iterator[tuple[str, Array]]:
     """Every array with its dotted name, in the order of the fields."""
-    for name in _names(type(a)):
+    for name, _ in _fields(type(a)):
         value = getattr(a, name)
         if isinstance(value, Arrays):
             yield from named_arrays(value, f"{prefix}{name}.")
@@ -70,5 +70,13 @@ def named_arrays(a: Arrays, prefix: str = "") -> Iterator[tuple[str, Array]]:
             yield f"{prefix}{name}", value
 
 
-def _names(kind: type[Arrays]) -> list[str]:
-    return [field.name for field in attrs.fields(kind)]
+def _fields(kind: type) -> tuple[tuple[str, str], ...]:
+    """The name of each field, and what the class calls it when it is made."""
+    if kind not in _known:
+        _known[kind] = tuple(
+            (field.name, field.alias or field.name) for field in attrs.fields(kind)
+        )
+    return _known[kind]
+
+
+_known: dict[type, tuple[tuple[str, str], ...]] = {}

@@ -70,7 +70,7 @@ def _reachable(rnn: Recurrence[Any, Any, Any], n: int, d: int, h: int, rng: Rng)
     """A state that a sequence can lead to: slots may have a domain of their own."""
     s: State = rnn.start(rng.standard_normal((n, h)))
     for _ in range(2):
-        s = rnn.advance(rng.standard_normal((n, d)), s)
+        s = rnn.advance(rnn.project(rng.standard_normal((n, d))), s)
     return s
 
 
