@@ -30,6 +30,9 @@ from rnnkit.numerics import sum_rows
 from rnnkit.packing import Packing
 from rnnkit.process import pieces, together
 
+BLOCK = 8
+"""Rows that products are made of: 12 or 15 rows take up to half as long again as 16."""
+
 P = TypeVar("P", bound=Params)
 S = TypeVar("S", bound=State)
 C = TypeVar("C")
@@ -164,17 +167,21 @@ class GatedRecurrence(Recurrence[GatedParams[P], S, GatedTape[C]], Generic[P, S,
         for (begin, end), before in zip(packing.spans, packing.befores, strict=True):
             s = _rows(states, slice(before, before + end - begin))
             s_next = _rows(states, slice(n0 + begin, n0 + end))
+            wide = before + _rounded(end - begin)
+            states.h[n0 + begin : wide] = 0.0
+            zh = states.h[before:wide] @ p.Wh
             step = partial(
                 self._step,
                 zx=zx[begin:end] if rows is None else zx,
                 rows=None if rows is None else rows[begin:end],
-                zh=s.h @ p.Wh,
+                zh=zh[: end - begin],
                 s=s,
                 s_next=s_next,
             )
             parts = pieces(end - begin, zx.shape[1])
             caches.append(together([partial(step, part) for part in parts]))
-        return states.h[n0:], GatedTape(x, rows, states.h, caches, packing)
+        h = states.h[: n0 + len(packing.rows)]
+        return h[n0:], GatedTape(x, rows, h, caches, packing)
 
     def _step(
         self, part: slice, zx: Array, rows: Ints | None, zh: Array, s: S, s_next: S
@@ -188,8 +195,9 @@ class GatedRecurrence(Recurrence[GatedParams[P], S, GatedTape[C]], Generic[P, S,
     def backward(self, dh: Array, tape: GatedTape[C]) -> tuple[Array, Array, GatedParams[P]]:
         p, packing = self.params, tape.packing
         ds, ds_prev = _zero_gradients(self.cell.start(dh[: _first(packing)]))
-        dzx = np.empty((len(dh), p.Wx.shape[1]), dh.dtype)
-        dzh: Array | None = None  # its own array only if the cell makes it another one than dzx
+        M = len(dh)
+        dzx = _room(M, p.Wx.shape[1], dh.dtype)
+        dzh = dzx  # its own array only if the cell makes it another one
         dcell = map_arrays(np.zeros_like, p.cell)
         for (begin, end), caches in zip(
             reversed(packing.spans), reversed(tape.caches), strict=True
@@ -202,19 +210,19 @@ class GatedRecurrence(Recurrence[GatedParams[P], S, GatedTape[C]], Generic[P, S,
             for (part, _), (part_dzh, dp) in zip(
                 caches, together([partial(step_back, *c) for c in caches]), strict=True
             ):
-                if part_dzh is not None and dzh is None:
-                    dzh = np.empty((len(dh), p.Wh.shape[1]), dh.dtype)
+                if part_dzh is not None and dzh is dzx:
+                    dzh = _room(M, p.Wh.shape[1], dh.dtype)
                     dzh[end:] = dzx[end:]
-                if dzh is not None:
+                if dzh is not dzx:
                     dzh[span][part] = dzx[span][part] if part_dzh is None else part_dzh
                 dcell = map_arrays(np.add, dcell, dp)
-            ds_prev.h[live] += (dzx if dzh is None else dzh)[span] @ p.Wh.T
+            path = dzh[begin : begin + _rounded(end - begin)] @ p.Wh.T
+            ds_prev.h[live] += path[live]
             ds, ds_prev = ds_prev, ds
-        dWh = tape.h[packing.previous].T @ (dzx if dzh is None else dzh)
-        if tape.rows is not None:
-            dzx = sum_rows(dzx, tape.rows, len(tape.x))
-        grads = GatedParams(Wx=tape.x.T @ dzx, Wh=dWh, b=dzx.sum(axis=0), cell=dcell)
-        return dzx @ p.Wx.T, ds.h, grads
+        dWh = tape.h[packing.previous].T @ dzh[:M]
+        distinct = dzx[:M] if tape.rows is None else sum_rows(dzx[:M], tape.rows, len(tape.x))
+        grads = GatedParams(Wx=tape.x.T @ distinct, Wh=dWh, b=distinct.sum(axis=0), cell=dcell)
+        return distinct @ p.Wx.T, ds.h, grads
 
     def _step_back(
         self, part: slice, cache: C, ds: S, ds_prev: S, dzx: Array
@@ -276,13 +284,14 @@ class FreeRecurrence(Recurrence[P, S, FreeTape[C]], Generic[P, S, C]):
     ) -> tuple[Array, FreeTape[C]]:
         n0, packed = len(h0), x if rows is None else x[rows]
         states = _every_state(self.cell.start(h0), packing, x.dtype)
+        h = states.h[: n0 + len(packed)]
         caches: list[C] = []
         for (begin, end), before in zip(packing.spans, packing.befores, strict=True):
             s = _rows(states, slice(before, before + end - begin))
             new, cache = self.cell.step(self.params, packed[begin:end], s)
             map_arrays(_write, _rows(states, slice(n0 + begin, n0 + end)), new)
             caches.append(cache)
-        return states.h[n0:], FreeTape(x, rows, caches, packing)
+        return h[n0:], FreeTape(x, rows, caches, packing)
 
     def backward(self, dh: Array, tape: FreeTape[C]) -> tuple[Array, Array, P]:
         ds, ds_prev = _zero_gradients(self.cell.start(dh[: _first(tape.packing)]))
@@ -310,10 +319,10 @@ class FreeRecurrence(Recurrence[P, S, FreeTape[C]], Generic[P, S, C]):
 
 
 def _every_state(start: S, packing: Packing, dtype: DType) -> S:
-    """Room for every slot at every step (n + M, ..), the initial rows first, which are filled."""
+    """Room for every slot at every step (n + M, ..) and some more, the initial rows first, filled."""
 
     def room(a: Array) -> Array:
-        rows = len(a) + len(packing.rows)
+        rows = len(a) + len(packing.rows) + BLOCK
         made: Array = np.empty((rows, *a.shape[1:]), np.result_type(a, dtype))
         made[: len(a)] = a
         return made
@@ -327,6 +336,19 @@ def _zero_gradients(start: S) -> tuple[S, S]:
     Rows are written only from their sequence's last step on, so they are zero when they join.
     """
     return map_arrays(np.zeros_like, start), map_arrays(np.zeros_like, start)
+
+
+def _room(rows: int, width: int, dtype: DType) -> Array:
+    """An array to be filled, with a block of zeros behind it."""
+    made = np.empty((rows + BLOCK, width), dtype)
+    made[rows:] = 0.0
+    return made
+
+
+def _rounded(rows: int) -> int:
+    """As many rows or a few more, for a product that is faster for it though some of it is thrown away."""
+    over = rows % BLOCK
+    return rows if over < 2 else rows - over + BLOCK
 
 
 def _first(packing: Packing) -> int:

@@ -44,8 +44,14 @@ from rnnkit.parts import Parts
 from rnnkit.process import pieces, together
 from rnnkit.spec import Spec
 
-HEAD_ROWS = 512
-"""Positions that go through the head at once: their scores (512, V) are the only ones in memory."""
+HEAD_ROWS = 1024
+"""Positions that go through the head at once: their scores (1024, V) are the only ones in memory."""
+
+HEAD_BYTES = 32 << 20
+"""Bytes of scores that should do: of a large vocabulary, fewer positions go through the head at once."""
+
+LEAST_HEAD_ROWS = 128
+"""But not fewer than this: every block's share of the head's gradient is added to the sum over blocks."""
 
 LOSS_SIZE = 1 << 17
 """Scores that go through the loss at once: what it computes on the way stays in the processor's cache."""
@@ -203,19 +209,30 @@ class Captioner:
         n, dh = len(captions), np.empty_like(h)
         total: Scalar = h.dtype.type(0)
         head: list[Params] = []
-        dscores = np.empty((min(HEAD_ROWS, len(h)), len(self.vocabulary)), h.dtype)
-        for block in _slices(len(h), HEAD_ROWS):
+        rows = self._head_rows
+        dscores = np.empty((min(rows, len(h)), len(self.vocabulary)), h.dtype)
+        for block in _slices(len(h), rows):
             scores, caches = self.head.forward(h[block], rng)
             dblock = dscores[: len(scores)] if backward else None
             total = total + self._loss(scores, wanted[block], counts[block], 1 / n, dblock)
             if dblock is not None:
                 dh[block], grads = self.head.backward(dblock, caches)
-                head = list(map(_sum, head, grads)) if head else grads
+                if head:
+                    head = list(map(_add, head, grads))
+                elif len(h) > rows:  # sums are arrays of our own: a layer may keep what it returns
+                    head = [map_arrays(np.copy, grad) for grad in grads]
+                else:
+                    head = grads
         if not backward:
             return total / n, {}
         if not head:  # no position has a loss
             head = [map_arrays(np.zeros_like, link.params) for link in self.head]
         return total / n, dict(self._backward(dh, head, tapes, packing).named())
+
+    @property
+    def _head_rows(self) -> int:
+        row = len(self.vocabulary) * self.dtype.itemsize
+        return min(HEAD_ROWS, max(LEAST_HEAD_ROWS, HEAD_BYTES // row))
 
     def _loss(
         self, scores: Array, targets: Ints, mask: Mask, scale: float, dscores: Array | None
@@ -249,7 +266,7 @@ class Captioner:
         packing, wanted, counts = _targets(captions, self.vocabulary.null)
         h, _ = self._hidden(features, captions, packing, None)
         total = 0.0
-        for block in _slices(len(h), HEAD_ROWS):
+        for block in _slices(len(h), self._head_rows):
             scores, _ = self.head.forward(h[block], None)
             chosen = np.take_along_axis(log_softmax(scores), wanted[block, None], axis=1)[:, 0]
             total -= float(chosen[counts[block]].sum(dtype=np.float64))
@@ -414,8 +431,8 @@ def _targets(captions: Ints, null: int) -> tuple[Packing, Ints, Mask]:
     return packing, targets[at], mask[at]
 
 
-def _sum(a: Params, b: Params) -> Params:
-    return map_arrays(np.add, a, b)
+def _add(sums: Params, grads: Params) -> Params:
+    return map_arrays(lambda a, b: np.add(a, b, out=a), sums, grads)
 
 
 def _slices(rows: int, size: int) -> list[slice]:

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-GRAIN: Final = 1 << 15
-"""Elements that a piece must have at least: handing it to another thread costs as much as a few thousand."""
+GRAIN: Final = 1 << 16
+"""Elements that a piece must have at least: handing it to another thread takes time, too."""
 
 THREAD_LIMITS: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 """What users limit the threads of numerical libraries with; rnnkit keeps to it too."""
