@@ -1,8 +1,9 @@
 # Two commands for a fresh machine with python3: `make demo` and `make test`.
 PYTHON ?= python3
 BIN := .venv/bin
+BENCH := .venv-bench/bin
 
-.PHONY: demo test mutants format clean
+.PHONY: demo test mutants bench format clean
 
 .venv/ready: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -30,9 +31,19 @@ test: .venv/ready
 mutants: .venv/ready
 	$(BIN)/python -m tests.mutants.run
 
+.venv-bench/ready: pyproject.toml benchmarks/requirements.txt
+	$(PYTHON) -m venv .venv-bench
+	$(BENCH)/python -m pip install --quiet --disable-pip-version-check -e . -r benchmarks/requirements.txt
+	@touch $@
+
+# Speed and memory beside PyTorch, JAX and plain NumPy, on Linux. Writes docs/performance.md; for all options:
+# make bench BENCH_ARGS=--help
+bench: .venv-bench/ready
+	$(BENCH)/python -m benchmarks $(BENCH_ARGS)
+
 format: .venv/ready
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
 clean:
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache dist
+	rm -rf .venv .venv-bench .mypy_cache .pytest_cache .ruff_cache dist

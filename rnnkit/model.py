@@ -13,6 +13,7 @@ position inside a caption is still stepped through, it only has no loss.
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -69,29 +70,31 @@ class Level:
 class Lexicon:
     """What each token brings to the first recurrent layer, computed when it first comes up.
 
-    It holds for the parameters of the moment.
+    It holds for the parameters of the moment. Threads may share one.
     """
 
-    def __init__(self, tokens: int, project: Callable[[Ints], Array]) -> None:
+    def __init__(self, project: Callable[[Ints], Array], tokens: int) -> None:
         self._project = project
         self._place = np.full(tokens, -1)
-        self._table: Array | None = None
+        self._table: Array = np.empty((0, 0))
         self._count = 0
+        self._lock = threading.Lock()
 
     def rows(self, tokens: Ints) -> Array:
         """A new array (n, ..), a row for each token."""
-        new = tokens[self._place[tokens] < 0]
-        if len(new):
-            self._add(np.unique(new))
-        assert self._table is not None
-        rows: Array = self._table[self._place[tokens]]
+        place = self._place[tokens]
+        if (place < 0).any():
+            with self._lock:
+                self._add(np.unique(tokens[self._place[tokens] < 0]))
+            place = self._place[tokens]
+        rows: Array = self._table[place]
         return rows
 
     def _add(self, new: Ints) -> None:
         rows, count = self._project(new), self._count + len(new)
-        if self._table is None or count > len(self._table):
+        if count > len(self._table):
             table = np.empty((min(2 * count, len(self._place)), rows.shape[1]), rows.dtype)
-            if self._table is not None:
+            if self._count:
                 table[: self._count] = self._table[: self._count]
             self._table = table
         self._table[self._count : count] = rows
@@ -123,6 +126,7 @@ class Captioner:
         vocabulary: the words behind the tokens.
         feature_width: F.
         length: T, tokens of the longest caption it was built for, start and end included.
+        lexicon: of a frozen network, the words that it has met so far.
     """
 
     spec: Spec
@@ -133,6 +137,7 @@ class Captioner:
     words: Chain
     levels: tuple[Level, ...]
     head: Chain
+    lexicon: Lexicon | None = None
 
     @property
     def dtype(self) -> DType:
@@ -171,7 +176,20 @@ class Captioner:
             )
             for level in self.levels
         )
-        return attrs.evolve(self, image=image, words=words, levels=levels, head=chain(self.head))
+        return attrs.evolve(
+            self, image=image, words=words, levels=levels, head=chain(self.head), lexicon=None
+        )
+
+    def frozen(self) -> Captioner:
+        """This network with parameters, copies of its own, that cannot be changed any more.
+
+        It captions image by image faster, for what it has computed of a word it keeps for good.
+        """
+        values = {name: w.copy() for name, w in self.parameters.items()}
+        for w in values.values():
+            w.flags.writeable = False
+        model = self.with_parameters(values)
+        return attrs.evolve(model, lexicon=model._new_lexicon())
 
     def loss(self, features: Array, captions: Ints) -> float:
         """The training loss, without dropout; see `loss_and_gradients`."""
@@ -206,11 +224,10 @@ class Captioner:
         features, captions = self._checked(features, captions)
         packing, wanted, counts = _targets(captions, self.vocabulary.null)
         h, tapes = self._hidden(features, captions, packing, rng)
-        n, dh = len(captions), np.empty_like(h)
+        n, dh, rows = len(captions), np.empty_like(h), self._head_rows
+        dscores = np.empty((min(rows, len(h)), len(self.vocabulary)), h.dtype)
         total: Scalar = h.dtype.type(0)
         head: list[Params] = []
-        rows = self._head_rows
-        dscores = np.empty((min(rows, len(h)), len(self.vocabulary)), h.dtype)
         for block in _slices(len(h), rows):
             scores, caches = self.head.forward(h[block], rng)
             dblock = dscores[: len(scores)] if backward else None
@@ -223,6 +240,8 @@ class Captioner:
                     head = [map_arrays(np.copy, grad) for grad in grads]
                 else:
                     head = grads
+                del grads
+            del scores, caches  # else the next block's would come on top of them
         if not backward:
             return total / n, {}
         if not head:  # no position has a loss
@@ -238,7 +257,6 @@ class Captioner:
         self, scores: Array, targets: Ints, mask: Mask, scale: float, dscores: Array | None
     ) -> Scalar:
         """The sum of the loss over positions (M,), its gradient times `scale` written to dscores."""
-
         evaluate, rows = self.spec.train.loss.evaluate, max(1, LOSS_SIZE // scores.shape[1])
         blocks = _slices(len(scores), rows)
 
@@ -287,10 +305,7 @@ class Captioner:
         h0, _ = self.image.forward(self._checked_features(features), None)
         shares = zip(self.levels, self._shares(h0), strict=True)
 
-        def project(tokens: Ints) -> Array:
-            return self._projected(0, self.words.forward(tokens, None)[0])
-
-        lexicon = Lexicon(len(self.vocabulary), project)
+        lexicon = self.lexicon or self._new_lexicon()
         return Remembered(tuple(level.rnn.start(share) for level, share in shares), lexicon)
 
     def step(self, tokens: Ints, memory: Remembered) -> tuple[Array, Remembered]:
@@ -307,6 +322,12 @@ class Captioner:
 
         together([partial(normalize, part) for part in pieces(*scores.shape)])
         return log_probs, Remembered(tuple(states), memory.lexicon)
+
+    def _new_lexicon(self) -> Lexicon:
+        def project(tokens: Ints) -> Array:
+            return self._projected(0, self.words.forward(tokens, None)[0])
+
+        return Lexicon(project, len(self.vocabulary))
 
     def _projected(self, level: int, x: Array) -> Array:
         """The inputs of one recurrent layer, from what comes from below, as its `advance` takes them."""

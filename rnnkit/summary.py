@@ -118,15 +118,22 @@ def _link(model: Captioner, name: str, link: Link, positions: int) -> Part:
 
 def _recurrence(model: Captioner, index: int, level: Level, width: int, steps: int) -> Part:
     rnn, rng = level.rnn, np.random.default_rng(0)
-    x = rng.standard_normal((steps, width)).astype(model.dtype)
-    h0 = np.zeros((1, level.hidden), model.dtype)
-    packing = Packing.of_lengths(np.array([steps]))
-    h, tape = rnn.forward(x, h0, packing)
-    kept = _bytes((h, tape), besides=(x, rnn.params, packing))
+    x = rng.standard_normal((2 * steps, width)).astype(model.dtype)
+    h0 = np.zeros((2, level.hidden), model.dtype)
+
+    def forward(captions: int) -> tuple[Any, Any, int]:
+        given = x[: captions * steps]
+        packing = Packing.of_lengths(np.full(captions, steps))
+        h, tape = rnn.forward(given, h0[:captions], packing)
+        return h, tape, _bytes((h, tape), besides=(x, rnn.params, packing))
+
+    # What a second caption adds: room that is there once, however many captions there are, is left out.
+    kept = forward(2)[2] - forward(1)[2]
+    h, tape, _ = forward(1)
     dx, dh0, dp = rnn.backward(h, tape)
     counter = ProductCounter()
     watched = rnn.with_params(counter.watch_all(rnn.params))
-    watched.advance(watched.project(counter.watch(x[:1])), counter.watch_all(rnn.start(h0)))
+    watched.advance(watched.project(counter.watch(x[:1])), counter.watch_all(rnn.start(h0[:1])))
     return _part(
         f"rnn.{index}",
         model.spec.model.rnn[index].cell,

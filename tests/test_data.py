@@ -6,8 +6,11 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 import tracemalloc
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import attrs
@@ -28,6 +31,7 @@ from rnnkit.data import (
     open_features,
     read_vocabulary,
 )
+from rnnkit.data.ahead import read_ahead
 from rnnkit.errors import DataError
 from rnnkit.kinds import DType
 from tests.datafolders import (
@@ -796,3 +800,45 @@ def test_real_data_opens_with_the_numbers_it_is_known_for(
         assert split.pictures is not None
         assert split.pictures[0].startswith("http")
         assert [len(split.captions_of(image)) for image in range(3)] == [5, 5, 5]
+
+
+def test_batches_are_read_one_ahead_and_in_order() -> None:
+    events: list[str] = []
+    lock = threading.Lock()
+
+    def read(i: int) -> int:
+        with lock:
+            events.append(f"read {i}")
+        if i == 3:
+            raise DataError("row 3 is gone")
+        return i
+
+    batches = read_ahead(partial(read, i) for i in range(5))
+    for i in range(3):
+        assert next(batches) == i
+        events.append(f"use {i}")
+        while f"read {i + 1}" not in events:  # comes by itself
+            time.sleep(0.001)
+    with pytest.raises(DataError, match="row 3 is gone"):
+        next(batches)
+    assert [event for event in events if event.startswith("read")] == [
+        f"read {i}" for i in range(len(events) - 3)
+    ]
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_a_split_gives_captions_with_the_features_of_their_images(
+    held: bool, tiny_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rnnkit.data.features.HELD_BYTES", 2**20 if held else 0)
+    with open_data(tiny_data) as data:
+        split = data.split("train")
+        assert split.features.held is held
+        everything = split.features.rows(np.arange(split.images), np.dtype(np.float32))
+        rng = np.random.default_rng(0)
+        chosen = [rng.integers(0, len(split.captions), 7) for _ in range(4)]
+        found = list(split.batches(chosen, np.dtype(np.float32)))
+        assert len(found) == 4
+        for rows, (captions, features) in zip(chosen, found, strict=True):
+            np.testing.assert_array_equal(captions, split.captions[rows])
+            np.testing.assert_array_equal(features, everything[split.image_idxs[rows]])

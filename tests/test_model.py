@@ -15,7 +15,7 @@ from rnnkit.builder import Sizes, assemble
 from rnnkit.data import Vocabulary
 from rnnkit.errors import DataError, SpecError
 from rnnkit.kinds import Array, Ints
-from rnnkit.model import Captioner
+from rnnkit.model import Captioner, Lexicon
 from rnnkit.spec import parse_spec, read_spec
 
 SPECS = sorted((Path(__file__).parents[1] / "specs").glob("*.toml"))
@@ -142,6 +142,37 @@ def test_the_loss_does_not_depend_on_the_blocks_of_the_head(
     assert got == pytest.approx(want, rel=1e-14)
     for name, gradient in gradients.items():
         np.testing.assert_allclose(same[name], gradient, rtol=0, atol=1e-14)
+
+
+def test_a_frozen_network_says_the_same_and_cannot_be_changed() -> None:
+    model, (features, _) = tiny(SPECS[0]), batch()
+    frozen = model.frozen()
+    want = model.decode(features)
+    for _ in range(2):  # the second time it knows the words
+        got = frozen.decode(features)
+        np.testing.assert_array_equal(got.tokens, want.tokens)
+        np.testing.assert_allclose(got.log_probs, want.log_probs, rtol=1e-12)
+    for name, w in frozen.parameters.items():
+        model.parameters[name][...] = 0.0
+        with pytest.raises(ValueError, match="read-only"):
+            w[...] = 0.0
+    np.testing.assert_array_equal(frozen.decode(features).tokens, want.tokens)
+    assert frozen.with_parameters(model.parameters).lexicon is None
+
+
+def test_a_lexicon_computes_each_word_once() -> None:
+    asked: list[int] = []
+
+    def project(tokens: Ints) -> Array:
+        asked.extend(tokens.tolist())
+        return np.stack([tokens, tokens**2], axis=1).astype(np.float64)
+
+    lexicon = Lexicon(project, 20)
+    rng = np.random.default_rng(0)
+    for _ in range(30):
+        tokens = rng.integers(0, 20, rng.integers(1, 6))
+        np.testing.assert_array_equal(lexicon.rows(tokens), np.stack([tokens, tokens**2], axis=1))
+    assert sorted(asked) == list(range(20))
 
 
 def test_parameters_are_a_view_of_what_the_network_computes_with() -> None:

@@ -39,7 +39,7 @@ def caption(
     from rnnkit.cli import show
     from rnnkit.data import open_data
 
-    captioner = load_model(model)
+    captioner = load_model(model).frozen()
     chosen = _decoder(captioner, decoder)
     with open_data(data, raw=captioner.spec.data.raw) as dataset:
         shown = caption_split(captioner, dataset, split, n, chosen)

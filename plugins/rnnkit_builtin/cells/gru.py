@@ -15,7 +15,7 @@ import attrs
 import numpy as np
 
 from rnnkit.kinds import Array, DType, GatedCell, Params, Rng, State
-from rnnkit.numerics import sigmoid
+from rnnkit.numerics import blocks, sigmoid
 
 
 @attrs.frozen
@@ -46,8 +46,8 @@ class GRU(GatedCell[GRUParams, State, GRUCache]):
         return State(h)
 
     def step(self, p: GRUParams, zx: Array, zh: Array, s: State) -> tuple[State, GRUCache]:
-        xr, xu, xn = np.split(zx, 3, axis=-1)
-        hr, hu, hn = np.split(zh, 3, axis=-1)
+        xr, xu, xn = blocks(zx, 3)
+        hr, hu, hn = blocks(zh, 3)
         r, u, reset = sigmoid(xr + hr), sigmoid(xu + hu), hn + p.bn
         n = np.tanh(xn + r * reset)
         return State(n + u * (s.h - n)), GRUCache(r, u, n, reset, s.h)

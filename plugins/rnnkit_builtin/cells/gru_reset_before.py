@@ -12,7 +12,7 @@ import attrs
 import numpy as np
 
 from rnnkit.kinds import Array, Cell, DType, Initializer, Params, Rng, State
-from rnnkit.numerics import sigmoid
+from rnnkit.numerics import blocks, sigmoid
 from rnnkit_builtin.initializers.normal import Normal
 
 
@@ -62,8 +62,8 @@ class GRUResetBefore(Cell[GRUResetBeforeParams, State, GRUResetBeforeCache]):
     def step(
         self, p: GRUResetBeforeParams, x: Array, s: State
     ) -> tuple[State, GRUResetBeforeCache]:
-        xr, xu, xn = np.split(x @ p.Wx + p.b, 3, axis=-1)
-        hr, hu = np.split(s.h @ p.Wh, 2, axis=-1)
+        xr, xu, xn = blocks(x @ p.Wx + p.b, 3)
+        hr, hu = blocks(s.h @ p.Wh, 2)
         r, u = sigmoid(xr + hr), sigmoid(xu + hu)
         n = np.tanh(xn + (r * s.h) @ p.Wn)
         return State(n + u * (s.h - n)), GRUResetBeforeCache(r, u, n, x, s.h)

@@ -14,7 +14,7 @@ import attrs
 import numpy as np
 
 from rnnkit.kinds import Array, DType, GatedCell, NoParams, Rng, State
-from rnnkit.numerics import sigmoid
+from rnnkit.numerics import blocks, sigmoid
 
 
 @attrs.frozen
@@ -55,7 +55,7 @@ class LSTM(GatedCell[NoParams, LSTMState, LSTMCache]):
         return LSTMState(h, np.zeros_like(h))
 
     def step(self, p: NoParams, zx: Array, zh: Array, s: LSTMState) -> tuple[LSTMState, LSTMCache]:
-        zi, zf, zo, zg = np.split(np.add(zx, zh, out=zh), 4, axis=-1)
+        zi, zf, zo, zg = blocks(np.add(zx, zh, out=zh), 4)
         i, f, o, g = sigmoid(zi), sigmoid(zf), sigmoid(zo), np.tanh(zg)
         c = f * s.c + i * g
         tanh_c = np.tanh(c)

@@ -14,7 +14,7 @@ import attrs
 import numpy as np
 
 from rnnkit.kinds import Array, DType, GatedCell, Params, Rng
-from rnnkit.numerics import sigmoid
+from rnnkit.numerics import blocks, sigmoid
 from rnnkit_builtin.cells.lstm import LSTMCache, LSTMState
 
 
@@ -54,7 +54,7 @@ class PeepholeLSTM(GatedCell[Peepholes, LSTMState, PeepholeCache]):
     def step(
         self, p: Peepholes, zx: Array, zh: Array, s: LSTMState
     ) -> tuple[LSTMState, PeepholeCache]:
-        zi, zf, zo, zg = np.split(np.add(zx, zh, out=zh), 4, axis=-1)
+        zi, zf, zo, zg = blocks(np.add(zx, zh, out=zh), 4)
         i, f, g = sigmoid(zi + p.i * s.c), sigmoid(zf + p.f * s.c), np.tanh(zg)
         c = f * s.c + i * g
         o, tanh_c = sigmoid(zo + p.o * c), np.tanh(c)

@@ -1,0 +1,112 @@
+"""`python -m benchmarks`, which is what `make bench` runs."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Annotated, cast
+
+import typer
+
+from benchmarks import page
+from benchmarks.bench import Bench, NotMeasured
+from benchmarks.machine import this_machine
+from benchmarks.measures import MEASURES
+from benchmarks.measures.train_step import averages
+from benchmarks.results import Results, Settings
+from benchmarks.table import line, number
+from benchmarks.turns import ROOT
+
+
+def main(
+    only: Annotated[
+        str, typer.Option(metavar="NAME,NAME", help=f"Some of {', '.join(MEASURES)}.")
+    ] = "",
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            exists=True,
+            file_okay=False,
+            help="Take captions and features from this data folder.",
+        ),
+    ] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write the results there.")
+    ] = None,
+    docs: Annotated[
+        bool | None,
+        typer.Option(help="Write docs/performance.md and its plot; by default if all is measured."),
+    ] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Turns of each contender.")] = 7,
+    steps: Annotated[int, typer.Option(min=1, help="Runs in a turn.")] = 4,
+    threads: Annotated[int, typer.Option(min=1, help="Cores for each contender.")] = 2,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Once, at the smallest sizes: to see that all runs.")
+    ] = False,
+) -> None:
+    """Measure rnnkit beside PyTorch, JAX, plain NumPy and the bare matrix products."""
+    names = chosen(only)
+    writes_docs = (not only and not quick) if docs is None else docs
+    with tempfile.TemporaryDirectory(prefix="rnnkit-bench-") as folder:
+        if quick:
+            bench = Bench(
+                Path(folder), data, rounds=1, steps=1, pause=0.0, threads=threads, quick=True
+            )
+        else:
+            bench = Bench(Path(folder), data, rounds, steps, threads=threads)
+        results = begin(bench)
+        for name in names:
+            measure(name, bench, results)
+            if json_file:
+                json_file.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    if writes_docs:
+        page.write(results, ROOT / "docs")
+        typer.echo(f"\nwrote {page.PAGE} and {page.PLOT} to docs/")
+    else:
+        typer.echo("\ndocs/ is as it was: it is written if everything is measured, or with --docs")
+
+
+def chosen(only: str) -> list[str]:
+    """The names of an --only option, in the order in which they are measured; all for none."""
+    wanted = [name.strip() for name in only.split(",") if name.strip()]
+    for name in wanted:
+        if name not in MEASURES:
+            raise typer.BadParameter(f"{name!r} is not one of {', '.join(MEASURES)}")
+    return [name for name in MEASURES if name in wanted or not wanted]
+
+
+def begin(bench: Bench) -> Results:
+    """Results without any measurement."""
+    settings = Settings(
+        rounds=bench.rounds,
+        steps=bench.steps,
+        pause=bench.pause,
+        threads=bench.threads,
+        data=None if bench.data is None else bench.data.resolve().name,
+    )
+    return Results(settings=settings, machine=this_machine(), not_measured={})
+
+
+def measure(name: str, bench: Bench, results: Results) -> None:
+    """Make one measurement, print its table line by line, and put it into the results."""
+    m = MEASURES[name]
+    typer.echo(f"\n{m.title}\n\n{line(m.headings, m.headings, m.label_width)}")
+    found = []
+    try:
+        for entry in m.entries(bench):
+            found.append(entry)
+            typer.echo(line(m.row(entry), m.headings, m.label_width))
+    except NotMeasured as e:
+        results["not_measured"][name] = str(e)
+        typer.echo(f"not measured: {e}")
+    cast(dict[str, object], results)[name] = found
+    if name == "train_step":
+        results["geometric_mean"] = averages(found)
+        means = ", ".join(f"{k} {number(v)}" for k, v in results["geometric_mean"].items())
+        typer.echo(f"\ngeometric means over the vanilla network and the LSTM: {means}")
+
+
+if __name__ == "__main__":
+    typer.run(main)
