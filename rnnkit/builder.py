@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import attrs
 import numpy as np
 
 from rnnkit.chain import Chain, Elementwise, Link
-from rnnkit.data import Dataset, Vocabulary, open_data
+from rnnkit.data import Dataset, Vocabulary, as_characters, open_data
 from rnnkit.engine import FreeRecurrence, GatedRecurrence, Recurrence
 from rnnkit.errors import SpecError
 from rnnkit.kinds import Activation, Cell, DType, GatedCell, Initializer, Layer, Rng
@@ -27,7 +28,7 @@ class Sizes:
 
     Attributes:
         features: F, width of the image features.
-        vocabulary: its words; V is their number.
+        vocabulary: its words or characters; V is their number.
         length: T, tokens of the longest caption, start and end included.
     """
 
@@ -54,11 +55,35 @@ def build(
         DataError: the data folder has.
     """
     spec = as_spec(spec, overrides)
+    with opened(spec, data) as dataset:
+        return assemble(spec, sizes_of(spec, dataset))
+
+
+@contextmanager
+def opened(spec: Spec, data: str | Path | Dataset | None) -> Iterator[Dataset | None]:
+    """The data to use with a spec: this folder while it is open, this dataset, or the spec's own folder.
+
+    Raises:
+        DataError: the folder is missing something, or damaged.
+    """
     data = data or spec.data.path
     if isinstance(data, str | Path):
         with open_data(data, raw=spec.data.raw) as dataset:
-            return assemble(spec, sizes_of(spec, dataset))
-    return assemble(spec, sizes_of(spec, data))
+            yield dataset
+    else:
+        yield data
+
+
+def tokenized(spec: Spec, dataset: Dataset) -> Dataset:
+    """The dataset in the tokens that a spec wants."""
+    return as_characters(dataset) if spec.data.tokens == "char" else dataset
+
+
+def in_words(spec: Spec) -> Spec:
+    """The same spec over words, whose sizes are those of the data."""
+    return attrs.evolve(
+        spec, data=attrs.evolve(spec.data, tokens="word", vocabulary=None, length=None)
+    )
 
 
 def as_spec(spec: str | Path | Spec, overrides: Sequence[str]) -> Spec:
@@ -75,12 +100,13 @@ def as_spec(spec: str | Path | Spec, overrides: Sequence[str]) -> Spec:
 
 
 def sizes_of(spec: Spec, dataset: Dataset | None) -> Sizes:
-    """The sizes of the data, or without any those in the spec.
+    """The sizes of the data in the spec's tokens, or without any those in the spec.
 
     Raises:
         SpecError: a size is given by neither, or differently by both.
     """
     if dataset is not None:
+        dataset = tokenized(spec, dataset)
         sizes = Sizes(dataset.feature_width, dataset.vocabulary, dataset.length)
         has = {
             "features": sizes.features,
@@ -117,8 +143,8 @@ def assemble(spec: Spec, sizes: Sizes) -> Captioner:
     """
     fitter = _Fitter(np.random.default_rng(spec.model.seed), np.dtype(spec.model.dtype))
     table = spec.model
-    width_of_h0 = sum(level.hidden for level in table.rnn)
-    image = fitter.chain(table.image, ("model", "image"), sizes.features, width_of_h0)
+    starts = [level.cell.start_width(level.hidden) for level in table.rnn]
+    image = fitter.chain(table.image, ("model", "image"), sizes.features, sum(starts))
     words = fitter.chain(table.words, ("model", "words"), len(sizes.vocabulary), None, tokens=True)
     levels, width = [], words[-1].out_features if words else 1
     for i, level in enumerate(table.rnn):
@@ -138,8 +164,8 @@ def assemble(spec: Spec, sizes: Sizes) -> Captioner:
         image=Chain(tuple(image)),
         words=Chain(tuple(words)),
         levels=tuple(
-            Level(Chain(tuple(inputs)), rnn, row.hidden)
-            for (inputs, rnn), row in zip(levels, table.rnn, strict=True)
+            Level(Chain(tuple(inputs)), rnn, row.hidden, start)
+            for (inputs, rnn), row, start in zip(levels, table.rnn, starts, strict=True)
             if rnn is not None
         ),
         head=Chain(tuple(head)),

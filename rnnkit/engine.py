@@ -57,7 +57,8 @@ class Recurrence(abc.ABC, Generic[Q, S, Tape]):
 
         Args:
             x: (M, D) packed inputs; or, with `rows`, (U, D) the distinct ones among them.
-            h0: (n, H) initial output slots of the rows with a step at least, in packed order.
+            h0: (n, H), or as wide as the cell wants it: what the states of the rows with a step at least
+                start from, in packed order.
             packing: of the inputs.
             rows: (M,) where each packed input stands in x, if x has the distinct ones only. Words come
                 again and again, so projecting each word once saves work.
@@ -68,7 +69,7 @@ class Recurrence(abc.ABC, Generic[Q, S, Tape]):
 
     @abc.abstractmethod
     def backward(self, dh: Array, tape: Tape) -> tuple[Array, Array, Q]:
-        """The gradients (dx shaped like x, dh0 (n, H), dparams) from dh (M, H)."""
+        """The gradients (dx shaped like x, dh0 shaped like h0, dparams) from dh (M, H)."""
 
     @abc.abstractmethod
     def with_params(self, params: Q) -> Recurrence[Q, S, Tape]:
@@ -84,7 +85,7 @@ class Recurrence(abc.ABC, Generic[Q, S, Tape]):
 
     @abc.abstractmethod
     def start(self, h0: Array) -> S:
-        """The state before the first step, from h0 (n, H)."""
+        """The state before the first step, from h0 as in `forward`."""
 
 
 @attrs.frozen
@@ -109,12 +110,13 @@ class GatedTape(Generic[C]):
     """What a gated recurrence keeps of its forward pass.
 
     Attributes:
-        x: as given to the forward pass, and `rows` and `packing` with it.
+        x: as given to the forward pass, and `h0`, `rows` and `packing` with it.
         h: (n + M, H), the initial rows, then every step's outputs.
         caches: of each step, in pieces by rows.
     """
 
     x: Array
+    h0: Array
     rows: Ints | None
     h: Array
     caches: list[list[tuple[slice, C]]]
@@ -181,7 +183,7 @@ class GatedRecurrence(Recurrence[GatedParams[P], S, GatedTape[C]], Generic[P, S,
             parts = pieces(end - begin, zx.shape[1])
             caches.append(together([partial(step, part) for part in parts]))
         h = states.h[: n0 + len(packing.rows)]
-        return h[n0:], GatedTape(x, rows, h, caches, packing)
+        return h[n0:], GatedTape(x, h0, rows, h, caches, packing)
 
     def _step(
         self, part: slice, zx: Array, rows: Ints | None, zh: Array, s: S, s_next: S
@@ -194,7 +196,7 @@ class GatedRecurrence(Recurrence[GatedParams[P], S, GatedTape[C]], Generic[P, S,
 
     def backward(self, dh: Array, tape: GatedTape[C]) -> tuple[Array, Array, GatedParams[P]]:
         p, packing = self.params, tape.packing
-        ds, ds_prev = _zero_gradients(self.cell.start(dh[: _first(packing)]))
+        ds, ds_prev = _zero_gradients(self.cell.start(tape.h0))
         M = len(dh)
         dzx = _room(M, p.Wx.shape[1], dh.dtype)
         dzh = dzx  # its own array only if the cell makes it another one
@@ -222,7 +224,7 @@ class GatedRecurrence(Recurrence[GatedParams[P], S, GatedTape[C]], Generic[P, S,
         dWh = tape.h[packing.previous].T @ dzh[:M]
         distinct = dzx[:M] if tape.rows is None else sum_rows(dzx[:M], tape.rows, len(tape.x))
         grads = GatedParams(Wx=tape.x.T @ distinct, Wh=dWh, b=distinct.sum(axis=0), cell=dcell)
-        return distinct @ p.Wx.T, ds.h, grads
+        return distinct @ p.Wx.T, self.cell.start_back(tape.h0, ds), grads
 
     def _step_back(
         self, part: slice, cache: C, ds: S, ds_prev: S, dzx: Array
@@ -257,6 +259,7 @@ class FreeTape(Generic[C]):
     """What a free-form recurrence keeps of its forward pass: its inputs, and the cache of each step."""
 
     x: Array
+    h0: Array
     rows: Ints | None
     caches: list[C]
     packing: Packing
@@ -291,10 +294,10 @@ class FreeRecurrence(Recurrence[P, S, FreeTape[C]], Generic[P, S, C]):
             new, cache = self.cell.step(self.params, packed[begin:end], s)
             map_arrays(_write, _rows(states, slice(n0 + begin, n0 + end)), new)
             caches.append(cache)
-        return h[n0:], FreeTape(x, rows, caches, packing)
+        return h[n0:], FreeTape(x, h0, rows, caches, packing)
 
     def backward(self, dh: Array, tape: FreeTape[C]) -> tuple[Array, Array, P]:
-        ds, ds_prev = _zero_gradients(self.cell.start(dh[: _first(tape.packing)]))
+        ds, ds_prev = _zero_gradients(self.cell.start(tape.h0))
         dp = map_arrays(np.zeros_like, self.params)
         dx: Array = np.empty((len(dh), tape.x.shape[1]), dh.dtype)
         for (begin, end), cache in zip(
@@ -306,7 +309,8 @@ class FreeRecurrence(Recurrence[P, S, FreeTape[C]], Generic[P, S, C]):
             map_arrays(_write, _rows(ds_prev, live), new)
             dp = map_arrays(np.add, dp, step_dp)
             ds, ds_prev = ds_prev, ds
-        return dx if tape.rows is None else sum_rows(dx, tape.rows, len(tape.x)), ds.h, dp
+        distinct = dx if tape.rows is None else sum_rows(dx, tape.rows, len(tape.x))
+        return distinct, self.cell.start_back(tape.h0, ds), dp
 
     def start(self, h0: Array) -> S:
         return self.cell.start(h0)
@@ -349,11 +353,6 @@ def _rounded(rows: int) -> int:
     """As many rows or a few more, for a product that is faster for it though some of it is thrown away."""
     over = rows % BLOCK
     return rows if over < 2 else rows - over + BLOCK
-
-
-def _first(packing: Packing) -> int:
-    """Rows that are live at the first step."""
-    return packing.sizes[0] if packing.sizes else 0
 
 
 def _rows(s: S, rows: slice) -> S:

@@ -60,11 +60,17 @@ LOSS_SIZE = 1 << 17
 
 @attrs.frozen
 class Level:
-    """One recurrent layer with the chain its inputs pass through first."""
+    """One recurrent layer with the chain its inputs pass through first.
+
+    Attributes:
+        hidden: H.
+        start: width of its share of h0, which is H for most cells.
+    """
 
     input: Chain
     rnn: Recurrence[Any, Any, Any]
     hidden: int
+    start: int
 
 
 class Lexicon:
@@ -407,7 +413,7 @@ class Captioner:
         return Parts(image, words, inputs, rnns, head)
 
     def _shares(self, h0: Array) -> list[Array]:
-        ends = np.cumsum([level.hidden for level in self.levels])
+        ends = np.cumsum([level.start for level in self.levels])
         return np.split(h0, ends[:-1], axis=1)
 
     def _checked_features(self, features: Array) -> Array:

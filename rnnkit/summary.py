@@ -119,7 +119,7 @@ def _link(model: Captioner, name: str, link: Link, positions: int) -> Part:
 def _recurrence(model: Captioner, index: int, level: Level, width: int, steps: int) -> Part:
     rnn, rng = level.rnn, np.random.default_rng(0)
     x = rng.standard_normal((2 * steps, width)).astype(model.dtype)
-    h0 = np.zeros((2, level.hidden), model.dtype)
+    h0 = np.zeros((2, level.start), model.dtype)
 
     def forward(captions: int) -> tuple[Any, Any, int]:
         given = x[: captions * steps]

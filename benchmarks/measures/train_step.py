@@ -54,7 +54,9 @@ def _entry(bench: Bench, source: Source, cell: str, n: int) -> TrainStep:
     task = bench.task(source.problem(cell, n), source, max(CHECKED, bench.steps))
     with workers((BASE, *RIVALS, *PRODUCTS), task, bench.threads) as contenders:
         left_out = warm_up(contenders)
-        times = take_turns(contenders, bench.rounds, bench.steps, bench.pause)
+        # Turns take about as long at all sizes: what a turn begins with, cold memory, must not decide.
+        steps = bench.steps if bench.quick else bench.steps * max(1, SIZES[-1] // n)
+        times = take_turns(contenders, bench.rounds, steps, bench.pause)
     return TrainStep(
         cell=cell, batch=n, ms=milliseconds(times), ratio=ratios(times), left_out=left_out
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import contextlib
+import math
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
@@ -28,7 +29,10 @@ CACHE_BYTES = 32 * 2**20
 
 
 class Features(abc.ABC):
-    """The feature vectors of a split's images: n rows of width F, all finite in float32."""
+    """The feature vectors of a split's images: n rows of width F, all finite in float32.
+
+    A feature map (C, K, K) for each image is one row of width F = C K K here.
+    """
 
     held: ClassVar[bool]
     """Whether the values are in memory, rather than read row by row."""
@@ -129,6 +133,7 @@ class FileFeatures(Features):
     path: Path
     shape: tuple[int, int]
     stored: DType
+    _row: tuple[int, ...] = attrs.field(repr=False)
     _file: Any = attrs.field(repr=False)
     held: ClassVar[bool] = False
 
@@ -151,26 +156,28 @@ class FileFeatures(Features):
             dataset = self._file["features"].id
             there = dataset.get_space()
             for begin, end in zip(begins, [*begins[1:], len(wanted)], strict=False):
-                block = values[begin:end]
-                there.select_hyperslab((int(wanted[begin]), 0), block.shape)
+                block = values[begin:end].reshape(end - begin, *self._row)
+                there.select_hyperslab((int(wanted[begin]), *(0 for _ in self._row)), block.shape)
                 dataset.read(h5py.h5s.create_simple(block.shape), there, block)
         return values.astype(dtype, copy=False)[place]
 
 
 def open_features(path: Path) -> Features:
-    """Open the dataset `features` (n, F) of an HDF5 file, and look at all of it.
+    """Open the dataset `features` (n, F), or of feature maps (n, C, K, K), and look at all of it.
 
     Raises:
         DataError: the file cannot be read, or its features are not finite numbers.
     """
     with open_hdf5(path) as file:
-        dataset = find_dataset(file, path, ("features",), np.floating, ("images", "width"))
-        n, width = dataset.shape
+        dataset = find_dataset(file, path, ("features",), np.floating, ("images", "width"), True)
+        n, *row = dataset.shape
+        width = math.prod(row)
         stored: DType = dataset.dtype
         in_memory = np.result_type(stored, np.float32)
         hold = n * width * in_memory.itemsize <= HELD_BYTES
         values = np.empty((n if hold else 0, width), in_memory)
         for start, block in _blocks(path, dataset):
+            block = block.reshape(len(block), width)
             _check_finite(path, start, block)
             if hold:
                 values[start : start + len(block)] = block
@@ -182,13 +189,13 @@ def open_features(path: Path) -> Features:
         packed = dataset.id.get_create_plist().get_nfilters() > 0
     with reading(path):
         file = h5py.File(path, "r", rdcc_nbytes=CACHE_BYTES if packed else 0)
-    return FileFeatures(path, (n, width), stored, file)
+    return FileFeatures(path, (n, width), stored, tuple(row), file)
 
 
 def _blocks(path: Path, dataset: Any) -> Iterator[tuple[int, Array]]:
     """The rows from first to last, as (number of the first row, rows), in pieces of whole chunks."""
-    n, width = dataset.shape
-    rows = max(1, BLOCK_BYTES // (width * dataset.dtype.itemsize))
+    n, *row = dataset.shape
+    rows = max(1, BLOCK_BYTES // (math.prod(row) * dataset.dtype.itemsize))
     chunk = dataset.chunks[0] if dataset.chunks else 1
     if rows > chunk:
         rows -= rows % chunk
@@ -253,7 +260,12 @@ def listed(names: Iterable[str]) -> str:
 
 
 def find_dataset(
-    file: Any, path: Path, names: tuple[str, ...], kind: type[np.generic], axes: tuple[str, ...]
+    file: Any,
+    path: Path,
+    names: tuple[str, ...],
+    kind: type[np.generic],
+    axes: tuple[str, ...],
+    or_more: bool = False,
 ) -> Any:
     """The dataset of an open file that has one of these names, checked.
 
@@ -263,6 +275,7 @@ def find_dataset(
         names: in order of preference.
         kind: np.integer or np.floating.
         axes: what its axes stand for; none of them may be of length 0.
+        or_more: whether the last of them may be several.
 
     Raises:
         DataError: there is none, or it is of another type or rank, or empty.
@@ -280,7 +293,7 @@ def find_dataset(
     if not np.issubdtype(dtype, kind):
         expected = "integers" if kind is np.integer else "floating-point numbers"
         raise DataError(f"{path}: {name} is of type {dtype}, but must be {expected}")
-    if shape is None or len(shape) != len(axes):
+    if shape is None or len(shape) < len(axes) or (len(shape) > len(axes) and not or_more):
         raise DataError(f"{path}: {name} has the shape {shape}, but must be ({', '.join(axes)})")
     if 0 in shape:
         raise DataError(

@@ -26,9 +26,21 @@ class RecurrentCell(Plugin, Generic[P, S, C]):
     noun: ClassVar[str] = "cell"
     group: ClassVar[str] = "rnnkit.cells"
 
+    def start_width(self, hidden: int) -> int:
+        """The width of what `start` takes: H = `hidden`, unless a cell wants to know more of the image."""
+        return hidden
+
     @abc.abstractmethod
-    def start(self, h: Array) -> S:
-        """The state before the first step, with output slot h0 = `h` (N, H); other slots usually 0."""
+    def start(self, h0: Array) -> S:
+        """The state before the first step, from h0 (N, start_width(H)), which is what the image gives.
+
+        Usually h0 is the output slot itself, and other slots are 0. A cell for which it is not has a
+        `start_back` of its own.
+        """
+
+    def start_back(self, h0: Array, ds: S) -> Array:
+        """The gradient with respect to h0, from that of every slot of the state before the first step."""
+        return ds.h
 
 
 class GatedCell(RecurrentCell[P, S, C]):

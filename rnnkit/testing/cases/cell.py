@@ -66,9 +66,9 @@ def recurrence(
     return made.with_params(stirred(made.params, rng))
 
 
-def _reachable(rnn: Recurrence[Any, Any, Any], n: int, d: int, h: int, rng: Rng) -> State:
+def _reachable(rnn: Recurrence[Any, Any, Any], n: int, d: int, width: int, rng: Rng) -> State:
     """A state that a sequence can lead to: slots may have a domain of their own."""
-    s: State = rnn.start(rng.standard_normal((n, h)))
+    s: State = rnn.start(rng.standard_normal((n, width)))
     for _ in range(2):
         s = rnn.advance(rnn.project(rng.standard_normal((n, d))), s)
     return s
@@ -129,7 +129,7 @@ def _several_steps(rng: Rng, plugin: RecurrentCell[Any, Any, Any], n: int, h: in
 def _gated_step(rng: Rng, plugin: RecurrentCell[Any, Any, Any], n: int, h: int) -> Example:
     assert isinstance(plugin, GatedCell)
     rnn = recurrence(plugin, 3, h, rng)
-    s, p = _reachable(rnn, n, 3, h, rng), rnn.params.cell
+    s, p = _reachable(rnn, n, 3, plugin.start_width(h), rng), rnn.params.cell
     leaves = {
         "zx": rng.standard_normal((n, len(plugin.x_gates) * h)),
         "zh": rng.standard_normal((n, len(plugin.h_gates) * h)),
@@ -160,7 +160,7 @@ def _free_step(rng: Rng, plugin: RecurrentCell[Any, Any, Any], n: int, h: int) -
     assert isinstance(plugin, Cell)
     d = 3
     rnn = recurrence(plugin, d, h, rng)
-    s, p = _reachable(rnn, n, d, h, rng), rnn.params
+    s, p = _reachable(rnn, n, d, plugin.start_width(h), rng), rnn.params
     leaves = {
         "x": rng.standard_normal((n, d)),
         **{f"s.{name}": a for name, a in named_arrays(s)},
@@ -202,7 +202,7 @@ def sequence(
     levels = [recurrence(p, D if i == 0 else H, H, rng) for i, p in enumerate(plugins)]
     leaves: dict[str, Array] = {"x": rng.standard_normal((N, T, D))}
     for i, level in enumerate(levels):
-        leaves[f"h0.{i}"] = rng.standard_normal((N, H))
+        leaves[f"h0.{i}"] = rng.standard_normal((N, plugins[i].start_width(H)))
         leaves |= {f"{i}.{name}": a for name, a in named_arrays(level.params)}
 
     def forward(at: Leaves) -> tuple[Leaves, Any]:
