@@ -70,8 +70,7 @@ class Regions(Layer[Array, RegionsParams, Array]):
         return y.reshape(*x.shape[:-1], -1), x
 
     def backward(self, p: RegionsParams, dy: Array, cache: Array) -> tuple[Array, RegionsParams]:
-        dy = dy.reshape(*dy.shape[:-1], -1, self.count)
-        x = cache.reshape(*cache.shape[:-1], -1, self.count)
-        dW = np.tensordot(x, dy, axes=((*range(x.ndim - 2), -1), (*range(x.ndim - 2), -1)))
-        db = dy.sum(axis=(*range(dy.ndim - 2), -1))
-        return (p.W @ dy).reshape(cache.shape), RegionsParams(dW, db)
+        x = cache.reshape(-1, len(p.W), self.count)
+        dy = dy.reshape(-1, len(p.b), self.count)
+        dW = np.tensordot(x, dy, axes=((0, 2), (0, 2)))
+        return (p.W @ dy).reshape(cache.shape), RegionsParams(dW, dy.sum(axis=(0, 2)))
