@@ -41,7 +41,8 @@ def write(results: Results, path: Path) -> None:
     steps, growth = results.get("train_step", []), results.get("growth", [])
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(10, 7.2), layout="constrained", facecolor="white")
-        upper, lower = figure.subfigures(2, 1, height_ratios=(1.15, 1))
+        halves: Any = figure.subfigures(2, 1, height_ratios=(1.15, 1))
+        upper, lower = halves
         if steps:
             _ratios(upper.subplots(), steps)
         if growth:

@@ -7,9 +7,15 @@ from typing import Annotated
 
 import typer
 
+from rnnkit.cli.data_fetch import fetch
+from rnnkit.cli.data_prepare import prepare
+from rnnkit.cli.data_show import show as show_pictures
 from rnnkit.cli.options import AsJson
 
 app = typer.Typer(help="Make data, and look at it.", no_args_is_help=True, rich_markup_mode=None)
+app.command()(fetch)
+app.command()(prepare)
+app.command("show")(show_pictures)
 
 
 @app.command()

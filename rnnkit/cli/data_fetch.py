@@ -1,0 +1,86 @@
+"""`rnnkit data fetch`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def fetch(
+    name: Annotated[str, typer.Argument(help="The data set: coco2014.", metavar="NAME")],
+    folder: Annotated[Path, typer.Argument(help="Where its files go.", metavar="DIR")],
+    url: Annotated[
+        str | None, typer.Option(metavar="URL", help="A mirror of its archive, http or https.")
+    ] = None,
+    sha256: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HEX", help="The SHA-256 digest its archive must have, if you know it."
+        ),
+    ] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave the downloaded archive in DIR.")
+    ] = False,
+) -> None:
+    """Download a public data set, about 1 GB; go on with a download that was interrupted.
+
+    coco2014 is CS231n's captioning archive: captions of COCO 2014, and VGG-16 features. Without a network, put
+    coco_captioning.zip into DIR: it is unpacked from there.
+    """
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TaskID,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
+    import rnnkit.data.fetch
+    from rnnkit.cli import show
+
+    console = show.console()
+    progress = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+        transient=True,
+    )
+    bars: dict[str, TaskID] = {}
+
+    def on_progress(stage: str, done: int, total: int | None) -> None:
+        if stage not in bars:
+            bars[stage] = progress.add_task(stage, total=total)
+        progress.update(bars[stage], completed=done, total=total)
+
+    def say(text: str) -> None:
+        console.print(text, markup=False)
+
+    try:
+        with progress:
+            fetched = rnnkit.data.fetch.fetch(
+                name,
+                folder,
+                url=url,
+                sha256=sha256,
+                keep=keep,
+                on_progress=on_progress,
+                say=say,
+            )
+    except KeyboardInterrupt:
+        say("interrupted; the same command goes on from here")
+        raise typer.Exit(130) from None
+    if not fetched.new:
+        say(f"{folder} has {name} already; nothing to do")
+        return
+    if fetched.archive:
+        say(f"{fetched.archive} stays; it is not needed any more")
+    say(f"the archive's SHA-256 digest is {fetched.sha256}")
+    say(f"wrote {name} into {folder}; rnnkit data info {folder} shows it")

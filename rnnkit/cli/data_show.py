@@ -1,0 +1,35 @@
+"""`rnnkit data show`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def show(
+    folder: Annotated[Path, typer.Argument(help="A data folder.", metavar="DIR")],
+    split: Annotated[str, typer.Option("--split", help="Which split.")] = "train",
+    n: Annotated[int, typer.Option("--n", min=1, help="How many pictures.")] = 6,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE.png", help="The figure; DIR-SPLIT.png if not given."),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option("--seed", min=0, help="Draw pictures at random; the first if not given."),
+    ] = None,
+) -> None:
+    """Draw pictures with their captions: from files, else from the web."""
+    from rnnkit.data import open_data
+    from rnnkit.data.figure import choose_pictures, save_figure
+
+    file = out or Path(f"{folder.resolve().name}-{split}.png")
+    with open_data(folder) as dataset:
+        shown = choose_pictures(dataset, split, n, seed)
+    save_figure(file, shown)
+    missing = sum(isinstance(one.picture, str) for one in shown)
+    if missing:
+        typer.echo(f"warning: {missing} pictures could not be had; the figure says why", err=True)
+    typer.echo(f"wrote {file}")

@@ -1,0 +1,81 @@
+"""Principal components of features too large for memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import attrs
+import numpy as np
+
+from rnnkit.errors import DataError
+from rnnkit.kinds.arrays import Array
+
+
+@attrs.frozen(eq=False)
+class PCA:
+    """A projection onto the directions in which features vary most: `(x - mean) @ components.T * scale`.
+
+    One scale for all dimensions makes their variance 1 on average over the rows it was fitted to, so that the
+    dimensions keep their proportions and initial weights need not know the features.
+
+    Attributes:
+        mean: (F,), float64, of the rows it was fitted to.
+        components: (K, F), float64, orthonormal rows, that of largest variance first; the entry of largest
+            magnitude of each is positive.
+        scale: one over the root of the mean of the K variances.
+        kept: the share of the variance that the K dimensions have, 0 to 1.
+    """
+
+    mean: Array
+    components: Array
+    scale: float
+    kept: float
+
+    def project(self, rows: Array) -> Array:
+        """(n, F) to (n, K), float32."""
+        centred = rows.astype(np.float64) - self.mean
+        projected: Array = centred @ (self.components.T * self.scale)
+        return projected.astype(np.float32)
+
+
+def fit_pca(blocks: Callable[[], Iterable[Array]], dimensions: int) -> PCA:
+    """Fit a PCA to rows that come in blocks, in float64.
+
+    Args:
+        blocks: gives all rows (n, F) in pieces; is called twice, for the mean and the covariance.
+        dimensions: K, at most F and n - 1.
+
+    Raises:
+        DataError: K is out of range, or the rows vary in fewer than K directions.
+    """
+    rows, total = 0, np.zeros(())
+    for block in blocks():
+        rows, total = rows + len(block), total + block.sum(axis=0, dtype=np.float64)
+    mean = total / rows
+    width = len(mean)
+    if not 1 <= dimensions <= min(width, rows - 1):
+        raise DataError(
+            f"a PCA of {rows} features of width {width} has 1 to {min(width, rows - 1)} dimensions; "
+            f"it cannot have {dimensions}"
+        )
+    covariance = np.zeros((width, width))
+    for block in blocks():
+        centred = block.astype(np.float64) - mean
+        covariance += centred.T @ centred
+    covariance /= rows
+    variances, directions = np.linalg.eigh(covariance)
+    variances, components = variances[::-1][:dimensions], directions.T[::-1][:dimensions]
+    whole = float(np.trace(covariance))
+    # What rounding leaves of a direction without variance.
+    varied = int((variances > whole * width * np.finfo(np.float64).eps).sum())
+    if varied < dimensions:
+        raise DataError(
+            f"the features vary in {varied} directions only; a PCA cannot make {dimensions} dimensions"
+        )
+    largest = np.take_along_axis(components, np.abs(components).argmax(axis=1)[:, None], axis=1)
+    return PCA(
+        mean=mean,
+        components=components * np.sign(largest),
+        scale=float(1 / np.sqrt(variances.mean())),
+        kept=float(variances.sum() / whole),
+    )
