@@ -132,7 +132,10 @@ def sizes_of(spec: Spec, dataset: Dataset | None) -> Sizes:
             for key in ("features", "vocabulary", "length")
             if getattr(table, key) is None
         )
-    return Sizes(table.features, Vocabulary.standard(table.vocabulary), table.length)
+    vocabulary = Vocabulary.standard(table.vocabulary)
+    if table.tokens == "char":
+        vocabulary = attrs.evolve(vocabulary, joiner="")
+    return Sizes(table.features, vocabulary, table.length)
 
 
 def assemble(spec: Spec, sizes: Sizes) -> Captioner:

@@ -8,7 +8,7 @@ from typing import Final
 import attrs
 import numpy as np
 
-from rnnkit.data import Dataset
+from rnnkit.data import Dataset, Vocabulary, characters_of
 from rnnkit.errors import DataError
 from rnnkit.kinds import Decoder
 from rnnkit.model import Captioner
@@ -52,12 +52,19 @@ def caption_split(
             f"{dataset.folder} has features of width {dataset.feature_width}, and the model was made for "
             f"{model.feature_width}"
         )
-    if dataset.vocabulary.words != model.vocabulary.words:
+    vocabulary = dataset.vocabulary
+    if model.vocabulary.by_character:
+        vocabulary = characters_of(vocabulary)
+    if vocabulary != model.vocabulary:
         raise DataError(
-            f"{dataset.folder} has another vocabulary ({len(dataset.vocabulary)} words) than the model "
-            f"({len(model.vocabulary)} words); caption the data it was trained on"
+            f"{dataset.folder} has another vocabulary ({_size(vocabulary)}) than the model "
+            f"({_size(model.vocabulary)}); caption the data it was trained on"
         )
     return list(_captioned(model, dataset, split, limit, decoder))
+
+
+def _size(vocabulary: Vocabulary) -> str:
+    return f"{len(vocabulary)} {'characters' if vocabulary.by_character else 'words'}"
 
 
 def _captioned(

@@ -1,6 +1,7 @@
 """Model files: one HDF5 file with the parameters, the resolved spec, the words, and who provided what.
 
-attributes   rnnkit (format), version, spec (TOML), words (JSON), provenance (JSON: package -> version)
+attributes   rnnkit (format), version, spec (TOML), words (JSON), joiner (what stands between words; a blank
+             if left out), provenance (JSON: package -> version)
 parameters/  an array for each name of the flat view, "rnn.0.Wx" and so on
 """
 
@@ -17,6 +18,7 @@ import numpy as np
 
 from rnnkit.builder import Sizes, assemble
 from rnnkit.data import Vocabulary
+from rnnkit.data.vocabulary import BLANK
 from rnnkit.errors import CheckpointError, RnnkitError
 from rnnkit.files import write_whole
 from rnnkit.kinds import Plugin
@@ -40,6 +42,7 @@ def save_model(model: Captioner, file: str | Path) -> None:
         "version": __version__,
         "spec": write_spec(model.spec, qualified=True),
         "words": json.dumps(list(model.vocabulary.words), ensure_ascii=False),
+        "joiner": model.vocabulary.joiner,
         "provenance": json.dumps(dict(_provenance(model.spec))),
     }
 
@@ -86,7 +89,8 @@ def load_model(file: str | Path) -> Captioner:
 def _assembled(file: Path, kept: dict[str, Any]) -> Captioner:
     try:
         spec = parse_spec(kept["spec"], name=f"{file}:spec")
-        words = Vocabulary.from_words(json.loads(kept["words"]), str(file))
+        joiner = kept.get("joiner", BLANK)
+        words = Vocabulary.from_words(json.loads(kept["words"]), str(file), joiner)
         sizes = Sizes(spec.data.features or 0, words, spec.data.length or 0)
         return assemble(spec, sizes)
     except RnnkitError as e:

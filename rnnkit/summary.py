@@ -8,11 +8,15 @@ from typing import Any
 import attrs
 import numpy as np
 
+from rnnkit.builder import build, in_words
 from rnnkit.chain import Chain, Link
+from rnnkit.data import Dataset
+from rnnkit.errors import SpecError
 from rnnkit.kinds import Plugin, named_arrays
 from rnnkit.model import Captioner, Level
 from rnnkit.packing import Packing
 from rnnkit.registry import entry_of
+from rnnkit.spec import Spec
 from rnnkit.work import ProductCounter
 
 
@@ -70,6 +74,36 @@ class Summary:
     def backward_bytes(self) -> int:
         """Gradients in the backward pass of one caption."""
         return sum(part.backward_bytes for part in self.parts)
+
+
+@attrs.frozen
+class Size:
+    """A network in three numbers.
+
+    Attributes:
+        vocabulary: V.
+        length: T, tokens of the longest caption, start and end included.
+        parameters: number of them.
+    """
+
+    vocabulary: int
+    length: int
+    parameters: int
+
+
+def size_in_words(spec: Spec, dataset: Dataset) -> Size | None:
+    """The size that a spec over characters would have over words.
+
+    None for a spec over words, or whose chains have widths that fit its characters alone.
+    """
+    if spec.data.tokens == "word":
+        return None
+    try:
+        model = build(in_words(spec), dataset)
+    except SpecError:
+        return None
+    parameters = sum(w.size for w in model.parameters.values())
+    return Size(len(model.vocabulary), model.length, parameters)
 
 
 def summarize(model: Captioner) -> Summary:

@@ -18,7 +18,7 @@ from typing import Final
 import attrs
 import numpy as np
 
-from rnnkit.builder import as_spec, assemble, sizes_of
+from rnnkit.builder import as_spec, assemble, sizes_of, tokenized
 from rnnkit.checkpoint import save_model
 from rnnkit.data import Dataset, Split, open_data
 from rnnkit.errors import CheckpointError, DataError
@@ -35,6 +35,9 @@ UPDATE_SIZE: Final = 1 << 17
 
 _SHUFFLE: Final = 1
 """Second word of the training generator's seed: its numbers must not repeat those of initial values."""
+
+_DROPOUT: Final = 2
+"""The same for a generator of dropout alone."""
 
 
 @attrs.frozen
@@ -94,6 +97,9 @@ def _nothing(_: object) -> None:
 class Trainer:
     """Trains a model on a split.
 
+    With `same_order`, the order of captions follows from the seed alone: otherwise dropout draws from the
+    same generator, so that networks with and without it part ways after an epoch.
+
     Attributes:
         model: whose parameters are updated in place.
         step: updates done.
@@ -107,6 +113,8 @@ class Trainer:
         train: Split,
         val: Split | None = None,
         on_step: Callable[[Step], None] = _nothing,
+        *,
+        same_order: bool = False,
     ) -> None:
         self.model = model
         self.step = 0
@@ -121,7 +129,9 @@ class Trainer:
             for name, w in model.parameters.items()
             for block in _blocks(name, w, optimizer.slots(w))
         ]
-        self._rng = np.random.default_rng([model.spec.model.seed, _SHUFFLE])
+        seed = model.spec.model.seed
+        self._order = np.random.default_rng([seed, _SHUFFLE])
+        self._rng = np.random.default_rng([seed, _DROPOUT]) if same_order else self._order
         self._began = time.perf_counter()
 
     @property
@@ -164,7 +174,7 @@ class Trainer:
 
     def _epoch(self, number: int) -> Epoch:
         split, batch = self._train, self.model.spec.train.batch
-        order = self._rng.permutation(len(split.captions))
+        order = self._order.permutation(len(split.captions))
         loss_sum = seconds = 0.0
         tokens = captions = 0
         batches = [order[i : i + batch] for i in range(0, len(order), batch)]
@@ -295,6 +305,7 @@ def _train(
     on_step: Callable[[Step], None],
     on_epoch: Callable[[Epoch], None],
 ) -> Run:
+    dataset = tokenized(spec, dataset)
     model = assemble(spec, sizes_of(spec, dataset))
     val = dataset.splits.get("val")
     trainer = Trainer(model, dataset.split("train"), val, on_step)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rnnkit.cli import build, caption, data, gradcheck, plugins, train
+from rnnkit.cli import build, caption, compare, data, gradcheck, plugins, train
 from rnnkit.errors import RnnkitError
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app = typer.Typer(
 )
 app.command("build")(build.build)
 app.command("train")(train.train)
+app.command("compare")(compare.compare)
 app.command("caption")(caption.caption)
 app.command("gradcheck")(gradcheck.gradcheck)
 app.add_typer(plugins.app, name="plugins")

@@ -11,7 +11,7 @@ from rnnkit.cli.options import AsJson, DataFolder, Overrides, SpecFile
 
 if TYPE_CHECKING:
     from rnnkit.model import Captioner
-    from rnnkit.summary import Summary
+    from rnnkit.summary import Size, Summary
 
 
 def build(
@@ -28,22 +28,26 @@ def build(
 ) -> None:
     """Assemble the network of a spec, and show what it is made of."""
     import rnnkit
+    from rnnkit.builder import as_spec, opened
     from rnnkit.cli import show
-    from rnnkit.summary import summarize
+    from rnnkit.summary import size_in_words, summarize
 
-    model = rnnkit.build(spec, data, override or ())
+    read = as_spec(spec, override or ())
+    with opened(read, data) as dataset:
+        model = rnnkit.build(read, dataset)
+        words = size_in_words(read, dataset) if dataset else None
     summary = summarize(model)
     if out:
         rnnkit.save(model, out)
     if as_json:
-        show.print_json(_json(model, summary))
+        show.print_json(_json(model, summary, words))
     else:
-        _print(model, summary)
+        _print(model, summary, words)
         if out:
             typer.echo(f"\nwrote {out}")
 
 
-def _print(model: Captioner, summary: Summary) -> None:
+def _print(model: Captioner, summary: Summary, words: Size | None) -> None:
     from rnnkit.cli import show
     from rnnkit.spec import write_spec
 
@@ -88,13 +92,28 @@ def _print(model: Captioner, summary: Summary) -> None:
     console.print(
         f"\nMultiply-adds of the forward pass and bytes are for one caption of {summary.steps} steps. "
         f"Forward: parameters and what is kept; backward: gradients.\n"
-        f"{model.feature_width} features, {show.count(len(model.vocabulary))} words, {model.dtype}."
+        f"{model.feature_width} features, {show.count(len(model.vocabulary))} "
+        f"{'characters' if model.vocabulary.by_character else 'words'}, {model.dtype}."
     )
+    if words:
+        console.print(_against(words, model, summary))
     console.print("\n[bold]Resolved spec[/bold]\n", markup=True)
     console.print(write_spec(model.spec).rstrip(), markup=False)
 
 
-def _json(model: Captioner, summary: Summary) -> dict[str, object]:
+def _against(words: Size, model: Captioner, summary: Summary) -> str:
+    """What characters instead of words do to the network's size."""
+    from rnnkit.cli import show
+
+    return (
+        f"characters: vocabulary {show.count(len(model.vocabulary))} instead of "
+        f"{show.count(words.vocabulary)}, captions up to {model.length} tokens instead of "
+        f"{words.length}, {show.count(summary.parameters)} parameters instead of "
+        f"{show.count(words.parameters)}"
+    )
+
+
+def _json(model: Captioner, summary: Summary, words: Size | None) -> dict[str, object]:
     import attrs
 
     from rnnkit.spec import write_spec
@@ -111,6 +130,9 @@ def _json(model: Captioner, summary: Summary) -> dict[str, object]:
         "steps": summary.steps,
         "features": model.feature_width,
         "vocabulary": len(model.vocabulary),
+        "length": model.length,
+        "tokens": model.spec.data.tokens,
+        "in_words": words and attrs.asdict(words),
         "dtype": str(model.dtype),
         "spec": write_spec(model.spec),
     }

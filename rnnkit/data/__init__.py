@@ -1,5 +1,6 @@
 """Opening data: captions, their vocabulary, and the features of their images."""
 
+from rnnkit.data.characters import as_characters, characters_of
 from rnnkit.data.features import Features, FileFeatures, HeldFeatures, open_features
 from rnnkit.data.folder import (
     Dataset,
@@ -24,6 +25,8 @@ __all__ = [
     "SplitSummary",
     "Summary",
     "Vocabulary",
+    "as_characters",
+    "characters_of",
     "describe",
     "open_data",
     "open_features",

@@ -1,4 +1,4 @@
-"""Words and tokens: index i of the vocabulary is token i."""
+"""Words, or characters, and tokens: index i of the vocabulary is token i."""
 
 from __future__ import annotations
 
@@ -15,17 +15,20 @@ from rnnkit.kinds.arrays import Ints
 
 NULL, START, END, UNKNOWN = "<NULL>", "<START>", "<END>", "<UNK>"
 
+BLANK = " "
+
 
 @attrs.frozen
 class Vocabulary:
     """The words a network can read and write.
 
     Attributes:
-        words: every word, the special ones included; its index is its token.
+        words: every word, the special ones included; its index is its token. They may be characters.
         null: token of `<NULL>`, which fills a caption up to the common length.
         start: token of `<START>`.
         end: token of `<END>`.
         unknown: token of `<UNK>`, which stands for rare words; None if there is none.
+        joiner: what stands between the words of a caption: a blank, or nothing if they are characters.
     """
 
     words: tuple[str, ...] = attrs.field(repr=False)
@@ -33,6 +36,7 @@ class Vocabulary:
     start: int
     end: int
     unknown: int | None
+    joiner: str = BLANK
     _tokens: Mapping[str, int] = attrs.field(init=False, repr=False, eq=False)
 
     @_tokens.default
@@ -40,12 +44,15 @@ class Vocabulary:
         return {word: token for token, word in enumerate(self.words)}
 
     @classmethod
-    def from_words(cls, words: Sequence[str], source: str = "the vocabulary") -> Self:
+    def from_words(
+        cls, words: Sequence[str], source: str = "the vocabulary", joiner: str = BLANK
+    ) -> Self:
         """The vocabulary with these words in this order.
 
         Args:
             words: all different, `<NULL>`, `<START>` and `<END>` among them.
             source: what errors call it, such as the file it was read from.
+            joiner: what stands between them in a caption.
 
         Raises:
             DataError: a word is there twice, or a special word is missing.
@@ -65,7 +72,7 @@ class Vocabulary:
                 f"captions cannot be read without {NULL}, {START} and {END}"
             )
         return cls(
-            tuple(words), tokens[NULL], tokens[START], tokens[END], unknown=tokens.get(UNKNOWN)
+            tuple(words), tokens[NULL], tokens[START], tokens[END], tokens.get(UNKNOWN), joiner
         )
 
     @classmethod
@@ -87,12 +94,17 @@ class Vocabulary:
     def __len__(self) -> int:
         return len(self.words)
 
+    @property
+    def by_character(self) -> bool:
+        """Whether its tokens are characters rather than words."""
+        return not self.joiner
+
     def encode(self, caption: str, length: int | None = None) -> Ints:
-        """`<START>`, the caption's words (split on blanks) and `<END>` as tokens.
+        """`<START>`, the caption's words (split on blanks) or characters, and `<END>` as tokens.
 
         Args:
             caption: prepared like the vocabulary's words (case, punctuation).
-            length: cut after `length - 2` words, or fill with `<NULL>`, to this many tokens (at least 2).
+            length: cut after `length - 2` of them, or fill with `<NULL>`, to this many tokens (at least 2).
 
         Returns:
             (length,), or as long as it takes; int32.
@@ -101,6 +113,8 @@ class Vocabulary:
             DataError: a word is not in the vocabulary, and neither is `<UNK>`.
         """
         words = caption.split()
+        if self.by_character:
+            words = characters(words)
         if length is not None:
             words = words[: length - 2]
         tokens = [self.start, *map(self._token, words), self.end]
@@ -116,13 +130,19 @@ class Vocabulary:
                 break
             if token not in (self.null, self.start):
                 words.append(self.words[token])
-        return " ".join(words)
+        return self.joiner.join(words)
 
     def _token(self, word: str) -> int:
         token = self._tokens.get(word, self.unknown)
         if token is None:
             raise DataError(f"the vocabulary has neither the word {word!r} nor {UNKNOWN}")
         return token
+
+
+def characters(words: Sequence[str]) -> list[str]:
+    """The characters of words with blanks between; the word `<UNK>` stays whole."""
+    spelled = [part for word in words for part in (BLANK, *([word] if word == UNKNOWN else word))]
+    return spelled[1:]
 
 
 def read_vocabulary(path: Path) -> Vocabulary:

@@ -45,13 +45,15 @@ class DataTable:
     Attributes:
         path: a data folder, or one in the assignment's layout.
         raw: use the raw image features instead of the reduced ones.
+        tokens: what the network reads and writes one after the other: words, or their characters.
         features: F, the width of the image features, if there is no data to tell.
-        vocabulary: V, the number of words, if there is no data to tell.
+        vocabulary: V, the number of different tokens, if there is no data to tell.
         length: T, tokens of the longest caption with its start and end, if there is no data to tell.
     """
 
     path: str | None = None
     raw: bool = False
+    tokens: Literal["word", "char"] = "word"
     features: int | None = attrs.field(default=None, validator=optional(ge(1)))
     vocabulary: int | None = attrs.field(default=None, validator=optional(ge(1)))
     length: int | None = attrs.field(default=None, validator=optional(ge(2)))

@@ -1,0 +1,190 @@
+"""`rnnkit compare`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from rnnkit.cli.options import AsJson, DataFolder, Overrides
+from rnnkit.process import settle
+
+if TYPE_CHECKING:
+    from rnnkit.comparing import Learnt, Result
+    from rnnkit.training import Step, Trainer
+
+CURVES: Final = "curves.csv"
+PLOT: Final = "loss.png"
+
+
+def compare(
+    specs: Annotated[list[Path], typer.Argument(help="Specs, in TOML.", metavar="SPEC ...")],
+    data: DataFolder = None,
+    out: Annotated[
+        Path,
+        typer.Option("--out", metavar="DIR", help=f"Folder for {PLOT} and {CURVES}."),
+    ] = Path("runs/compare"),
+    until_loss: Annotated[
+        float | None,
+        typer.Option(
+            "--until-loss",
+            metavar="X",
+            help="End a run once its mean loss per caption, over the last 50 updates or those of an epoch "
+            "if fewer, is X or less.",
+        ),
+    ] = None,
+    override: Overrides = None,
+    seed: Annotated[
+        int | None,
+        typer.Option("--seed", min=0, help="Of all runs; that of the first spec if not given."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train specs on the same captions in the same order, and show side by side how they learn.
+
+    A spec that fails is told in the table, and the others go on. Exit code 1 if one failed, 2 if all did and
+    it is yours to mend. Ctrl-C shows what was done before.
+    """
+    settle()
+    from rnnkit.cli import show
+    from rnnkit.comparing import Failed, draw_curves, make_folder, write_curves
+    from rnnkit.comparing import compare as train_each
+
+    make_folder(out)
+    results: list[Result] = []
+    interrupted = False
+    try:
+        with _progress() as (on_start, on_step):
+            train_each(
+                specs,
+                data,
+                until_loss=until_loss,
+                overrides=override or (),
+                seed=seed,
+                on_start=on_start,
+                on_step=on_step,
+                on_result=results.append,
+            )
+    except KeyboardInterrupt:
+        interrupted = True
+    if as_json:
+        show.print_json([_json(result) for result in results])
+    else:
+        _print(results, targeted=until_loss is not None)
+    failed = [result for result in results if isinstance(result, Failed)]
+    if len(failed) < len(results):
+        write_curves(results, out / CURVES)
+        draw_curves(results, out / PLOT, until_loss)
+        if not as_json:
+            typer.echo(f"\nwrote {out / PLOT} and {out / CURVES}")
+    if interrupted:
+        typer.echo("interrupted; this is what was done before", err=True)
+        raise typer.Exit(130)
+    if failed:
+        hopeless = len(failed) == len(results) and all(result.mistake for result in failed)
+        raise typer.Exit(2 if hopeless else 1)
+
+
+@contextmanager
+def _progress() -> Iterator[tuple[Callable[[str, Trainer], None], Callable[[Step], None]]]:
+    """A bar for the spec under way, in a terminal: what to call at its start, and at each update."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+    # Standard error, so that standard output is the table or the JSON alone.
+    console = Console(stderr=True, highlight=False)
+    progress = Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("loss {task.fields[loss]:.3f}"),
+        console=console,
+        disable=not console.is_terminal,
+        transient=True,
+    )
+    bar = progress.add_task("", total=None, loss=float("nan"))
+
+    def on_start(name: str, trainer: Trainer) -> None:
+        progress.reset(bar, description=name, total=trainer.steps, loss=float("nan"))
+
+    def on_step(step: Step) -> None:
+        progress.update(bar, completed=step.number, loss=step.loss)
+
+    with progress:
+        yield on_start, on_step
+
+
+def _print(results: Sequence[Result], *, targeted: bool) -> None:
+    from rich.markup import escape
+
+    from rnnkit.cli import show
+    from rnnkit.comparing import Learnt
+
+    columns = ["spec", "cell", ">params"]
+    if targeted:
+        columns += [">updates to target", ">seconds to target"]
+    columns += [">updates", ">loss", ">val nats", ">seconds"]
+    troubled = not all(isinstance(result, Learnt) for result in results)
+    if troubled:
+        columns.append("failed because")
+    rows = [
+        (
+            escape(result.name),
+            *(
+                _numbers(result, targeted=targeted)
+                if isinstance(result, Learnt)
+                else ["-"] * (len(columns) - 2)
+            ),
+            *([escape(_reason(result))] if troubled else []),
+        )
+        for result in results
+    ]
+    console = show.console()
+    console.print(show.table(columns, rows, folding=("spec", "cell", "failed because")))
+    windows = sorted({result.window for result in results if isinstance(result, Learnt)})
+    if windows:
+        over = " or ".join(str(window) for window in windows)
+        console.print(f"\nLoss: mean per caption over the last {over} updates. Nats are per token.")
+
+
+def _numbers(result: Learnt, *, targeted: bool) -> Iterator[str]:
+    from rich.markup import escape
+
+    from rnnkit.cli import show
+
+    updates, seconds = show.count(result.updates), f"{result.seconds:.1f}"
+    yield escape(result.cell)
+    yield show.count(result.parameters)
+    if targeted:
+        yield from (updates, seconds) if result.reached else ("not reached", "-")
+    yield updates
+    yield f"{result.loss:.3f}"
+    yield "-" if result.val_nats is None else f"{result.val_nats:.3f}"
+    yield seconds
+
+
+def _reason(result: Result) -> str:
+    from rnnkit.comparing import Failed
+
+    return result.reason if isinstance(result, Failed) else ""
+
+
+def _json(result: Result) -> dict[str, object]:
+    from rnnkit.comparing import Failed
+
+    if isinstance(result, Failed):
+        return {"spec": result.name, "failed": result.reason, "mistake": result.mistake}
+    return {
+        "spec": result.name,
+        "cell": result.cell,
+        "parameters": result.parameters,
+        "reached": result.reached,
+        "updates": result.updates,
+        "window": result.window,
+        "loss": result.loss,
+        "val_nats": result.val_nats,
+        "seconds": result.seconds,
+    }

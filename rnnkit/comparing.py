@@ -1,0 +1,305 @@
+"""Several specs trained on the same captions in the same order: which learns faster, which learns more?"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Final, TypeAlias, TypeVar
+
+import attrs
+
+from rnnkit.builder import as_spec, assemble, opened, sizes_of, tokenized
+from rnnkit.data import Dataset
+from rnnkit.errors import CheckpointError, DataError, RnnkitError, place_of
+from rnnkit.files import write_text_whole, write_whole
+from rnnkit.kinds import Plugin
+from rnnkit.options import option_types
+from rnnkit.registry import entry_of
+from rnnkit.spec import Spec
+from rnnkit.training import Step, Trainer, evaluate
+
+T = TypeVar("T")
+
+WINDOW: Final = 50
+"""Updates that a loss is averaged over, where an epoch has that many."""
+
+
+@attrs.frozen
+class Point:
+    """One update of a run.
+
+    Attributes:
+        update: its number, from 1.
+        loss: of its batch before the update, summed over time and averaged over captions.
+        mean: of the losses over the window that ends here, per caption; of all so far until it is full.
+        seconds: of training so far.
+    """
+
+    update: int
+    loss: float
+    mean: float
+    seconds: float
+
+
+@attrs.frozen
+class Learnt:
+    """What came of one spec.
+
+    Attributes:
+        name: the spec's file, or its number; with a number behind it if the same was there before.
+        cell: its cells with their options, bottom to top.
+        parameters: number of them.
+        window: updates that losses are averaged over: 50, or those of an epoch if it has fewer.
+        curve: a point for each update.
+        reached: whether the mean over a full window came down to the target, which ended the run.
+        val_nats: negative log likelihood per token on val at the end, in nats; None without a val split.
+    """
+
+    name: str
+    cell: str
+    parameters: int
+    window: int
+    curve: Sequence[Point] = attrs.field(repr=False)
+    reached: bool
+    val_nats: float | None
+
+    @property
+    def updates(self) -> int:
+        """Number of updates; if the target was reached, those that it took."""
+        return len(self.curve)
+
+    @property
+    def loss(self) -> float:
+        """The mean over the last window."""
+        return self.curve[-1].mean
+
+    @property
+    def seconds(self) -> float:
+        """Time in updates, without validation; if the target was reached, what that took."""
+        return self.curve[-1].seconds
+
+
+@attrs.frozen
+class Failed:
+    """A spec that came to nothing.
+
+    Attributes:
+        name: as in `Learnt`.
+        reason: why.
+        mistake: whether it is the user's to mend, rather than a fault in a plugin.
+    """
+
+    name: str
+    reason: str
+    mistake: bool
+
+
+Result: TypeAlias = Learnt | Failed
+
+
+def _nothing(*_: object) -> None:
+    pass
+
+
+def compare(
+    specs: Sequence[str | Path | Spec],
+    data: str | Path | Dataset | None = None,
+    *,
+    until_loss: float | None = None,
+    overrides: Sequence[str] = (),
+    seed: int | None = None,
+    on_start: Callable[[str, Trainer], None] = _nothing,
+    on_step: Callable[[Step], None] = _nothing,
+    on_result: Callable[[Result], None] = _nothing,
+) -> list[Result]:
+    """Train each spec in turn, on the same captions in the same order.
+
+    The mean loss is that per caption over the last 50 updates, or as many as make an epoch if that is fewer.
+    A spec that fails is told in its place, and the others go on.
+
+    Args:
+        specs: files, or specs in memory.
+        data: a data folder or an open dataset; the `data.path` of the specs if left open.
+        until_loss: end a run as soon as its mean loss is this or less.
+        overrides: `path=value` texts that go over every file's values.
+        seed: of all runs; that of the first spec that can be read if left open.
+        on_start: called with the name of a spec and its trainer before its first update.
+        on_step: called after each update.
+        on_result: called with each result when it is there.
+
+    Returns:
+        A result for each spec, in the order given.
+    """
+    names = _names(specs)
+    read = [
+        _attempt(name, partial(as_spec, spec, overrides))
+        for name, spec in zip(names, specs, strict=True)
+    ]
+    readable = [spec for spec in read if isinstance(spec, Spec)]
+    shared = next((spec.data.path for spec in readable if spec.data.path), None)
+
+    def learn(name: str, spec: Spec) -> Learnt:
+        if data is None and spec.data.path not in (None, shared):
+            raise DataError(
+                f"its data.path is {spec.data.path}, and the first spec's {shared}; name one folder for "
+                "all with --data"
+            )
+        same_seed = readable[0].model.seed if seed is None else seed
+        spec = attrs.evolve(spec, model=attrs.evolve(spec.model, seed=same_seed))
+        with opened(spec, data or shared) as dataset:
+            if dataset is None:
+                raise DataError(
+                    "comparing wants data: name a folder with data.path in the spec, or --data"
+                )
+            return _learn(name, spec, dataset, until_loss, on_start, on_step)
+
+    results: list[Result] = []
+    for name, spec in zip(names, read, strict=True):
+        result = spec if isinstance(spec, Failed) else _attempt(name, partial(learn, name, spec))
+        results.append(result)
+        on_result(result)
+    return results
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder for curves, if it is not there: better now than when all specs are trained.
+
+    Raises:
+        CheckpointError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise CheckpointError(f"cannot make the folder {folder}: {e.strerror}") from e
+
+
+def write_curves(results: Sequence[Result], file: Path) -> None:
+    """Write the curves as CSV: a row for each update of each spec.
+
+    Raises:
+        CheckpointError: the file cannot be written.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["spec", *(field.name for field in attrs.fields(Point))])
+    for result in _learnt(results):
+        writer.writerows((result.name, *attrs.astuple(point)) for point in result.curve)
+    write_text_whole(file, text.getvalue())
+
+
+def draw_curves(results: Sequence[Result], file: Path, until_loss: float | None = None) -> None:
+    """Draw loss against updates into a PNG, one line for each spec; the losses of single updates are faint.
+
+    Raises:
+        RnnkitError: matplotlib is not installed.
+        CheckpointError: the file cannot be written.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as e:
+        raise RnnkitError(f'drawing {file} needs matplotlib: pip install "rnnkit[plots]"') from e
+    figure = Figure(figsize=(8, 5), dpi=120, layout="constrained")
+    axes = figure.add_subplot(xlabel="updates", ylabel="loss per caption", title="training loss")
+    for i, result in enumerate(_learnt(results)):
+        updates = [point.update for point in result.curve]
+        axes.plot(updates, [p.loss for p in result.curve], color=f"C{i}", alpha=0.25, linewidth=0.8)
+        label = f"{result.name}: {result.cell}"
+        axes.plot(updates, [p.mean for p in result.curve], color=f"C{i}", label=label)
+    if until_loss is not None:
+        axes.axhline(until_loss, color="grey", linestyle="--", label=f"target {until_loss:g}")
+    axes.set_ylim(bottom=0)
+    axes.grid(alpha=0.3)
+    axes.legend()
+    write_whole(file, lambda temporary: figure.savefig(temporary, format="png"))
+
+
+def _learnt(results: Sequence[Result]) -> Iterator[Learnt]:
+    return (result for result in results if isinstance(result, Learnt))
+
+
+def _learn(
+    name: str,
+    spec: Spec,
+    dataset: Dataset,
+    until_loss: float | None,
+    on_start: Callable[[str, Trainer], None],
+    on_step: Callable[[Step], None],
+) -> Learnt:
+    dataset = tokenized(spec, dataset)
+    model = assemble(spec, sizes_of(spec, dataset))
+    reached = False
+
+    def step_done(step: Step) -> None:
+        nonlocal reached
+        mean = curve.add(step)
+        on_step(step)
+        if until_loss is not None and step.number >= curve.window and mean <= until_loss:
+            reached = trainer.stop = True
+
+    trainer = Trainer(model, dataset.split("train"), on_step=step_done, same_order=True)
+    curve = _Curve(min(WINDOW, trainer.epoch_steps))
+    on_start(name, trainer)
+    for _ in trainer.epochs():
+        pass
+    val = dataset.splits.get("val")
+    return Learnt(
+        name=name,
+        cell=" + ".join(_described(level.cell) for level in spec.model.rnn),
+        parameters=sum(w.size for w in model.parameters.values()),
+        window=curve.window,
+        curve=tuple(curve.points),
+        reached=reached,
+        val_nats=None if val is None else evaluate(model, val),
+    )
+
+
+class _Curve:
+    """The points so far, and what the mean over the window needs."""
+
+    def __init__(self, window: int) -> None:
+        self.window = window
+        self.points: list[Point] = []
+        self._recent: deque[tuple[float, int]] = deque(maxlen=window)
+
+    def add(self, step: Step) -> float:
+        """Add a point, and return its mean."""
+        self._recent.append((step.loss, step.captions))
+        captions = sum(n for _, n in self._recent)
+        mean = sum(loss * n for loss, n in self._recent) / captions
+        before = self.points[-1].seconds if self.points else 0.0
+        self.points.append(Point(step.number, step.loss, mean, before + step.seconds))
+        return mean
+
+
+def _names(specs: Sequence[str | Path | Spec]) -> list[str]:
+    """What to call each spec, no two alike."""
+    names = [f"spec {i}" if isinstance(s, Spec) else str(s) for i, s in enumerate(specs, 1)]
+    before = [names[:i].count(name) for i, name in enumerate(names)]
+    return [f"{name} ({n + 1})" if n else name for name, n in zip(names, before, strict=True)]
+
+
+def _attempt(name: str, work: Callable[[], T]) -> T | Failed:
+    """What the work gives, or why it gives nothing: a plugin may raise anything."""
+    try:
+        return work()
+    except RnnkitError as e:
+        return Failed(name, str(e), mistake=True)
+    except Exception as e:
+        return Failed(name, f"{type(e).__name__}: {e} {place_of(e)}", mistake=False)
+
+
+def _described(plugin: Plugin) -> str:
+    """A plugin with its options, such as `vanilla(activation=tanh)`."""
+    entry = entry_of(plugin)
+    name = entry.spec_name if entry else type(plugin).__name__
+    options = {key: getattr(plugin, key) for key in option_types(type(plugin))}
+    shown = [
+        f"{key}={_described(value) if isinstance(value, Plugin) else value}"
+        for key, value in options.items()
+        if value is not None
+    ]
+    return f"{name}({', '.join(shown)})" if shown else name

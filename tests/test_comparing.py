@@ -1,0 +1,388 @@
+"""Specs side by side: the same captions for all, runs that end at a target, and what is told of failures."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import rnnkit
+from rnnkit.comparing import Failed, Learnt, Result, compare, draw_curves, write_curves
+from rnnkit.data import as_characters
+from rnnkit.errors import CheckpointError, RnnkitError
+from rnnkit.training import Step, Trainer, evaluate
+
+SPEC = """
+[model]
+words = { use = "embedding", dim = 16 }
+[[model.rnn]]
+hidden = 24
+cell = { use = "vanilla", activation = "tanh" }
+[train]
+epochs = 4
+batch = 16
+optimizer = { use = "adam", learning_rate = 1e-2 }
+"""
+
+
+@pytest.fixture
+def tanh(tmp_path: Path) -> Path:
+    file = tmp_path / "tanh.toml"
+    file.write_text(SPEC)
+    return file
+
+
+@pytest.fixture
+def sigmoid(tmp_path: Path) -> Path:
+    file = tmp_path / "sigmoid.toml"
+    file.write_text(SPEC.replace('"tanh"', '"sigmoid"'))
+    return file
+
+
+def learnt(results: list[Result]) -> list[Learnt]:
+    found = [result for result in results if isinstance(result, Learnt)]
+    assert len(found) == len(results), results
+    return found
+
+
+def losses(result: Learnt) -> list[float]:
+    return [point.loss for point in result.curve]
+
+
+def window_means(steps: list[Step], window: int) -> list[float]:
+    """Means per caption over every full window, from the bare steps of a run."""
+    loss = np.array([s.loss * s.captions for s in steps])
+    captions = np.array([s.captions for s in steps])
+    ends = range(window, len(steps) + 1)
+    return [float(loss[e - window : e].sum() / captions[e - window : e].sum()) for e in ends]
+
+
+def test_equal_specs_learn_alike_and_like_a_run_of_their_own(
+    tanh: Path, tiny_data: Path, tmp_path: Path
+) -> None:
+    a, b = learnt(compare([tanh, tanh], tiny_data))
+    steps: list[Step] = []
+    run = rnnkit.train(tanh, tiny_data, tmp_path / "run", on_step=steps.append)
+    assert losses(a) == losses(b) == [s.loss for s in steps]
+    assert a.updates == steps[-1].steps
+    assert (a.name, b.name) == (str(tanh), f"{tanh} (2)")
+    assert a.val_nats == b.val_nats == run.history[-1].val_nats
+    assert a.parameters == sum(w.size for w in run.model.parameters.values())
+    assert not a.reached
+    assert a.loss == pytest.approx(window_means(steps, a.window)[-1], rel=1e-12)
+    # The window is an epoch here, so the means at the ends of epochs are those of the history.
+    ends = [a.curve[epoch.step - 1].mean for epoch in run.history]
+    assert ends == pytest.approx([epoch.train_loss for epoch in run.history], rel=1e-12)
+
+
+def test_tanh_and_sigmoid_are_told_apart(tanh: Path, sigmoid: Path, tiny_data: Path) -> None:
+    a, b = learnt(compare([tanh, sigmoid], tiny_data))
+    assert (a.cell, b.cell) == ("vanilla(activation=tanh)", "vanilla(activation=sigmoid)")
+    assert a.parameters == b.parameters
+    assert a.loss < b.loss
+    seconds = [point.seconds for point in a.curve]
+    assert seconds == sorted(seconds)
+    assert a.seconds == seconds[-1] > 0
+
+
+def test_a_run_ends_at_the_update_whose_window_is_first_at_the_target(
+    tanh: Path, sigmoid: Path, tiny_data: Path, tmp_path: Path
+) -> None:
+    steps: list[Step] = []
+    run = rnnkit.train(tanh, tiny_data, tmp_path / "run", on_step=steps.append)
+    window = run.history[0].step
+    means = window_means(steps, window)
+    for target in (means[5], means[5] + 1e-6, max(losses_of(steps)), np.nextafter(means[-1], 99)):
+        first = next(i for i, mean in enumerate(means) if mean <= target)
+        a, b = learnt(compare([tanh, sigmoid], tiny_data, until_loss=target))
+        assert a.reached
+        assert a.window == window
+        assert a.updates == window + first
+        assert losses(a) == losses_of(steps)[: a.updates]
+        assert a.loss <= target
+        assert b.reached == (b.loss <= target)
+    (never,) = learnt(compare([tanh], tiny_data, until_loss=min(means) / 2))
+    assert not never.reached
+    assert never.updates == len(steps)
+
+
+def losses_of(steps: list[Step]) -> list[float]:
+    return [s.loss for s in steps]
+
+
+def test_the_network_is_judged_as_it_was_when_it_reached_the_target(
+    tanh: Path, tiny_data: Path
+) -> None:
+    (result,) = learnt(compare([tanh], tiny_data, until_loss=35.0))
+    assert result.reached
+    with rnnkit.open_data(tiny_data) as data:
+        model = rnnkit.build(tanh, data)
+
+        def until(step: Step) -> None:
+            trainer.stop = step.number == result.updates
+
+        trainer = Trainer(model, data.split("train"), on_step=until)
+        for _ in trainer.epochs():
+            pass
+        assert result.val_nats == evaluate(model, data.split("val"))
+
+
+def test_long_epochs_have_a_window_of_50_updates(tanh: Path, tiny_data: Path) -> None:
+    (result,) = learnt(compare([tanh], tiny_data, overrides=["train.batch=2", "train.epochs=1"]))
+    assert result.updates > 52
+    assert result.window == 50
+    assert result.loss == pytest.approx(np.mean(losses(result)[-50:]), rel=0.02)
+
+
+def test_dropout_does_not_change_the_order_of_captions(
+    tanh: Path, tiny_data: Path, tmp_path: Path
+) -> None:
+    dropped = tmp_path / "dropped.toml"
+    dropped.write_text(
+        SPEC.replace("[model]", '[model]\nhead = [{ use = "dropout", rate = 0.5 }, "affine"]')
+    )
+    counts: list[list[int]] = []
+    compare(
+        [tanh, dropped],
+        tiny_data,
+        on_start=lambda *_: counts.append([]),
+        on_step=lambda step: counts[-1].append(step.tokens),
+    )
+    assert len(set(counts[0])) > 3
+    assert counts[0] == counts[1]
+
+
+def test_one_seed_for_all(tanh: Path, tiny_data: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.toml"
+    other.write_text(SPEC.replace("[model]", "[model]\nseed = 5"))
+    (alone,) = learnt(compare([tanh], tiny_data))
+    a, b = learnt(compare([tanh, other], tiny_data))
+    assert losses(a) == losses(b) == losses(alone)
+    c, d = learnt(compare([other, tanh], tiny_data))
+    assert losses(c) == losses(d) != losses(a)
+    e, f = learnt(compare([tanh, other], tiny_data, seed=5))
+    assert losses(e) == losses(f) == losses(c)
+
+
+def test_specs_in_memory_on_an_open_dataset(tanh: Path, sigmoid: Path, tiny_data: Path) -> None:
+    files = learnt(compare([tanh, sigmoid], tiny_data))
+    with rnnkit.open_data(tiny_data) as data:
+        held = learnt(compare([rnnkit.read_spec(f) for f in (tanh, sigmoid)], data))
+    assert [r.name for r in held] == ["spec 1", "spec 2"]
+    assert [losses(r) for r in held] == [losses(r) for r in files]
+
+
+def test_characters_beside_words(tanh: Path, tiny_data: Path, tmp_path: Path) -> None:
+    spelled = tmp_path / "spelled.toml"
+    spelled.write_text(SPEC + '[data]\ntokens = "char"\n')
+    words, characters = learnt(compare([tanh, spelled], tiny_data, overrides=["train.epochs=1"]))
+    assert words.updates == characters.updates
+    with rnnkit.open_data(tiny_data) as data:
+        v = len(as_characters(data).vocabulary), len(data.vocabulary)
+    assert words.parameters - characters.parameters == (v[1] - v[0]) * (16 + 24 + 1)
+
+
+def test_cells_are_described_bottom_to_top(tanh: Path, tiny_data: Path) -> None:
+    two = SPEC + '[[model.rnn]]\nhidden = 8\ncell = "gru-reset-before"\n'
+    tanh.write_text(two)
+    (result,) = learnt(compare([tanh], tiny_data, overrides=["train.epochs=1"]))
+    bottom, _, top = result.cell.partition(" + ")
+    assert bottom == "vanilla(activation=tanh)"
+    assert top == "gru-reset-before(input_weights=normal, recurrent_weights=normal)"
+
+
+def test_a_spec_that_fails_does_not_end_the_others(
+    tanh: Path, sigmoid: Path, tiny_data: Path, tmp_path: Path
+) -> None:
+    wide = tmp_path / "wide.toml"
+    wide.write_text(SPEC + "[data]\nfeatures = 3\n")
+    wild = tmp_path / "wild.toml"
+    wild.write_text(SPEC.replace("adam", "sgd").replace("1e-2", "1e38"))
+    told: list[Result] = []
+    specs = [tanh, tmp_path / "none.toml", wide, wild, sigmoid]
+    with np.errstate(all="ignore"):
+        results = compare(specs, tiny_data, on_result=told.append)
+    assert told == results
+    assert [type(r) for r in results] == [Learnt, Failed, Failed, Failed, Learnt]
+    assert [r.name for r in results] == [str(s) for s in specs]
+    reasons = [r.reason for r in results if isinstance(r, Failed)]
+    assert reasons[0] == f"{specs[1]}: cannot read the spec: No such file or directory"
+    assert "data.features: the spec says 3" in reasons[1]
+    assert "training has diverged" in reasons[2]
+    assert all(r.mistake for r in results if isinstance(r, Failed))
+
+
+def test_a_plugin_that_raises_is_no_mistake_of_the_user(
+    tanh: Path, sigmoid: Path, tiny_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    update = Trainer.update
+
+    def broken(self: Trainer, *batch: np.ndarray) -> float:
+        if "sigmoid" in repr(self.model.spec.model.rnn[0].cell).lower():
+            raise ZeroDivisionError("by a plugin")
+        return update(self, *batch)
+
+    monkeypatch.setattr(Trainer, "update", broken)
+    a, b = compare([sigmoid, tanh], tiny_data)
+    assert isinstance(a, Failed)
+    assert isinstance(b, Learnt)
+    assert a.reason.startswith("ZeroDivisionError: by a plugin [")
+    assert "test_comparing.py:" in a.reason
+    assert not a.mistake
+
+
+def test_the_data_is_one_for_all(
+    tanh: Path, sigmoid: Path, tiny_data: Path, tmp_path: Path
+) -> None:
+    (nowhere,) = compare([tanh])
+    assert isinstance(nowhere, Failed)
+    assert "comparing wants data" in nowhere.reason
+    here, there = tmp_path / "here.toml", tmp_path / "there.toml"
+    here.write_text(f'{SPEC}[data]\npath = "{tiny_data}"\n')
+    there.write_text(f'{SPEC}[data]\npath = "elsewhere"\n')
+    open_path, own, other = compare([tanh, here, there])
+    assert isinstance(open_path, Learnt)
+    assert isinstance(own, Learnt)
+    assert losses(open_path) == losses(own)
+    assert isinstance(other, Failed)
+    assert f"its data.path is elsewhere, and the first spec's {tiny_data}" in other.reason
+    assert len(learnt(compare([here, there], tiny_data))) == 2
+
+
+def test_curves_are_written_and_drawn(
+    tanh: Path, sigmoid: Path, tiny_data: Path, tmp_path: Path
+) -> None:
+    results = compare([tanh, tmp_path / "none.toml", sigmoid], tiny_data)
+    out = tmp_path / "new" / "folder"
+    write_curves(results, out / "curves.csv")
+    draw_curves(results, out / "loss.png", until_loss=20.0)
+    with (out / "curves.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    for result in (r for r in results if isinstance(r, Learnt)):
+        own = [row for row in rows if row["spec"] == result.name]
+        assert [int(row["update"]) for row in own] == list(range(1, result.updates + 1))
+        assert [float(row["loss"]) for row in own] == losses(result)
+        assert [float(row["mean"]) for row in own] == [p.mean for p in result.curve]
+        assert float(own[-1]["seconds"]) == result.seconds
+    assert len({row["spec"] for row in rows}) == 2
+    assert (out / "loss.png").read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(CheckpointError, match="cannot write"):
+        draw_curves(results, tmp_path / "new")
+
+
+def test_each_spec_has_its_line(
+    tanh: Path, sigmoid: Path, tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    drawn: list[Axes] = []
+
+    def keep(self: Figure, file: Path, **_: object) -> None:
+        drawn.extend(self.axes)
+        file.write_text("a plot")
+
+    monkeypatch.setattr(Figure, "savefig", keep)
+    results = learnt(compare([tanh, sigmoid], tiny_data))
+    draw_curves(results, tmp_path / "loss.png")
+    (axes,) = drawn
+    lines = {str(line.get_label()): line for line in axes.get_lines()}
+    for result in results:
+        line = lines[f"{result.name}: {result.cell}"]
+        assert np.asarray(line.get_xdata()).tolist() == [point.update for point in result.curve]
+        assert np.asarray(line.get_ydata()).tolist() == [point.mean for point in result.curve]
+
+
+def test_without_matplotlib_drawing_says_what_to_install(
+    tanh: Path, tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = compare([tanh], tiny_data, overrides=["train.epochs=1"])
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(RnnkitError, match=r'pip install "rnnkit\[plots\]"'):
+        draw_curves(results, tmp_path / "loss.png")
+
+
+Ran = subprocess.CompletedProcess[str]
+
+
+def rnnkit_compare(*arguments: str | Path) -> Ran:
+    command = [sys.executable, "-m", "rnnkit", "compare", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_the_command_prints_a_table_and_writes_a_plot(
+    tanh: Path, sigmoid: Path, tiny_data: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    wanted = ["train.epochs=5"]
+    (slower,) = learnt(compare([sigmoid], tiny_data, overrides=wanted))
+    target = min(point.mean for point in slower.curve) - 0.01
+    a, b = learnt(compare([tanh, sigmoid], tiny_data, until_loss=target, overrides=wanted))
+    ending = ["--out", str(out), "--until-loss", str(target), "--set", *wanted]
+    ran = rnnkit_compare(tanh, sigmoid, "--data", tiny_data, *ending)
+    assert ran.returncode == 0, ran.stderr
+    lines = ran.stdout.splitlines()
+    columns = "spec cell params updates to target seconds to target updates loss val nats seconds"
+    assert " ".join(lines[0].split()) == columns
+    assert a.reached
+    assert not b.reached
+    row = lines[1].split()
+    assert row[:4] == [str(tanh), a.cell, f"{a.parameters:,}", str(a.updates)]
+    assert row[5:8] == [str(a.updates), f"{a.loss:.3f}", f"{a.val_nats:.3f}"]
+    assert lines[2].split()[3:8] == ["not", "reached", "-", str(b.updates), f"{b.loss:.3f}"]
+    assert f"over the last {a.window} updates" in ran.stdout
+    assert lines[-1] == f"wrote {out / 'loss.png'} and {out / 'curves.csv'}"
+    assert sorted(f.name for f in out.iterdir()) == ["curves.csv", "loss.png"]
+
+
+def test_the_command_prints_json(tanh: Path, tiny_data: Path, tmp_path: Path) -> None:
+    ran = rnnkit_compare(tanh, "--data", tiny_data, "--out", tmp_path, "--json", "--seed", "3")
+    (found,) = json.loads(ran.stdout)
+    (result,) = learnt(compare([tanh], tiny_data, seed=3))
+    assert found.pop("seconds") > 0
+    assert found == {
+        "spec": str(tanh),
+        "cell": "vanilla(activation=tanh)",
+        "parameters": result.parameters,
+        "reached": False,
+        "updates": result.updates,
+        "window": result.window,
+        "loss": result.loss,
+        "val_nats": result.val_nats,
+    }
+
+
+def test_the_command_goes_on_after_a_failure_and_exits_1(
+    tanh: Path, tiny_data: Path, tmp_path: Path
+) -> None:
+    bad = tmp_path / "bad.toml"
+    bad.write_text(SPEC.replace("tanh", "tahn").replace("batch", "bacth"))
+    ran = rnnkit_compare(bad, tanh, "--data", tiny_data, "--out", tmp_path / "out")
+    assert ran.returncode == 1
+    assert ran.stderr == ""
+    assert "did you mean 'tanh'?" in ran.stdout
+    assert "did you mean 'batch'?" in ran.stdout
+    assert "vanilla(activation=tanh)" in ran.stdout
+    assert (tmp_path / "out" / "curves.csv").exists()
+
+
+def test_the_command_exits_2_if_there_is_nothing_but_mistakes(
+    tanh: Path, tiny_data: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    ran = rnnkit_compare("none.toml", tanh, "--data", tiny_data / "none", "--out", out)
+    assert ran.returncode == 2
+    table = " ".join(ran.stdout.split())
+    assert "none.toml: cannot read the spec" in table
+    assert "does not exist; give the path of a data folder" in table
+    assert "Traceback" not in ran.stderr
+    assert list(out.iterdir()) == []
+    assert rnnkit_compare("--data", tiny_data).returncode == 2
+    ran = rnnkit_compare(tanh, "--data", tiny_data, "--out", tanh)
+    assert ran.returncode == 2
+    assert ran.stderr == f"cannot make the folder {tanh}: File exists\n"
