@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +27,8 @@ def write_whole(file: Path, write: Callable[[Path], None]) -> None:
         reason = e.strerror or str(e).partition("\n")[0]
         raise CheckpointError(f"cannot write {file}: {reason}") from e
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
 
 
 def write_text_whole(file: Path, text: str) -> None:

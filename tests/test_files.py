@@ -1,0 +1,30 @@
+"""Files that are whole or not there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rnnkit.errors import CheckpointError
+from rnnkit.files import write_text_whole, write_whole
+
+
+def test_a_failed_write_leaves_what_was_there_and_nothing_else(tmp_path: Path) -> None:
+    file = tmp_path / "kept.txt"
+    write_text_whole(file, "old")
+
+    def fail(temporary: Path) -> None:
+        temporary.write_text("half of the new")
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(CheckpointError, match=r"cannot write .*kept\.txt: No space left on device"):
+        write_whole(file, fail)
+    assert file.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_file_in_the_place_of_a_folder_is_told_in_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "folder").write_text("a file")
+    with pytest.raises(CheckpointError, match=r"cannot write .*x\.txt: "):
+        write_text_whole(tmp_path / "folder" / "x.txt", "text")
