@@ -46,9 +46,7 @@ def relu_backward(dout: Array, cache: Array) -> Array:
     return Relu().backward(dout, Relu().forward(cache)[1])
 
 
-def affine_relu_forward(
-    x: Array, w: Array, b: Array
-) -> tuple[Array, tuple[AffineCache, Array]]:
+def affine_relu_forward(x: Array, w: Array, b: Array) -> tuple[Array, tuple[AffineCache, Array]]:
     """max(x w + b, 0)."""
     a, affine_cache = affine_forward(x, w, b)
     out, relu_cache = relu_forward(a)

@@ -7,6 +7,13 @@ from typing import Any
 import attrs
 import numpy as np
 
+from rnnkit.compat.ie590.attention import (
+    attention_backward,
+    attention_forward,
+    attention_step_backward,
+    attention_step_forward,
+    dot_product_attention,
+)
 from rnnkit.engine import GatedParams, GatedRecurrence, GatedTape
 from rnnkit.kinds import Activation, Array, GatedCell, Ints, Mask, NoParams, State
 from rnnkit.numerics import sigmoid as sigmoid
@@ -20,6 +27,11 @@ from rnnkit_builtin.layers.embedding import Embedding, EmbeddingParams
 from rnnkit_builtin.losses.softmax_cross_entropy import SoftmaxCrossEntropy
 
 __all__ = [
+    "attention_backward",
+    "attention_forward",
+    "attention_step_backward",
+    "attention_step_forward",
+    "dot_product_attention",
     "lstm_backward",
     "lstm_forward",
     "lstm_step_backward",
@@ -113,9 +125,7 @@ def lstm_forward(
     return _forward(LSTM(), x, h0, Wx, Wh, b)
 
 
-def lstm_backward(
-    dh: Array, cache: SequenceCache
-) -> tuple[Array, Array, Array, Array, Array]:
+def lstm_backward(dh: Array, cache: SequenceCache) -> tuple[Array, Array, Array, Array, Array]:
     """(dx, dh0, dWx, dWh, db) from dh (N, T, H)."""
     return _backward(LSTM(), dh, cache)
 
