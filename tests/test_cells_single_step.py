@@ -78,7 +78,10 @@ def random_inputs(cell: RecurrentCell[Any, Any, Any], rng: np.random.Generator) 
         assert isinstance(cell, Cell)
         p, widths = cell.init(D, H, rng, dtype), (D, 0)
     inputs = Inputs(
-        p, np.empty((N, widths[0])), np.empty((N, widths[1])), cell.start(np.empty((N, H)))
+        p,
+        np.empty((N, widths[0])),
+        np.empty((N, widths[1])),
+        cell.start(np.empty((N, cell.start_width(H)))),
     )
     filled: Inputs = random_like(inputs, rng)
     return filled
