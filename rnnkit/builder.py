@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import attrs
 import numpy as np
@@ -16,10 +16,14 @@ from rnnkit.engine import FreeRecurrence, GatedRecurrence, Recurrence
 from rnnkit.errors import SpecError
 from rnnkit.kinds import Activation, Cell, DType, GatedCell, Initializer, Layer, Rng
 from rnnkit.model import Captioner, Level
-from rnnkit.spec import Problem, RnnTable, Spec, read_spec
+from rnnkit.spec import ModelTable, Problem, RnnTable, Spec, read_spec
 from rnnkit.spec.places import Path as SpecPath
 from rnnkit.spec.schema import Chain as ChainOption
 from rnnkit.spec.schema import builtin
+
+
+BESIDE: Final = ("par", "merge")
+"""Where the image stands beside something else, and may be of any width."""
 
 
 @attrs.frozen
@@ -147,28 +151,36 @@ def assemble(spec: Spec, sizes: Sizes) -> Captioner:
     fitter = _Fitter(np.random.default_rng(spec.model.seed), np.dtype(spec.model.dtype))
     table = spec.model
     starts = [level.cell.start_width(level.hidden) for level in table.rnn]
-    image = fitter.chain(table.image, ("model", "image"), sizes.features, sum(starts))
+    room = _room_for_image(table, sum(starts), len(sizes.vocabulary))
+    image = fitter.chain(
+        table.image, ("model", "image"), sizes.features, room, open_end=table.inject in BESIDE
+    )
     words = fitter.chain(table.words, ("model", "words"), len(sizes.vocabulary), None, tokens=True)
     levels, width = [], words[-1].out_features if words else 1
+    beside = image[-1].out_features if image else sizes.features
+    if table.inject == "par":
+        width += beside
     for i, level in enumerate(table.rnn):
         path: SpecPath = ("model", "rnn", i)
-        inputs = fitter.chain(level.input, (*path, "input"), width, None)
+        below, inputs = width, fitter.chain(level.input, (*path, "input"), width, None)
         width = inputs[-1].out_features if inputs else width
-        levels.append((inputs, fitter.recurrence(level, path, width)))
+        levels.append((below, inputs, fitter.recurrence(level, path, width)))
         width = level.hidden
+    if table.inject == "merge":
+        width += beside
     head = fitter.chain(table.head, ("model", "head"), width, len(sizes.vocabulary))
     if fitter.problems:
         raise spec.origin.error(fitter.problems)
     return Captioner(
-        spec=_resolved(spec, sizes, image, words, [inputs for inputs, _ in levels], head),
+        spec=_resolved(spec, sizes, image, words, [inputs for _, inputs, _ in levels], head),
         vocabulary=sizes.vocabulary,
         feature_width=sizes.features,
         length=sizes.length,
         image=Chain(tuple(image)),
         words=Chain(tuple(words)),
         levels=tuple(
-            Level(Chain(tuple(inputs)), rnn, row.hidden, start)
-            for (inputs, rnn), row, start in zip(levels, table.rnn, starts, strict=True)
+            Level(Chain(tuple(inputs)), rnn, below, row.hidden, start)
+            for (below, inputs, rnn), row, start in zip(levels, table.rnn, starts, strict=True)
             if rnn is not None
         ),
         head=Chain(tuple(head)),
@@ -191,8 +203,13 @@ class _Fitter:
         out_features: int | None,
         *,
         tokens: bool = False,
+        open_end: bool = False,
     ) -> list[Link]:
-        """Links for the parts of a chain that must end in width `out_features`, if that is given."""
+        """Links for the parts of a chain.
+
+        It must end in width `out_features`, if that is given; with an open end, it does if its parts leave
+        that open.
+        """
         links: list[Link] = []
         before = len(self.problems)
         if tokens and not parts:
@@ -215,7 +232,8 @@ class _Fitter:
                 self.wrong(place, str(e))
                 break
             width = after
-        if len(self.problems) == before and out_features not in (None, width):
+        settled = open_end or out_features in (None, width)
+        if len(self.problems) == before and not settled:
             self.wrong(path, f"the chain ends in width {width}, and {out_features} is needed here")
         return links
 
@@ -262,6 +280,21 @@ def _fitted(parts: ChainOption, width: int | None) -> list[Layer[Any, Any, Any]]
             if not _keeps(layers[i], width):
                 break
     return layers
+
+
+def _room_for_image(table: ModelTable, start: int, vocabulary: int) -> int | None:
+    """The width that the image chain should end in, for where the image enters."""
+    if table.inject == "init":
+        return start
+    if table.inject == "merge":
+        return table.rnn[-1].hidden
+    width = vocabulary
+    try:
+        for layer in _fitted(table.words, None):
+            width = layer.out_features(width)
+    except ValueError:  # it will be told when the chain is made
+        return None
+    return width
 
 
 def _keeps(layer: Layer[Any, Any, Any], width: int) -> bool:

@@ -1,10 +1,18 @@
 """The captioning network: CNN features -> h0; words -> recurrent layers -> vocabulary scores -> loss.
 
-    h0     = image(features)                       (N, sum of all H), a share for each recurrent layer
+    v      = image(features)
     x      = words(captions[:, :-1])
     h      = rnn.k(input.k(... rnn.0(input.0(x), h0)))
     scores = head(h)
     loss   = 1/N * sum over unmasked positions of loss(scores, captions[:, 1:])
+
+The image enters at one of four places (Tanti, Gatt & Camilleri, "Where to put the image in an image caption
+generator", 2018, section 3); h0 = 0 but for the first:
+
+    init   h0 = v          (N, sum of all H), a share for each recurrent layer
+    pre    x_0 = v         an input (N, D) that the recurrent layers read before the first word
+    par    x = [x, v]      beside every word
+    merge  h = [h, v]      beside every output of the top layer; the recurrent layers see words alone
 
 A caption is `<START> w1 .. wk <END> <NULL> ..`; a position is masked where its target is `<NULL>`. A masked
 position inside a caption is still stepped through, it only has no loss.
@@ -27,8 +35,6 @@ from rnnkit.engine import Recurrence
 from rnnkit.errors import DataError
 from rnnkit.kinds import (
     Array,
-    Decoded,
-    Decoder,
     DType,
     Ints,
     Mask,
@@ -39,11 +45,12 @@ from rnnkit.kinds import (
     State,
     map_arrays,
 )
-from rnnkit.numerics import log_softmax
+from rnnkit.numerics import log_softmax, sum_rows
 from rnnkit.packing import Packing
 from rnnkit.parts import Parts
 from rnnkit.process import pieces, together
-from rnnkit.spec import Spec
+from rnnkit.spec import Injection, Spec
+from rnnkit.writer import Writer
 
 HEAD_ROWS = 1024
 """Positions that go through the head at once: their scores (1024, V) are the only ones in memory."""
@@ -63,12 +70,14 @@ class Level:
     """One recurrent layer with the chain its inputs pass through first.
 
     Attributes:
+        below: width of what comes from below.
         hidden: H.
         start: width of its share of h0, which is H for most cells.
     """
 
     input: Chain
     rnn: Recurrence[Any, Any, Any]
+    below: int
     hidden: int
     start: int
 
@@ -110,9 +119,10 @@ class Lexicon:
 
 @attrs.frozen(eq=False)
 class Remembered(Memory):
-    """The state of every recurrent layer, bottom to top, and the words met so far."""
+    """The state of every recurrent layer, bottom to top; v, of each row's image; and the words met so far."""
 
     states: tuple[State, ...]
+    image: Array
     lexicon: Lexicon
 
     def __len__(self) -> int:
@@ -120,11 +130,11 @@ class Remembered(Memory):
 
     def take(self, rows: Ints) -> Remembered:
         states = tuple(map_arrays(lambda a: a[rows], s) for s in self.states)
-        return Remembered(states, self.lexicon)
+        return Remembered(states, self.image[rows], self.lexicon)
 
 
 @attrs.frozen(eq=False)
-class Captioner:
+class Captioner(Writer[Remembered]):
     """A captioning network with its parameters.
 
     Attributes:
@@ -308,30 +318,42 @@ class Captioner:
 
         Parameters must not change between this and the last `step` from it.
         """
-        h0, _ = self.image.forward(self._checked_features(features), None)
-        shares = zip(self.levels, self._shares(h0), strict=True)
-
-        lexicon = self.lexicon or self._new_lexicon()
-        return Remembered(tuple(level.rnn.start(share) for level, share in shares), lexicon)
+        v, _ = self.image.forward(self._checked_features(features), None)
+        shares = zip(self.levels, self._shares(self._initial(v)), strict=True)
+        states = tuple(level.rnn.start(share) for level, share in shares)
+        if self.inject == "pre":
+            states, _ = self._advance(states, self._projected(0, v))
+        return Remembered(states, v, self.lexicon or self._new_lexicon())
 
     def step(self, tokens: Ints, memory: Remembered) -> tuple[Array, Remembered]:
         """One token (n,) for each row of a memory -> log probabilities of the next (n, V), next memory."""
-        x, states = memory.lexicon.rows(tokens), []
-        for i, (level, state) in enumerate(zip(self.levels, memory.states, strict=True)):
-            states.append(level.rnn.advance(x if i == 0 else self._projected(i, x), state))
-            x = states[-1].h
-        scores, _ = self.head.forward(x, None)
+        x = memory.lexicon.rows(tokens)
+        if self.inject == "par":
+            x = self._projected(0, _beside(x, memory.image))
+        states, h = self._advance(memory.states, x)
+        if self.inject == "merge":
+            h = _beside(h, memory.image)
+        scores, _ = self.head.forward(h, None)
         log_probs = np.empty_like(scores)
 
         def normalize(part: slice) -> None:
             log_softmax(scores[part], out=log_probs[part])
 
         together([partial(normalize, part) for part in pieces(*scores.shape)])
-        return log_probs, Remembered(tuple(states), memory.lexicon)
+        return log_probs, attrs.evolve(memory, states=states)
+
+    def _advance(self, states: tuple[State, ...], x: Array) -> tuple[tuple[State, ...], Array]:
+        """One step of all recurrent layers from projected inputs of the bottom one; the top one's output."""
+        after: list[State] = []
+        for i, (level, state) in enumerate(zip(self.levels, states, strict=True)):
+            after.append(level.rnn.advance(x if i == 0 else self._projected(i, x), state))
+            x = after[-1].h
+        return tuple(after), x
 
     def _new_lexicon(self) -> Lexicon:
         def project(tokens: Ints) -> Array:
-            return self._projected(0, self.words.forward(tokens, None)[0])
+            x, _ = self.words.forward(tokens, None)
+            return x if self.inject == "par" else self._projected(0, x)
 
         return Lexicon(project, len(self.vocabulary))
 
@@ -340,66 +362,47 @@ class Captioner:
         inputs, _ = self.levels[level].input.forward(x, None)
         return self.levels[level].rnn.project(inputs)
 
-    def decode(
-        self, features: Array, decoder: Decoder | None = None, rng: Rng | None = None
-    ) -> Decoded:
-        """Write captions as tokens.
-
-        Args:
-            features: (N, F) image features.
-            decoder: how to choose words; the spec's if left open.
-            rng: for decoders that draw; seeded with the spec's seed if left open.
-        """
-        vocabulary, options = self.vocabulary, self.spec.caption
-        banned = [vocabulary.null, vocabulary.start]
-        if vocabulary.unknown is not None and not options.unknown:
-            banned.append(vocabulary.unknown)
-
-        def step(tokens: Ints, memory: Remembered) -> tuple[Array, Remembered]:
-            log_probs, memory = self.step(tokens, memory)
-            log_probs[:, banned] = -np.inf
-            return log_probs, memory
-
-        return (decoder or options.decoder).decode(
-            step,
-            self.begin(features),
-            vocabulary.start,
-            vocabulary.end,
-            options.length or self.length - 1,
-            rng or np.random.default_rng(self.spec.model.seed),
-        )
-
-    def caption(
-        self, features: Array, decoder: Decoder | None = None, rng: Rng | None = None
-    ) -> list[str]:
-        """The best caption for each image of features (N, F), in words."""
-        return [
-            self.vocabulary.decode(best)
-            for best in self.decode(features, decoder, rng).tokens[:, 0]
-        ]
-
     def _hidden(
         self, features: Array, captions: Ints, packing: Packing, rng: Rng | None
     ) -> tuple[Array, _Tapes]:
-        """The packed outputs of the top recurrent layer (M, H)."""
+        """What the head reads, packed (M, ..)."""
         tokens, rows = captions[packing.rows, packing.steps], None
-        if rng is None or not (self.words.random or self.levels[0].input.random):
+        drawn = rng is not None and (self.words.random or self.levels[0].input.random)
+        if not drawn and self.inject != "par":
             tokens, rows = np.unique(tokens, return_inverse=True)
-        h0, image = self.image.forward(features, rng)
+        v, image = self.image.forward(features, rng)
         x, words = self.words.forward(tokens, rng)
+        run, lead = packing, len(packing.order)
+        if self.inject == "pre":
+            run = packing.led()
+            x = np.concatenate([packing.enter(v), x])
+            rows = None if rows is None else np.concatenate([np.arange(lead), lead + rows])
+        elif self.inject == "par":
+            x = _beside(x, v[packing.rows])
         inputs, rnns = [], []
-        for level, share in zip(self.levels, self._shares(h0), strict=True):
+        for level, share in zip(self.levels, self._shares(self._initial(v)), strict=True):
             x, caches = level.input.forward(x, rng)
-            x, tape = level.rnn.forward(x, packing.enter(share), packing, rows)
+            x, tape = level.rnn.forward(x, packing.enter(share), run, rows)
             rows = None
             inputs.append(caches)
             rnns.append(tape)
+        if self.inject == "pre":
+            x = x[lead:]
+        elif self.inject == "merge":
+            x = _beside(x, v[packing.rows])
         return x, _Tapes(image, words, inputs, rnns)
 
     def _backward(self, dh: Array, head: list[Params], tapes: _Tapes, packing: Packing) -> Parts:
         inputs: list[list[Params]] = []
         rnns: list[Params] = []
         shares: list[Array] = []
+        lead = len(packing.order)
+        dv: Array
+        if self.inject == "pre":
+            dh = np.concatenate([np.zeros((lead, dh.shape[1]), dh.dtype), dh])
+        elif self.inject == "merge":
+            dh, each = np.split(dh, [self.levels[-1].hidden], axis=1)
+            dv = sum_rows(each, packing.rows, packing.count)
         for level, caches, tape in reversed(
             list(zip(self.levels, tapes.inputs, tapes.rnns, strict=True))
         ):
@@ -408,9 +411,27 @@ class Captioner:
             rnns.insert(0, rnn)
             inputs.insert(0, chain)
             shares.insert(0, packing.leave(dh0))
+        if self.inject == "init":
+            dv = np.concatenate(shares, axis=1)
+        elif self.inject == "pre":
+            dv, dh = packing.leave(dh[:lead]), dh[lead:]
+        elif self.inject == "par":
+            dh, each = np.split(dh, [self.words.links[-1].out_features], axis=1)
+            dv = sum_rows(each, packing.rows, packing.count)
         _, words = self.words.backward(dh, tapes.words)
-        _, image = self.image.backward(np.concatenate(shares, axis=1), tapes.image)
+        _, image = self.image.backward(dv, tapes.image)
         return Parts(image, words, inputs, rnns, head)
+
+    @property
+    def inject(self) -> Injection:
+        """Where the image enters."""
+        return self.spec.model.inject
+
+    def _initial(self, v: Array) -> Array:
+        """h0 of all recurrent layers, side by side."""
+        if self.inject == "init":
+            return v
+        return np.zeros((len(v), sum(level.start for level in self.levels)), v.dtype)
 
     def _shares(self, h0: Array) -> list[Array]:
         ends = np.cumsum([level.start for level in self.levels])
@@ -447,6 +468,10 @@ class _Tapes:
     words: list[Any]
     inputs: list[list[Any]]
     rnns: list[Any]
+
+
+def _beside(x: Array, v: Array) -> Array:
+    return np.concatenate([x, v], axis=1)
 
 
 def _targets(captions: Ints, null: int) -> tuple[Packing, Ints, Mask]:

@@ -44,6 +44,19 @@ class Packing:
         reversed_end = np.argmax(mask[:, ::-1], axis=1)
         return Packing.of_lengths(np.where(mask.any(axis=1), mask.shape[1] - reversed_end, 0))
 
+    def led(self) -> Packing:
+        """The packing of the same sequences with one step more before their first.
+
+        Its packed arrays are (n + M, ..): the leading step of each row, then what was there before.
+        """
+        return Packing(
+            self.order,
+            (len(self.order), *self.sizes) if self.sizes else (),
+            np.concatenate([self.order, self.rows]),
+            np.concatenate([np.zeros_like(self.order), self.steps + 1]),
+            self.count,
+        )
+
     @property
     def spans(self) -> list[tuple[int, int]]:
         """(begin, end) of each step in the packed array."""

@@ -117,9 +117,8 @@ def _parts(model: Captioner) -> Iterator[Part]:
     yield from _chain(model, "words", model.words, steps)
     for i, level in enumerate(model.levels):
         yield from _chain(model, f"rnn.{i}.input", level.input, steps)
-        below = model.levels[i - 1].hidden if i else model.words.links[-1].out_features
-        width = level.input.links[-1].out_features if level.input.links else below
-        yield _recurrence(model, i, level, width, steps)
+        width = level.input.links[-1].out_features if level.input.links else level.below
+        yield _recurrence(model, i, level, width, steps + (model.inject == "pre"))
     yield from _chain(model, "head", model.head, steps)
 
 

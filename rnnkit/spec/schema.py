@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Literal, TypeAlias, TypeVar
 
 import attrs
-from attrs.validators import ge, in_, min_len, optional
+from attrs.validators import ge, gt, in_, min_len, optional
 
 from rnnkit.kinds import (
     Activation,
@@ -36,6 +36,10 @@ def builtin(kind: type[K], name: str, **options: object) -> K:
 def builtin_layer(name: str, **options: object) -> Callable[[], Chain]:
     """A chain of one built-in layer, made when it is needed."""
     return lambda: (builtin(Layer, name, **options),)
+
+
+Injection: TypeAlias = Literal["init", "pre", "par", "merge"]
+"""Where the image enters the network: see `ModelTable`."""
 
 
 @attrs.frozen
@@ -86,7 +90,10 @@ class ModelTable:
         rnn: the recurrent layers, bottom to top.
         dtype: of parameters and of all arithmetic.
         seed: of initial values, of dropout, and of the order of training.
-        image: image features (N, F) -> the initial states of all recurrent layers, side by side.
+        image: image features (N, F) -> what enters the network for the image.
+        inject: where that enters (Tanti, Gatt & Camilleri 2018): as the initial states of all recurrent
+            layers, side by side (init); as an input before the first word (pre); beside every word (par); or
+            beside every output of the top recurrent layer, before the head (merge).
         words: tokens -> inputs of the bottom recurrent layer.
         head: outputs of the top recurrent layer -> vocabulary scores.
     """
@@ -95,6 +102,7 @@ class ModelTable:
     dtype: Literal["float32", "float64"] = "float32"
     seed: int = attrs.field(default=231, validator=ge(0))
     image: Chain = attrs.field(factory=builtin_layer("affine"))
+    inject: Injection = "init"
     words: Chain = attrs.field(factory=builtin_layer("embedding", dim=256))
     head: Chain = attrs.field(factory=builtin_layer("affine"))
 
@@ -109,6 +117,12 @@ class TrainTable:
         loss: what to make small.
         optimizer: the update rule.
         schedule: the factor on the optimizer's learning rate over time.
+        clip: the largest norm of the gradient of all parameters together; a larger one is scaled down to it
+            (Pascanu, Mikolov & Bengio, "On the difficulty of training recurrent neural networks", 2013,
+            section 3.2). Not clipped if left open.
+        evaluate: updates between evaluations, each with a checkpoint; those of an epoch if left open.
+        metric: what the best model is chosen by on the val split: nats per token, or a score of its captions.
+        patience: evaluations without a better value after which training ends; never if left open.
     """
 
     epochs: int = attrs.field(default=20, validator=ge(1))
@@ -116,6 +130,10 @@ class TrainTable:
     loss: Loss = attrs.field(factory=lambda: builtin(Loss, "softmax-cross-entropy"))
     optimizer: Optimizer[Any] = attrs.field(factory=lambda: builtin(Optimizer, "adam"))
     schedule: Schedule = attrs.field(factory=lambda: builtin(Schedule, "constant"))
+    clip: float | None = attrs.field(default=None, validator=optional(gt(0.0)))
+    evaluate: int | None = attrs.field(default=None, validator=optional(ge(1)))
+    metric: Literal["nats", "bleu4", "rouge_l", "cider"] = "nats"
+    patience: int | None = attrs.field(default=None, validator=optional(ge(1)))
 
 
 @attrs.frozen
