@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rnnkit.checkpoint import load_model as load
     from rnnkit.checkpoint import save_model as save
     from rnnkit.data import open_data as open_data
+    from rnnkit.ensemble import Ensemble as Ensemble
     from rnnkit.errors import CheckpointError as CheckpointError
     from rnnkit.errors import DataError as DataError
     from rnnkit.errors import RegistryError as RegistryError
@@ -34,6 +35,7 @@ _HOME: Final = {
     "Captioner": "rnnkit.model:Captioner",
     "CheckpointError": "rnnkit.errors:CheckpointError",
     "DataError": "rnnkit.errors:DataError",
+    "Ensemble": "rnnkit.ensemble:Ensemble",
     "RegistryError": "rnnkit.errors:RegistryError",
     "RnnkitError": "rnnkit.errors:RnnkitError",
     "Spec": "rnnkit.spec:Spec",
@@ -52,6 +54,7 @@ __all__ = [
     "Captioner",
     "CheckpointError",
     "DataError",
+    "Ensemble",
     "RegistryError",
     "RnnkitError",
     "Spec",

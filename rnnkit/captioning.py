@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 import attrs
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from rnnkit.data import Dataset, Vocabulary, characters_of
 from rnnkit.errors import DataError
 from rnnkit.kinds import Decoder
-from rnnkit.model import Captioner
+from rnnkit.writer import Writer
 
 BATCH: Final = 128
 
@@ -25,6 +25,7 @@ class Captioned:
         picture: its path, address or name, if the data folder says.
         caption: what the network says.
         log_prob: natural logarithm of the probability it gives to that.
+        others: further captions that its decoder found, best first, each with the same.
         truth: what people said.
     """
 
@@ -32,11 +33,12 @@ class Captioned:
     picture: str | None
     caption: str
     log_prob: float
+    others: list[tuple[str, float]]
     truth: list[str]
 
 
 def caption_split(
-    model: Captioner,
+    model: Writer[Any],
     dataset: Dataset,
     split: str = "val",
     limit: int | None = None,
@@ -46,6 +48,16 @@ def caption_split(
 
     Raises:
         DataError: there is no such split, or its features or words are not those of the model.
+    """
+    check_fits(model, dataset)
+    return list(_captioned(model, dataset, split, limit, decoder))
+
+
+def check_fits(model: Writer[Any], dataset: Dataset) -> None:
+    """Make sure that a model was made for such data.
+
+    Raises:
+        DataError: the features or the words are not those of the model.
     """
     if dataset.feature_width != model.feature_width:
         raise DataError(
@@ -60,7 +72,6 @@ def caption_split(
             f"{dataset.folder} has another vocabulary ({_size(vocabulary)}) than the model "
             f"({_size(model.vocabulary)}); caption the data it was trained on"
         )
-    return list(_captioned(model, dataset, split, limit, decoder))
 
 
 def _size(vocabulary: Vocabulary) -> str:
@@ -68,7 +79,7 @@ def _size(vocabulary: Vocabulary) -> str:
 
 
 def _captioned(
-    model: Captioner, dataset: Dataset, name: str, limit: int | None, decoder: Decoder | None
+    model: Writer[Any], dataset: Dataset, name: str, limit: int | None, decoder: Decoder | None
 ) -> Iterator[Captioned]:
     split = dataset.split(name)
     images = min(split.images, limit or split.images)
@@ -80,10 +91,15 @@ def _captioned(
         for image, tokens, log_probs in zip(
             batch.tolist(), decoded.tokens, decoded.log_probs, strict=True
         ):
+            found = np.count_nonzero(log_probs[1:] > -np.inf)
             yield Captioned(
                 image=image,
                 picture=split.pictures[image] if split.pictures else None,
                 caption=model.vocabulary.decode(tokens[0]),
                 log_prob=float(log_probs[0]),
+                others=[
+                    (model.vocabulary.decode(row), float(log_prob))
+                    for row, log_prob in zip(tokens[1 : 1 + found], log_probs[1:], strict=False)
+                ],
                 truth=[dataset.vocabulary.decode(row) for row in split.captions_of(image)],
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final, TypeAlias, TypeVar
@@ -15,12 +15,12 @@ import attrs
 from rnnkit.builder import as_spec, assemble, opened, sizes_of, tokenized
 from rnnkit.data import Dataset
 from rnnkit.errors import CheckpointError, DataError, RnnkitError, place_of
+from rnnkit.evaluation import evaluate, nats_per_token
 from rnnkit.files import write_text_whole, write_whole
-from rnnkit.kinds import Plugin
-from rnnkit.options import option_types
-from rnnkit.registry import entry_of
+from rnnkit.labels import label
+from rnnkit.metrics import check
 from rnnkit.spec import Spec
-from rnnkit.training import Step, Trainer, evaluate
+from rnnkit.training import Step, Trainer
 
 T = TypeVar("T")
 
@@ -57,6 +57,7 @@ class Learnt:
         curve: a point for each update.
         reached: whether the mean over a full window came down to the target, which ended the run.
         val_nats: negative log likelihood per token on val at the end, in nats; None without a val split.
+        scores: of its captions on val at the end, as `rnnkit.metrics.scores` has them: those asked for.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Learnt:
     curve: Sequence[Point] = attrs.field(repr=False)
     reached: bool
     val_nats: float | None
+    scores: Mapping[str, float]
 
     @property
     def updates(self) -> int:
@@ -112,6 +114,7 @@ def compare(
     until_loss: float | None = None,
     overrides: Sequence[str] = (),
     seed: int | None = None,
+    metrics: Sequence[str] = (),
     on_start: Callable[[str, Trainer], None] = _nothing,
     on_step: Callable[[Step], None] = _nothing,
     on_result: Callable[[Result], None] = _nothing,
@@ -127,13 +130,18 @@ def compare(
         until_loss: end a run as soon as its mean loss is this or less.
         overrides: `path=value` texts that go over every file's values.
         seed: of all runs; that of the first spec that can be read if left open.
+        metrics: of `rnnkit.metrics.METRICS`, for what each writes on val with its spec's decoder.
         on_start: called with the name of a spec and its trainer before its first update.
         on_step: called after each update.
         on_result: called with each result when it is there.
 
     Returns:
         A result for each spec, in the order given.
+
+    Raises:
+        RnnkitError: there is no such metric, or what computes it is not installed.
     """
+    check(metrics)
     names = _names(specs)
     read = [
         _attempt(name, partial(as_spec, spec, overrides))
@@ -155,7 +163,7 @@ def compare(
                 raise DataError(
                     "comparing wants data: name a folder with data.path in the spec, or --data"
                 )
-            return _learn(name, spec, dataset, until_loss, on_start, on_step)
+            return _learn(name, spec, dataset, until_loss, metrics, on_start, on_step)
 
     results: list[Result] = []
     for name, spec in zip(names, read, strict=True):
@@ -226,10 +234,11 @@ def _learn(
     spec: Spec,
     dataset: Dataset,
     until_loss: float | None,
+    metrics: Sequence[str],
     on_start: Callable[[str, Trainer], None],
     on_step: Callable[[Step], None],
 ) -> Learnt:
-    dataset = tokenized(spec, dataset)
+    in_words, dataset = dataset, tokenized(spec, dataset)
     model = assemble(spec, sizes_of(spec, dataset))
     reached = False
 
@@ -240,20 +249,24 @@ def _learn(
         if until_loss is not None and step.number >= curve.window and mean <= until_loss:
             reached = trainer.stop = True
 
-    trainer = Trainer(model, dataset.split("train"), on_step=step_done, same_order=True)
+    trainer = Trainer(model, dataset.split("train"), on_step=step_done)
     curve = _Curve(min(WINDOW, trainer.epoch_steps))
     on_start(name, trainer)
-    for _ in trainer.epochs():
+    for _ in trainer.records():
         pass
     val = dataset.splits.get("val")
+    scores: Mapping[str, float] = {}
+    if metrics and val is not None:
+        scores = evaluate(model.frozen(), in_words, "val", metrics=metrics).scores
     return Learnt(
         name=name,
-        cell=" + ".join(_described(level.cell) for level in spec.model.rnn),
+        cell=" + ".join(label(level.cell) for level in spec.model.rnn),
         parameters=sum(w.size for w in model.parameters.values()),
         window=curve.window,
         curve=tuple(curve.points),
         reached=reached,
-        val_nats=None if val is None else evaluate(model, val),
+        val_nats=None if val is None else nats_per_token(model, val),
+        scores=scores,
     )
 
 
@@ -290,16 +303,3 @@ def _attempt(name: str, work: Callable[[], T]) -> T | Failed:
         return Failed(name, str(e), mistake=True)
     except Exception as e:
         return Failed(name, f"{type(e).__name__}: {e} {place_of(e)}", mistake=False)
-
-
-def _described(plugin: Plugin) -> str:
-    """A plugin with its options, such as `vanilla(activation=tanh)`."""
-    entry = entry_of(plugin)
-    name = entry.spec_name if entry else type(plugin).__name__
-    options = {key: getattr(plugin, key) for key in option_types(type(plugin))}
-    shown = [
-        f"{key}={_described(value) if isinstance(value, Plugin) else value}"
-        for key, value in options.items()
-        if value is not None
-    ]
-    return f"{name}({', '.join(shown)})" if shown else name

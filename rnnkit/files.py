@@ -4,25 +4,34 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 from rnnkit.errors import CheckpointError
 
 
-def write_whole(file: Path, write: Callable[[Path], None]) -> None:
+def write_whole(file: Path, write: Callable[[Path], None], previous: Path | None = None) -> None:
     """Let `write` make a temporary file beside `file`, then put it in its place in one move.
 
+    Args:
+        file: to be written; it is there, whole, at any moment.
+        write: makes the file that it is given.
+        previous: where the file that is replaced goes on; nowhere if left open.
+
     Raises:
-        CheckpointError: it cannot be written; whatever stood at `file` is still there, whole.
+        CheckpointError: it cannot be written; whatever stood at `file` and at `previous` is still there.
     """
-    temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+    temporary = _beside(file)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         write(temporary)
         with temporary.open("rb+") as handle:
             os.fsync(handle.fileno())
+        if previous is not None and file.exists():
+            _keep_as(file, previous)
         temporary.replace(file)
+        _flush_folder(file.parent)
     except OSError as e:
         reason = e.strerror or str(e).partition("\n")[0]
         raise CheckpointError(f"cannot write {file}: {reason}") from e
@@ -36,5 +45,39 @@ def write_text_whole(file: Path, text: str) -> None:
     write_whole(file, lambda temporary: _write_text(temporary, text))
 
 
+def remove_left_over(folder: Path) -> None:
+    """Remove what writers that were killed have left half done in a folder."""
+    for left in folder.glob(".*.tmp"):
+        with contextlib.suppress(OSError):
+            left.unlink()
+
+
+def _beside(file: Path) -> Path:
+    return file.with_name(f".{file.name}.{os.getpid()}.tmp")
+
+
+def _keep_as(file: Path, other: Path) -> None:
+    """Give a file a second name, in the place of what stands there."""
+    temporary = _beside(other)
+    with contextlib.suppress(FileNotFoundError):
+        temporary.unlink()
+    try:
+        os.link(file, temporary)
+    except OSError:  # not every file system has second names
+        shutil.copyfile(file, temporary)
+    temporary.replace(other)
+
+
 def _write_text(file: Path, text: str) -> None:
     file.write_text(text, encoding="utf-8")
+
+
+def _flush_folder(folder: Path) -> None:
+    """Have the folder's new entry on the disk, too, where the system can do that."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

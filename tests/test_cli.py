@@ -212,7 +212,11 @@ def test_a_width_that_does_not_fit_the_spec_is_told_at_its_line(
         (["build", "none.toml"], "none.toml: cannot read the spec"),
         (["caption", "none.h5", "--data", "x"], "none.h5: no such model file"),
         (["data", "info", "nowhere"], "nowhere does not exist"),
-        (["train"], "Missing argument"),
+        (["build"], "Missing argument"),
+        (["train"], "give either a SPEC, or --resume RUN"),
+        (["train", "a.toml", "--resume", "runs/a"], "give either a SPEC, or --resume RUN"),
+        (["train", "--resume", "a", "--out", "b"], "leave --out away"),
+        (["train", "--resume", "nowhere"], "nowhere is not the folder of a run"),
         (["fly"], "No such command"),
     ],
 )
@@ -237,6 +241,9 @@ def long_run(spec: Path, tiny_data: Path, tmp_path: Path) -> Iterator[subprocess
     process.communicate()
 
 
+RUN_FILES = ["best.h5", "history.csv", "last.h5", "previous.h5", "spec.toml", "updates.csv"]
+
+
 def test_ctrl_c_saves_the_model_and_exits_130(
     long_run: subprocess.Popen[str], tmp_path: Path
 ) -> None:
@@ -246,12 +253,8 @@ def test_ctrl_c_saves_the_model_and_exits_130(
     os.kill(long_run.pid, signal.SIGINT)
     out, err = long_run.communicate(timeout=60)
     assert long_run.returncode == 130, err
-    assert "interrupted; the model as it was learnt so far is" in out
-    assert sorted(f.name for f in (tmp_path / "run").iterdir()) == [
-        "history.csv",
-        "last.h5",
-        "spec.toml",
-    ]
+    assert f"interrupted; go on with: rnnkit train --resume {tmp_path / 'run'}" in out
+    assert sorted(f.name for f in (tmp_path / "run").iterdir()) == RUN_FILES
 
 
 def test_data_info_counts_what_is_there(tiny_data: Path) -> None:

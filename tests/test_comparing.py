@@ -15,7 +15,8 @@ import rnnkit
 from rnnkit.comparing import Failed, Learnt, Result, compare, draw_curves, write_curves
 from rnnkit.data import as_characters
 from rnnkit.errors import CheckpointError, RnnkitError
-from rnnkit.training import Step, Trainer, evaluate
+from rnnkit.evaluation import nats_per_token
+from rnnkit.training import Step, Trainer
 
 SPEC = """
 [model]
@@ -71,13 +72,14 @@ def test_equal_specs_learn_alike_and_like_a_run_of_their_own(
     assert losses(a) == losses(b) == [s.loss for s in steps]
     assert a.updates == steps[-1].steps
     assert (a.name, b.name) == (str(tanh), f"{tanh} (2)")
-    assert a.val_nats == b.val_nats == run.history[-1].val_nats
+    assert a.val_nats == b.val_nats == run.history.records[-1].val_nats
     assert a.parameters == sum(w.size for w in run.model.parameters.values())
     assert not a.reached
     assert a.loss == pytest.approx(window_means(steps, a.window)[-1], rel=1e-12)
     # The window is an epoch here, so the means at the ends of epochs are those of the history.
-    ends = [a.curve[epoch.step - 1].mean for epoch in run.history]
-    assert ends == pytest.approx([epoch.train_loss for epoch in run.history], rel=1e-12)
+    records = run.history.records
+    ends = [a.curve[record.step - 1].mean for record in records]
+    assert ends == pytest.approx([record.train_loss for record in records], rel=1e-12)
 
 
 def test_tanh_and_sigmoid_are_told_apart(tanh: Path, sigmoid: Path, tiny_data: Path) -> None:
@@ -95,7 +97,7 @@ def test_a_run_ends_at_the_update_whose_window_is_first_at_the_target(
 ) -> None:
     steps: list[Step] = []
     run = rnnkit.train(tanh, tiny_data, tmp_path / "run", on_step=steps.append)
-    window = run.history[0].step
+    window = run.history.records[0].step
     means = window_means(steps, window)
     for target in (means[5], means[5] + 1e-6, max(losses_of(steps)), np.nextafter(means[-1], 99)):
         first = next(i for i, mean in enumerate(means) if mean <= target)
@@ -127,9 +129,9 @@ def test_the_network_is_judged_as_it_was_when_it_reached_the_target(
             trainer.stop = step.number == result.updates
 
         trainer = Trainer(model, data.split("train"), on_step=until)
-        for _ in trainer.epochs():
+        for _ in trainer.records():
             pass
-        assert result.val_nats == evaluate(model, data.split("val"))
+        assert result.val_nats == nats_per_token(model, data.split("val"))
 
 
 def test_long_epochs_have_a_window_of_50_updates(tanh: Path, tiny_data: Path) -> None:
@@ -222,7 +224,7 @@ def test_a_plugin_that_raises_is_no_mistake_of_the_user(
 ) -> None:
     update = Trainer.update
 
-    def broken(self: Trainer, *batch: np.ndarray) -> float:
+    def broken(self: Trainer, *batch: np.ndarray) -> Step:
         if "sigmoid" in repr(self.model.spec.model.rnn[0].cell).lower():
             raise ZeroDivisionError("by a plugin")
         return update(self, *batch)
@@ -354,6 +356,7 @@ def test_the_command_prints_json(tanh: Path, tiny_data: Path, tmp_path: Path) ->
         "window": result.window,
         "loss": result.loss,
         "val_nats": result.val_nats,
+        "scores": {},
     }
 
 

@@ -512,7 +512,7 @@ def several(step: Step, memory: Any, start: int, end: int, limit: int, rng: Rng)
 
 def test_an_unusual_decoder_is_right() -> None:
     plugin = Written(several)
-    assert [said_of(plugin, c.id) for c in contracts_of(plugin)] == [""] * 5
+    assert [said_of(plugin, c.id) for c in contracts_of(plugin)] == [""] * 6
 
 
 def forbidden(step: Step, memory: Any, start: int, end: int, limit: int, rng: Rng) -> Decoded:
@@ -531,6 +531,11 @@ def forbidden(step: Step, memory: Any, start: int, end: int, limit: int, rng: Rn
 
 def batch_wide(step: Step, memory: Any, *rest: Any) -> Decoded:
     return Beam(min(3, len(memory))).decode(step, memory, *rest)
+
+
+def squeezed(tokens: Ints, log_probs: Array) -> Decoded:
+    """One axis less where there is nothing."""
+    return Decoded(tokens if len(tokens) else tokens[:, 0], log_probs)
 
 
 @pytest.mark.parametrize(
@@ -610,6 +615,7 @@ def batch_wide(step: Step, memory: Any, *rest: Any) -> Decoded:
             "the only source of randomness",
         ),
         (batch_wide, "images apart", "among 6 images it has"),
+        (after(Greedy(), squeezed), "no images", "without rows tokens has shape (0, 0)"),
     ],
 )
 def test_wrong_decoders(by: Decode, contract: str, words: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -28,3 +29,25 @@ def test_a_file_in_the_place_of_a_folder_is_told_in_one_sentence(tmp_path: Path)
     (tmp_path / "folder").write_text("a file")
     with pytest.raises(CheckpointError, match=r"cannot write .*x\.txt: "):
         write_text_whole(tmp_path / "folder" / "x.txt", "text")
+
+
+def test_what_is_replaced_may_go_on_under_another_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, previous = tmp_path / "new.txt", tmp_path / "old.txt"
+
+    def write(text: str) -> None:
+        write_whole(file, lambda temporary: temporary.write_text(text) and None, previous)
+
+    write("1")
+    assert not previous.exists()
+    write("2")
+    assert (file.read_text(), previous.read_text()) == ("2", "1")
+
+    def unknown(*_: object) -> None:
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr(os, "link", unknown)
+    write("3")
+    assert (file.read_text(), previous.read_text()) == ("3", "2")
+    assert sorted(tmp_path.iterdir()) == [file, previous]

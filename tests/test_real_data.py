@@ -21,7 +21,7 @@ def test_the_flickr8k_spec_learns_with_any_cell(cell: str, real_data: Path, tmp_
         tmp_path / "run",
         [*small, *fast, f"model.rnn[0].cell={cell}"],
     )
-    val = run.history[-1].val_nats
+    val = run.history.records[-1].val_nats
     # Words by their frequency in train alone come to 4.81 nats.
     assert val is not None
     assert val < 4.6

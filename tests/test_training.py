@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import math
 import os
+import shutil
 import signal
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import attrs
 import h5py
 import numpy as np
 import pytest
 
 import rnnkit
 from rnnkit.captioning import caption_split
-from rnnkit.checkpoint import load_model
-from rnnkit.errors import CheckpointError, DataError, SpecError
-from rnnkit.training import Epoch, Step, Trainer
+from rnnkit.checkpoint import load_model, read_model_file
+from rnnkit.errors import CheckpointError, DataError, RnnkitError, SpecError
+from rnnkit.evaluation import nats_per_token
+from rnnkit.training import History, Record, Step, Trainer, read_history
+from tests import many_kills
 
 SPEC = """
 [model]
@@ -42,15 +50,22 @@ def spec(tmp_path: Path) -> Path:
 def test_a_run_has_its_model_history_and_spec(spec: Path, tiny_data: Path, tmp_path: Path) -> None:
     seen: list[Step] = []
     run = rnnkit.train(spec, tiny_data, tmp_path / "run", on_step=seen.append)
-    assert sorted(f.name for f in run.folder.iterdir()) == ["history.csv", "last.h5", "spec.toml"]
+    assert sorted(f.name for f in run.folder.iterdir()) == [
+        "best.h5",
+        "history.csv",
+        "last.h5",
+        "previous.h5",
+        "spec.toml",
+        "updates.csv",
+    ]
     assert [s.number for s in seen] == list(range(1, seen[-1].steps + 1))
     with (run.folder / "history.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [int(row["epoch"]) for row in rows] == [1, 2, 3]
     assert [float(row["learning_rate_factor"]) for row in rows] == [1.0, 0.5, 0.25]
-    last = run.history[-1]
+    first, *_, last = run.history.records
     assert float(rows[-1]["val_nats"]) == last.val_nats
-    assert last.train_nats < run.history[0].train_nats
+    assert last.train_nats < first.train_nats
     assert last.val_nats is not None
     assert last.val_perplexity == math.exp(last.val_nats)
     again = rnnkit.read_spec(run.folder / "spec.toml")
@@ -64,7 +79,7 @@ def test_val_nats_are_the_mean_over_all_tokens(spec: Path, tiny_data: Path) -> N
         val = data.split("val")
         features = val.features.rows(val.image_idxs, model.dtype)
         nats, tokens = model.nats(features, val.captions)
-        assert rnnkit.training.evaluate(model, val) == pytest.approx(nats / tokens, rel=1e-6)
+        assert nats_per_token(model, val) == pytest.approx(nats / tokens, rel=1e-6)
 
 
 def test_the_same_seed_gives_the_same_bits(spec: Path, tiny_data: Path, tmp_path: Path) -> None:
@@ -82,7 +97,7 @@ def test_a_few_captions_can_be_learnt_by_heart(spec: Path, tiny_data: Path) -> N
         trainer = Trainer(model, train)
         rows = np.arange(0, len(train.captions), 9)
         batch = train.captions[rows], train.features.rows(train.image_idxs[rows], model.dtype)
-        losses = [trainer.update(*batch) for _ in range(300)]
+        losses = [trainer.update(*batch).loss for _ in range(300)]
     assert losses[0] > 20
     assert losses[-1] < 0.5
 
@@ -100,38 +115,32 @@ def test_a_saved_model_is_the_same_model(spec: Path, tiny_data: Path, tmp_path: 
 
 
 def spoiled(file: Path, how: str) -> None:
+    whole = file.read_bytes()
     if how == "truncated":
-        file.write_bytes(file.read_bytes()[:-3000])
+        file.write_bytes(whole[:-3000])
+    elif how == "a bit":
+        at = len(whole) // 2
+        file.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+    elif how == "empty":
+        file.write_bytes(b"")
     elif how == "not hdf5":
         file.write_text("a model")
     elif how == "missing":
         file.unlink()
-    else:
-        with h5py.File(file, "r+") as h5:
-            if how == "other":
-                del h5.attrs["rnnkit"]
-            elif how == "newer":
-                h5.attrs["rnnkit"] = 99
-            elif how == "parameter":
-                del h5["parameters/rnn.0.Wh"]
-            elif how == "shape":
-                del h5["parameters/rnn.0.Wh"]
-                h5["parameters/rnn.0.Wh"] = np.zeros((2, 3), np.float32)
-            elif how == "spec":
-                h5.attrs["spec"] = "[[model.rnn]]\nhidden = 3\ncell = 'nobodys-cell'\n"
+    elif how == "other":
+        with h5py.File(file, "w") as h5:
+            h5["x"] = 1
 
 
 @pytest.mark.parametrize(
     ("how", "text"),
     [
-        ("truncated", "not a whole model file"),
-        ("not hdf5", "not a whole model file"),
+        ("truncated", "damaged, for its digest does not fit what is in it"),
+        ("a bit", "damaged, for its digest does not fit what is in it"),
+        ("empty", "not a model of rnnkit"),
+        ("not hdf5", "not a model of rnnkit"),
         ("missing", "no such model file"),
         ("other", "an HDF5 file, but not a model of rnnkit"),
-        ("newer", "model format 99"),
-        ("parameter", "there is no parameter 'rnn.0.Wh' in it"),
-        ("shape", "'rnn.0.Wh' is float32 (2, 3), and its spec makes it float32 (24, 96)"),
-        ("spec", "it was made with rnnkit"),
     ],
 )
 def test_a_damaged_model_file_is_named(
@@ -144,6 +153,50 @@ def test_a_damaged_model_file_is_named(
         load_model(file)
     assert str(file) in str(caught.value)
     assert text in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("how", "text"),
+    [
+        ("newer", "model format 99"),
+        ("parameter", "there is no parameter 'rnn.0.Wh' in it"),
+        ("shape", "'rnn.0.Wh' is float32 (2, 3), and its spec makes it float32 (24, 96)"),
+        ("spec", "it was made with rnnkit"),
+        ("words", "not a whole model file"),
+    ],
+)
+def test_a_whole_model_file_that_does_not_fit_is_told(
+    how: str, text: str, spec: Path, tiny_data: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "m.h5"
+    rnnkit.save(rnnkit.build(spec, tiny_data), file)
+    with h5py.File(file, "r+") as h5:
+        if how == "newer":
+            del h5["rnnkit"]
+            h5["rnnkit"] = "99"
+        elif how == "parameter":
+            del h5["parameters/rnn.0.Wh"]
+        elif how == "shape":
+            del h5["parameters/rnn.0.Wh"]
+            h5["parameters/rnn.0.Wh"] = np.zeros((2, 3), np.float32)
+        elif how == "spec":
+            del h5["spec"]
+            h5["spec"] = "[[model.rnn]]\nhidden = 3\ncell = 'nobodys-cell'\n"
+        elif how == "words":
+            del h5["words"]
+    sealed(file)
+    with pytest.raises(CheckpointError) as caught:
+        load_model(file)
+    assert str(file) in str(caught.value)
+    assert text in str(caught.value)
+
+
+def sealed(file: Path) -> None:
+    """Write the digest anew, as whoever made the file would have."""
+    whole = file.read_bytes()
+    mark = whole[: whole.index(b": ") + 2]
+    digest = hashlib.blake2b(whole[512:]).hexdigest().encode()
+    file.write_bytes((mark + digest).ljust(512, b"\0") + whole[512:])
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(
@@ -178,22 +231,247 @@ def test_runs_without_a_name_get_a_free_one(
     assert [str(f) for f in folders] == ["runs/small", "runs/small-2", "runs/small-3"]
 
 
-def test_an_interrupt_ends_after_the_update_with_the_model_saved(
+def test_an_interrupt_ends_after_the_update_with_everything_saved(
     spec: Path, tiny_data: Path, tmp_path: Path
 ) -> None:
-    def interrupt(step: Step) -> None:
-        if step.number == 2:
-            os.kill(os.getpid(), signal.SIGINT)
-
     before = signal.getsignal(signal.SIGINT)
-    rows: list[Epoch] = []
-    run = rnnkit.train(spec, tiny_data, tmp_path / "run", on_step=interrupt, on_epoch=rows.append)
-    assert run.interrupted
-    assert [row.step for row in rows] == [2]
+    rows: list[Record] = []
+    run = rnnkit.train(
+        spec, tiny_data, tmp_path / "run", on_step=interrupt_at(2), on_record=rows.append
+    )
+    assert not run.finished
+    assert not rows
     assert signal.getsignal(signal.SIGINT) is before
     saved = rnnkit.load(run.folder)
     for name, w in run.model.parameters.items():
         assert np.array_equal(w, saved.parameters[name])
+
+
+def interrupt_at(number: int) -> Callable[[Step], None]:
+    """What to do after each update: press Ctrl-C after this one."""
+
+    def on_step(step: Step) -> None:
+        if step.number == number:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    return on_step
+
+
+DRAWN = (
+    'words = { use = "embedding", dim = 16 }',
+    'words = [{ use = "embedding", dim = 16 }, { use = "dropout", rate = 0.3 }]',
+)
+
+
+@pytest.mark.parametrize("at", [1, 4, 8, 9, 23, 24])
+def test_a_run_goes_on_bit_for_bit(at: int, spec: Path, tiny_data: Path, tmp_path: Path) -> None:
+    spec.write_text(spec.read_text().replace(*DRAWN))
+    wanted = rnnkit.train(spec, tiny_data, tmp_path / "whole", ["train.evaluate=4"])
+    assert wanted.history.records[-1].step == 24
+    broken = rnnkit.train(
+        spec, tiny_data, tmp_path / "run", ["train.evaluate=4"], on_step=interrupt_at(at)
+    )
+    assert not broken.finished
+    run = rnnkit.train(resume=tmp_path / "run")
+    assert run.finished
+    same_run(run, wanted)
+
+
+def test_a_run_survives_being_killed(tmp_path: Path) -> None:
+    many_kills.survives(tmp_path, kills=3, seed=5)
+
+
+def same_run(run: rnnkit.training.Run, wanted: rnnkit.training.Run) -> None:
+    """Parameters, slots, best model and history, but for what a clock says."""
+    for name in ("last.h5", "best.h5"):
+        kept = [read_model_file(r.folder / name) for r in (run, wanted)]
+        for arrays in ("parameters", "extra"):
+            a, b = (getattr(k, arrays) for k in kept)
+            assert a.keys() == b.keys()
+            for key in a:
+                assert np.array_equal(a[key], b[key]), key
+    a, b = (without_clock(r.history) for r in (run, wanted))
+    assert a == b
+    assert without_clock(read_history(run.folder)) == a
+
+
+def without_clock(history: History) -> History:
+    return History(
+        tuple(attrs.evolve(r, seconds=0.0, tokens_per_second=0.0) for r in history.records),
+        tuple(attrs.evolve(u, seconds=0.0) for u in history.updates),
+    )
+
+
+def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(
+    spec: Path, tiny_data: Path, tmp_path: Path
+) -> None:
+    wanted = rnnkit.train(spec, tiny_data, tmp_path / "whole")
+    rnnkit.train(spec, tiny_data, tmp_path / "run", on_step=interrupt_at(12))
+    spoiled(tmp_path / "run" / "last.h5", "a bit")
+    told: list[str] = []
+    run = rnnkit.train(resume=tmp_path / "run", on_damage=told.append)
+    assert told == [
+        f"{tmp_path / 'run' / 'last.h5'}: damaged, for its digest does not fit what is in it; write or copy "
+        f"it again\ngoing on from {tmp_path / 'run' / 'previous.h5'}"
+    ]
+    same_run(run, wanted)
+    spoiled(tmp_path / "run" / "last.h5", "a bit")
+    spoiled(tmp_path / "run" / "previous.h5", "a bit")
+    with pytest.raises(CheckpointError, match=r"previous\.h5: damaged"):
+        rnnkit.train(resume=tmp_path / "run")
+
+
+def test_a_finished_run_is_left_as_it_is_unless_it_gets_more_epochs(
+    spec: Path, tiny_data: Path, tmp_path: Path
+) -> None:
+    steady = ["train.schedule=constant"]
+    wanted = rnnkit.train(spec, tiny_data, tmp_path / "whole", [*steady, "train.epochs=5"])
+    first = rnnkit.train(spec, tiny_data, tmp_path / "run", steady)
+    again = rnnkit.train(resume=tmp_path / "run")
+    assert again.finished
+    assert again.history == first.history
+    same_run(rnnkit.train(resume=tmp_path / "run", overrides=["train.epochs=5"]), wanted)
+
+
+@pytest.mark.parametrize(
+    ("override", "text"),
+    [
+        ("train.batch=8", "begun with train.batch = 16"),
+        (
+            "train.optimizer=sgd",
+            "the optimizer does not remember of image.0.W what that of the run",
+        ),
+        ("model.rnn[0].hidden=9", "model.image: the chain ends in width 24, and 9 is needed here"),
+    ],
+)
+def test_a_run_goes_on_only_as_what_it_was(
+    override: str, text: str, spec: Path, tiny_data: Path, tmp_path: Path
+) -> None:
+    rnnkit.train(spec, tiny_data, tmp_path / "run", on_step=interrupt_at(2))
+    with pytest.raises(RnnkitError, match=text):
+        rnnkit.train(resume=tmp_path / "run", overrides=[override])
+
+
+def test_a_run_goes_on_only_with_its_own_captions(
+    spec: Path, tiny_data: Path, tmp_path: Path
+) -> None:
+    rnnkit.train(spec, tiny_data, tmp_path / "run", on_step=interrupt_at(2))
+    other = shutil.copytree(tiny_data, tmp_path / "other")
+    with h5py.File(other / "captions.h5", "r+") as h5:
+        h5["train_captions"][0] = h5["train_captions"][1]
+        h5["train_captions"][1] = h5["train_captions"][5]
+    with pytest.raises(CheckpointError, match="not those that the run was begun with"):
+        rnnkit.train(resume=tmp_path / "run", data=other)
+
+
+def test_there_must_be_something_to_go_on_with(spec: Path, tiny_data: Path, tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="not the folder of a run"):
+        rnnkit.train(resume=tmp_path / "nowhere")
+    with pytest.raises(CheckpointError, match="has no checkpoint to go on from"):
+        rnnkit.train(resume=tmp_path)
+    rnnkit.save(rnnkit.build(spec, tiny_data), tmp_path / "last.h5")
+    with pytest.raises(CheckpointError, match="a model without what going on with its training"):
+        rnnkit.train(resume=tmp_path, data=tiny_data)
+
+
+def test_the_best_model_is_the_one_of_the_least_nats(
+    spec: Path, tiny_data: Path, tmp_path: Path
+) -> None:
+    wild = ["train.optimizer.learning_rate=0.3", "train.schedule=constant", "train.epochs=6"]
+    run = rnnkit.train(spec, tiny_data, tmp_path / "run", wild)
+    values = [r.val_metric for r in run.history.records if r.val_metric is not None]
+    assert values == [r.val_nats for r in run.history.records]
+    assert [r.best for r in run.history.records] == [
+        all(v < w for w in values[:i]) for i, v in enumerate(values)
+    ]
+    assert not run.history.records[-1].best
+    with rnnkit.open_data(tiny_data) as data:
+        best = nats_per_token(rnnkit.load(run.folder), data.split("val"))
+    assert best == min(values)
+
+
+def test_training_ends_when_patience_is_at_its_end(
+    spec: Path, tiny_data: Path, tmp_path: Path
+) -> None:
+    wild = ["train.optimizer.learning_rate=0.3", "train.schedule=constant", "train.epochs=50"]
+    run = rnnkit.train(spec, tiny_data, tmp_path / "run", [*wild, "train.patience=2"])
+    assert run.finished
+    assert len(run.history.records) < 50
+    assert [r.best for r in run.history.records][-3:] == [True, False, False]
+    assert rnnkit.train(resume=run.folder).history == run.history
+
+
+def test_a_clipped_gradient_has_the_norm_it_may_have(spec: Path, tiny_data: Path) -> None:
+    def moved(*overrides: str) -> tuple[dict[str, np.ndarray], Step]:
+        """What one update of plain gradient descent takes off, and the update."""
+        sgd = ["train.optimizer=sgd", "train.optimizer.learning_rate=1.0", "model.dtype=float64"]
+        model = rnnkit.build(spec, tiny_data, [*sgd, *overrides])
+        before = {name: w.copy() for name, w in model.parameters.items()}
+        with rnnkit.open_data(tiny_data) as data:
+            train = data.split("train")
+            features = train.features.rows(train.image_idxs[:9], model.dtype)
+            step = Trainer(model, train).update(train.captions[:9], features)
+        return {name: before[name] - w for name, w in model.parameters.items()}, step
+
+    def norm(arrays: dict[str, np.ndarray]) -> float:
+        return float(np.sqrt(sum((a**2).sum() for a in arrays.values())))
+
+    free, _ = moved()
+    clipped, step = moved("train.clip=0.5")
+    assert step.gradient_norm == pytest.approx(norm(free))
+    assert norm(free) > 1
+    assert norm(clipped) == pytest.approx(0.5)
+    for name, a in clipped.items():
+        np.testing.assert_allclose(a, free[name] * (0.5 / norm(free)), atol=1e-12)
+    loose, _ = moved("train.clip=1000")
+    for name, a in loose.items():
+        assert np.array_equal(a, free[name])
+
+
+def test_rows_of_updates_are_means_over_ten(spec: Path, tiny_data: Path, tmp_path: Path) -> None:
+    steps: list[Step] = []
+    run = rnnkit.train(spec, tiny_data, tmp_path / "run", ["train.clip=9"], on_step=steps.append)
+    assert [u.step for u in run.history.updates] == [10, 20]
+    first = steps[:10]
+    captions = sum(s.captions for s in first)
+    total = sum(s.loss * s.captions for s in first)
+    row = run.history.updates[0]
+    assert row.tokens == sum(s.tokens for s in first)
+    assert row.loss == pytest.approx(total / captions)
+    assert row.nats == pytest.approx(total / row.tokens)
+    norms = [s.gradient_norm for s in first if s.gradient_norm is not None]
+    assert len(norms) == 10
+    assert row.gradient_norm == pytest.approx(np.mean(norms))
+
+
+def test_a_full_disk_is_told_in_a_sentence_and_leaves_the_last_good_files(
+    spec: Path, tiny_data: Path, tmp_path: Path
+) -> None:
+    """A limit on the size of files stands for the disk: the checkpoint is the first to meet it."""
+    rnnkit.train(spec, tiny_data, tmp_path / "run", on_step=interrupt_at(9))
+    before = {f.name: f.read_bytes() for f in (tmp_path / "run").iterdir()}
+    size = len(before["last.h5"]) // 2
+    assert len(before["best.h5"]) < size
+    program = (
+        "import resource, signal, sys\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}))\n"
+        "from rnnkit.cli import main\n"
+        f"sys.argv = ['rnnkit', 'train', '--resume', {str(tmp_path / 'run')!r}]\n"
+        "main()\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 2, ran.stderr
+    (line,) = ran.stderr.splitlines()
+    assert line.startswith(f"cannot write {tmp_path / 'run'}")
+    after = {f.name: f.read_bytes() for f in (tmp_path / "run").iterdir()}
+    for name in ("last.h5", "previous.h5"):
+        assert after[name] == before[name]
+    assert not [name for name in after if name.endswith(".tmp")]
+    wanted = rnnkit.train(spec, tiny_data, tmp_path / "whole")
+    same_run(rnnkit.train(resume=tmp_path / "run"), wanted)
 
 
 def test_diverging_is_told_and_the_last_good_model_stays(

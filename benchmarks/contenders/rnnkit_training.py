@@ -20,7 +20,7 @@ def step(task: Task) -> Callable[[int], float]:
 
     def run(i: int) -> float:
         batch = task.batches[i]
-        return trainer.update(batch.captions, batch.features)
+        return trainer.update(batch.captions, batch.features).loss
 
     return run
 
@@ -33,7 +33,7 @@ def epoch(task: Task) -> Callable[[int], float]:
 
     def run(i: int) -> float:
         with rnnkit.open_data(folder) as data:
-            (row,) = Trainer(model, _first(data.split("train"), limit)).epochs()
+            (row,) = Trainer(model, _first(data.split("train"), limit)).records()
         return row.train_loss
 
     return run

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from rnnkit.cli import build, caption, compare, data, gradcheck, plugins, train
+from rnnkit.cli import build, caption, compare, data, gradcheck, plugins, report, train
+from rnnkit.cli.eval import evaluate
 from rnnkit.errors import RnnkitError
 
 app = typer.Typer(
@@ -22,6 +23,8 @@ app.command("build")(build.build)
 app.command("train")(train.train)
 app.command("compare")(compare.compare)
 app.command("caption")(caption.caption)
+app.command("eval")(evaluate)
+app.command("report")(report.report)
 app.command("gradcheck")(gradcheck.gradcheck)
 app.add_typer(plugins.app, name="plugins")
 app.add_typer(data.app, name="data")

@@ -3,64 +3,74 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from rnnkit.cli.decoders import DecoderText, decoder_of
 from rnnkit.cli.options import AsJson
 from rnnkit.process import settle
 
-if TYPE_CHECKING:
-    from rnnkit.kinds import Decoder
-    from rnnkit.model import Captioner
-
 
 def caption(
-    model: Annotated[
-        Path, typer.Argument(help="A model file, or a run's folder.", metavar="MODEL")
+    models: Annotated[
+        list[Path],
+        typer.Argument(
+            help="A model file, or a run's folder; several write together, as an ensemble.",
+            metavar="MODEL",
+        ),
     ],
-    data: Annotated[Path, typer.Option("--data", metavar="DIR", help="A data folder.")],
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", metavar="DIR", help="A data folder; the model's own if not given."),
+    ] = None,
     split: Annotated[str, typer.Option("--split", help="Which split.")] = "val",
     n: Annotated[int, typer.Option("--n", min=1, help="How many images, from the first.")] = 8,
-    decoder: Annotated[
-        str | None,
+    n_best: Annotated[
+        int,
         typer.Option(
-            "--decoder",
-            metavar="DECODER",
-            help="A decoder other than the spec's: beam, or '{ use = \"beam\", width = 5 }'.",
+            "--n-best",
+            metavar="K",
+            min=1,
+            help="How many captions of each image: the K best that the decoder finds.",
         ),
-    ] = None,
+    ] = 1,
+    decoder: DecoderText = None,
     as_json: AsJson = False,
 ) -> None:
     """Caption images, beside what people wrote of them."""
     settle()
+    import attrs
+
     from rnnkit.captioning import caption_split
-    from rnnkit.checkpoint import load_model
     from rnnkit.cli import show
     from rnnkit.data import open_data
+    from rnnkit.ensemble import load_writer
+    from rnnkit.errors import DataError, SpecError
+    from rnnkit.labels import label
 
-    captioner = load_model(model).frozen()
-    chosen = _decoder(captioner, decoder)
-    with open_data(data, raw=captioner.spec.data.raw) as dataset:
-        shown = caption_split(captioner, dataset, split, n, chosen)
+    writer = load_writer(models)
+    chosen = decoder_of(writer, decoder)
+    folder = data or writer.spec.data.path
+    if folder is None:
+        raise DataError("captioning wants data: name a folder with --data")
+    with open_data(folder, raw=writer.spec.data.raw) as dataset:
+        found = caption_split(writer, dataset, split, n, chosen)
+    most = max((1 + len(item.others) for item in found), default=n_best)
+    if most < n_best:
+        raise SpecError(
+            f"{label(chosen)} finds {most} of the {n_best} captions that --n-best asks for; take a decoder that "
+            f"finds more, as in --decoder '{{ use = \"beam\", width = {n_best} }}'"
+        )
+    shown = [attrs.evolve(item, others=item.others[: n_best - 1]) for item in found]
     if as_json:
-        import attrs
-
         show.print_json([attrs.asdict(item) for item in shown])
         return
     console = show.console()
     for item in shown:
         console.print(f"{item.picture or f'image {item.image}'}", style="bold", markup=False)
         console.print(f"  {item.caption}  [{item.log_prob:.2f}]", style="green", markup=False)
+        for text, log_prob in item.others:
+            console.print(f"  {text}  [{log_prob:.2f}]", style="cyan", markup=False)
         for text in item.truth:
             console.print(f"    {text}", style="dim", markup=False)
-
-
-def _decoder(captioner: Captioner, text: str | None) -> Decoder:
-    """The decoder that a text like `beam` stands for, read as `caption.decoder` of the model's spec."""
-    if text is None:
-        return captioner.spec.caption.decoder
-    from rnnkit.spec import parse_spec, write_spec
-
-    source = write_spec(captioner.spec)
-    return parse_spec(source, "spec", [f"caption.decoder={text}"]).caption.decoder

@@ -21,7 +21,7 @@ PLOT: Final = "loss.png"
 
 
 def compare(
-    specs: Annotated[list[Path], typer.Argument(help="Specs, in TOML.", metavar="SPEC ...")],
+    specs: Annotated[list[Path], typer.Argument(help="Specs, in TOML.", metavar="SPEC")],
     data: DataFolder = None,
     out: Annotated[
         Path,
@@ -41,6 +41,14 @@ def compare(
         int | None,
         typer.Option("--seed", min=0, help="Of all runs; that of the first spec if not given."),
     ] = None,
+    metrics: Annotated[
+        str,
+        typer.Option(
+            "--metrics",
+            metavar="NAMES",
+            help="Also judge what each writes on val: of bleu, rouge_l, cider, meteor and spice, with commas.",
+        ),
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Train specs on the same captions in the same order, and show side by side how they learn.
@@ -64,6 +72,7 @@ def compare(
                 until_loss=until_loss,
                 overrides=override or (),
                 seed=seed,
+                metrics=metrics.replace(",", " ").split(),
                 on_start=on_start,
                 on_step=on_step,
                 on_result=results.append,
@@ -122,11 +131,13 @@ def _print(results: Sequence[Result], *, targeted: bool) -> None:
 
     from rnnkit.cli import show
     from rnnkit.comparing import Learnt
+    from rnnkit.metrics.scorers import TITLES
 
     columns = ["spec", "cell", ">params"]
     if targeted:
         columns += [">updates to target", ">seconds to target"]
-    columns += [">updates", ">loss", ">val nats", ">seconds"]
+    names = list(dict.fromkeys(name for r in results if isinstance(r, Learnt) for name in r.scores))
+    columns += [">updates", ">loss", ">val nats", *(f">{TITLES[n]}" for n in names), ">seconds"]
     troubled = not all(isinstance(result, Learnt) for result in results)
     if troubled:
         columns.append("failed because")
@@ -134,7 +145,7 @@ def _print(results: Sequence[Result], *, targeted: bool) -> None:
         (
             escape(result.name),
             *(
-                _numbers(result, targeted=targeted)
+                _numbers(result, names, targeted=targeted)
                 if isinstance(result, Learnt)
                 else ["-"] * (len(columns) - 2)
             ),
@@ -150,7 +161,7 @@ def _print(results: Sequence[Result], *, targeted: bool) -> None:
         console.print(f"\nLoss: mean per caption over the last {over} updates. Nats are per token.")
 
 
-def _numbers(result: Learnt, *, targeted: bool) -> Iterator[str]:
+def _numbers(result: Learnt, names: Sequence[str], *, targeted: bool) -> Iterator[str]:
     from rich.markup import escape
 
     from rnnkit.cli import show
@@ -163,6 +174,7 @@ def _numbers(result: Learnt, *, targeted: bool) -> Iterator[str]:
     yield updates
     yield f"{result.loss:.3f}"
     yield "-" if result.val_nats is None else f"{result.val_nats:.3f}"
+    yield from (f"{result.scores[name]:.3f}" if name in result.scores else "-" for name in names)
     yield seconds
 
 
@@ -186,5 +198,6 @@ def _json(result: Result) -> dict[str, object]:
         "window": result.window,
         "loss": result.loss,
         "val_nats": result.val_nats,
+        "scores": dict(result.scores),
         "seconds": result.seconds,
     }

@@ -2,28 +2,47 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rnnkit.cli.options import DataFolder, Overrides, SpecFile
+from rnnkit.cli.options import DataFolder, Overrides
 from rnnkit.process import settle
 
 if TYPE_CHECKING:
-    from rnnkit.training import Epoch, Step, Trainer
+    from rnnkit.tensorboard import EventWriter
+    from rnnkit.training import Record, Step, Trainer
 
 
 def train(
-    spec: SpecFile,
+    spec: Annotated[
+        Path | None, typer.Argument(help="A spec, in TOML.", metavar="SPEC", show_default=False)
+    ] = None,
     data: DataFolder = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="RUN", help="The run's folder; runs/NAME if not given."),
     ] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            "--resume",
+            metavar="RUN",
+            help="Go on with a run, instead of a SPEC: exactly as if it had never been broken off.",
+        ),
+    ] = None,
     override: Overrides = None,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write event files into RUN/tensorboard.")
+    ] = False,
 ) -> None:
-    """Train the network of a spec. Ctrl-C ends it with the model saved."""
+    """Train the network of a spec. Ctrl-C ends it with everything saved."""
+    if (spec is None) == (resume is None):
+        raise typer.BadParameter("give either a SPEC, or --resume RUN")
+    if resume is not None and out is not None:
+        raise typer.BadParameter("a run that is resumed stays where it is: leave --out away")
     settle()
     from rich.progress import (
         BarColumn,
@@ -50,43 +69,87 @@ def train(
     )
     bar = progress.add_task("train", total=None, epoch=1, loss=float("nan"), speed=0.0)
     smooth = _Smooth()
+    events: EventWriter | None = None
+    metric = "nats"
+    epoch_steps = 1
 
     def on_start(trainer: Trainer, folder: Path) -> None:
+        nonlocal events, metric, epoch_steps
         parameters = sum(w.size for w in trainer.model.parameters.values())
+        metric, epoch_steps = trainer.model.spec.train.metric, trainer.epoch_steps
         console.print(
-            f"{spec}: {parameters:,} parameters, {trainer.steps:,} updates of "
-            f"{trainer.model.spec.train.batch} captions, into {folder}"
+            f"{spec or resume}: {parameters:,} parameters, {trainer.steps:,} updates of "
+            f"{trainer.model.spec.train.batch} captions, "
+            + (f"into {folder}" if resume is None else f"{trainer.step:,} of them done before"),
+            markup=False,
         )
-        console.print(_HEADINGS, style="bold", no_wrap=True, crop=False)
-        progress.update(bar, total=trainer.steps)
+        console.print(_headings(metric), style="bold", no_wrap=True, crop=False)
+        progress.update(bar, total=trainer.steps, completed=trainer.step)
+        if tensorboard:
+            from rnnkit.tensorboard import EventWriter
+
+            events = cleanup.enter_context(EventWriter(folder, trainer))
 
     def on_step(step: Step) -> None:
         smooth.take(step)
-        progress.update(bar, completed=step.number, loss=smooth.loss, speed=smooth.speed)
-
-    def on_epoch(epoch: Epoch) -> None:
-        console.print(_row(epoch), no_wrap=True, crop=False)
-        progress.update(bar, epoch=epoch.epoch + 1)
-
-    with progress:
-        run = rnnkit.training.train(
-            spec, data, out, override or (), on_start=on_start, on_step=on_step, on_epoch=on_epoch
+        epoch = (step.number - 1) // epoch_steps + 1
+        progress.update(
+            bar, completed=step.number, epoch=epoch, loss=smooth.loss, speed=smooth.speed
         )
-    if run.interrupted:
-        console.print(f"interrupted; the model as it was learnt so far is {run.folder / 'last.h5'}")
+        if events is not None:
+            events.on_step(step)
+
+    def on_record(record: Record) -> None:
+        console.print(_row(record, metric), no_wrap=True, crop=False)
+        if events is not None:
+            events.on_record(record)
+
+    with ExitStack() as cleanup, progress:
+        run = rnnkit.training.train(
+            spec,
+            data,
+            out,
+            override or (),
+            resume=resume,
+            on_start=on_start,
+            on_step=on_step,
+            on_record=on_record,
+            on_damage=lambda text: typer.echo(text, err=True),
+        )
+    if not run.finished:
+        console.print(
+            f"interrupted; go on with: rnnkit train --resume {run.folder}",
+            markup=False,
+            soft_wrap=True,
+        )
         raise typer.Exit(130)
-    console.print(f"wrote {run.folder / 'last.h5'}")
+    records = run.history.records
+    best = [record for record in records if record.best]
+    if best:
+        console.print(
+            f"best at update {best[-1].step:,}: {run.folder / 'best.h5'}",
+            markup=False,
+            soft_wrap=True,
+        )
+    console.print(f"wrote {run.folder / 'last.h5'}", markup=False, soft_wrap=True)
 
 
-_HEADINGS = "epoch      loss   train nats  perplexity   val nats  perplexity   tokens/s  seconds"
-
-
-def _row(e: Epoch) -> str:
-    val = "-" if e.val_nats is None else f"{e.val_nats:.3f}"
-    val_perplexity = "-" if e.val_perplexity is None else f"{e.val_perplexity:.2f}"
+def _headings(metric: str) -> str:
+    extra = "" if metric == "nats" else f" {metric:>8}"
     return (
-        f"{e.epoch:5d} {e.train_loss:9.3f} {e.train_nats:12.3f} {e.train_perplexity:11.2f} "
-        f"{val:>10} {val_perplexity:>11} {e.tokens_per_second:10,.0f} {e.seconds:8.1f}"
+        "epoch  update      loss   train nats  perplexity   val nats  perplexity"
+        f"{extra}   tokens/s  seconds"
+    )
+
+
+def _row(r: Record, metric: str) -> str:
+    val = "-" if r.val_nats is None else f"{r.val_nats:.3f}"
+    val_perplexity = "-" if r.val_perplexity is None else f"{r.val_perplexity:.2f}"
+    score = "-" if r.val_metric is None else f"{r.val_metric:.4f}"
+    return (
+        f"{r.epoch:5d} {r.step:7d} {r.train_loss:9.3f} {r.train_nats:12.3f} {r.train_perplexity:11.2f} "
+        f"{val:>10} {val_perplexity:>11}{'' if metric == 'nats' else f' {score:>8}'} "
+        f"{r.tokens_per_second:10,.0f} {r.seconds:8.1f}{'  best' if r.best else ''}"
     )
 
 
@@ -98,7 +161,8 @@ class _Smooth:
         self.speed = 0.0
 
     def take(self, step: Step) -> None:
-        weight = 1.0 if step.number == 1 else 0.05
+        first = self.speed == 0.0
+        weight = 1.0 if first else 0.05
         speed = step.tokens / max(step.seconds, 1e-9)
-        self.loss = step.loss if weight == 1.0 else self.loss + weight * (step.loss - self.loss)
+        self.loss = step.loss if first else self.loss + weight * (step.loss - self.loss)
         self.speed += weight * (speed - self.speed)

@@ -34,7 +34,8 @@ class Decoded:
     Attributes:
         tokens: (N, K, L), without the start token; whatever follows the first end token is end tokens.
         log_probs: (N, K), natural logarithm of the probability the model gives to the whole caption,
-            its end token included.
+            its end token included: whatever a decoder forbids or favours is not in it. -inf where there is
+            no caption, which is after all that are.
     """
 
     tokens: Ints

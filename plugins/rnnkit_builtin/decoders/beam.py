@@ -10,9 +10,9 @@ from collections.abc import Callable
 
 import attrs
 import numpy as np
-from attrs.validators import ge
+from attrs.validators import ge, optional
 
-from rnnkit.decoding import M, finished
+from rnnkit.decoding import M, block_repeats, finished
 from rnnkit.kinds import Array, Decoded, Decoder, Ints, Rng
 
 
@@ -20,18 +20,22 @@ from rnnkit.kinds import Array, Decoded, Decoder, Ints, Rng
 class Beam(Decoder):
     """Beam search; its captions, K = width, are all different and come best first.
 
-    An image has `width` slots. At each step the best `width` of its finished captions and of all one-word
-    continuations of its unfinished ones stay. A slot that nothing is left for has log probability -inf and
-    end tokens only.
+    At each step the `width` likeliest one-word continuations of an image's unfinished captions stay. Those
+    that end are set aside and never lost; the others go on, until the limit, or until they could not become
+    one of the `width` best even if all that is to come were certain. What has no caption left has log
+    probability -inf and end tokens only.
 
     Attributes:
-        width: number of slots; 1 is greedy decoding.
-        length_penalty: power of the length (end token included) that a log probability is divided by; 0
-            favours short captions, 1 compares means per word.
+        width: captions that are kept at each step; 1 is greedy decoding.
+        length_penalty: power of the length (end token included) that the log probability of a finished
+            caption is divided by; 0 favours short captions, 1 compares means per word.
+        no_repeat: so many words in a row never come twice in a caption (an n-gram block; 2 or 3 are usual,
+            and 1 leaves no word twice, not even "a").
     """
 
     width: int = attrs.field(default=3, validator=ge(1))
     length_penalty: float = attrs.field(default=0.0, validator=ge(0.0))
+    no_repeat: int | None = attrs.field(default=None, validator=optional(ge(1)))
 
     def decode(
         self,
@@ -45,34 +49,61 @@ class Beam(Decoder):
         N, K = len(memory), self.width
         tokens = np.full((N, K, limit), end)
         log_probs = np.full((N, K), -np.inf)
-        lengths = np.ones((N, K))
         live = np.zeros((N, K), np.bool_)
         log_probs[:, 0], live[:, 0] = 0.0, True
+        nothing = np.full((N, K), -np.inf)
+        best: Ranked = tokens, nothing, nothing
         last = np.full(N, start)
         for t in range(limit):
             if not live.any():
                 break
             scores, memory = step(last, memory)
+            if self.no_repeat:
+                block_repeats(scores, tokens[live, :t], self.no_repeat)
             gains, words = best_words(scores, K)
-            # Every slot has J continuations; one that is not live has itself, followed by an end token.
             J = gains.shape[1]
             totals = np.full((N, K, J), -np.inf)
-            totals[:, :, 0] = log_probs
             totals[live] = log_probs[live, None] + gains
             nexts = np.full((N, K, J), end)
             nexts[live] = words
-            lengths[live] = t + 1
-            ranks = totals / lengths[:, :, None] ** self.length_penalty
-            chosen = np.argsort(-ranks.reshape(N, -1), axis=1, kind="stable")[:, :K]
+            chosen = largest(totals.reshape(N, -1), K)
             parents = chosen // J
             rows = np.take_along_axis(np.cumsum(live).reshape(N, K) - 1, parents, axis=1)
             tokens = np.take_along_axis(tokens, parents[:, :, None], axis=1)
-            lengths = np.take_along_axis(lengths, parents, axis=1)
             log_probs = np.take_along_axis(totals.reshape(N, -1), chosen, axis=1)
             tokens[:, :, t] = np.take_along_axis(nexts.reshape(N, -1), chosen, axis=1)
-            live = (tokens[:, :, t] != end) & (log_probs > -np.inf)
+            done = (tokens[:, :, t] == end) | (t == limit - 1)
+            # What goes on ranks no higher than nothing, and is not put before it.
+            ranks = np.where(done, log_probs / (t + 1) ** self.length_penalty, -np.inf)
+            best = best_of(best, (tokens, log_probs, ranks))
+            # Log probabilities only fall, and are divided by no more than that of the limit.
+            hopes = log_probs / limit**self.length_penalty
+            live = ~done & (hopes > best[2][:, -1:])
             last, memory = tokens[live, t], memory.take(rows[live])
-        return finished(tokens, log_probs, end)
+        return finished(best[0], best[1], end)
+
+
+Ranked = tuple[Ints, Array, Array]
+"""Captions of N images: tokens (N, K, limit), log probabilities and ranks (N, K); -inf ranks for none."""
+
+
+def best_of(some: Ranked, others: Ranked) -> Ranked:
+    """The K of highest rank of K and K captions, best first; of equal ones those of `some` first."""
+    tokens, log_probs, ranks = (
+        np.concatenate(pair, axis=1) for pair in zip(some, others, strict=True)
+    )
+    order = largest(ranks, some[2].shape[1])
+    return (
+        np.take_along_axis(tokens, order[:, :, None], axis=1),
+        np.take_along_axis(log_probs, order, axis=1),
+        np.take_along_axis(ranks, order, axis=1),
+    )
+
+
+def largest(values: Array, k: int) -> Ints:
+    """The columns of the k largest of each row, largest first; the first of equal ones."""
+    columns: Ints = np.argsort(-values, axis=1, kind="stable")[:, :k]
+    return columns
 
 
 def best_words(log_probs: Array, k: int) -> tuple[Array, Ints]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import attrs
+from attrs.validators import ge, optional
 
 from rnnkit.decoding import M, word_by_word
 from rnnkit.kinds import Array, Decoded, Decoder, Ints, Rng
@@ -12,7 +13,14 @@ from rnnkit.kinds import Array, Decoded, Decoder, Ints, Rng
 
 @attrs.frozen
 class Greedy(Decoder):
-    """The likeliest word, word by word; the first of them where some are equal."""
+    """The likeliest word, word by word; the first of them where some are equal.
+
+    Attributes:
+        no_repeat: so many words in a row never come twice in a caption (an n-gram block; 2 or 3 are usual,
+            and 1 leaves no word twice, not even "a").
+    """
+
+    no_repeat: int | None = attrs.field(default=None, validator=optional(ge(1)))
 
     def decode(
         self,
@@ -23,6 +31,8 @@ class Greedy(Decoder):
         limit: int,
         rng: Rng,
     ) -> Decoded:
-        return word_by_word(
-            lambda log_probs: log_probs.argmax(axis=1), step, memory, start, end, limit
-        )
+        def likeliest(log_probs: Array) -> Ints:
+            words: Ints = log_probs.argmax(axis=1)
+            return words
+
+        return word_by_word(likeliest, step, memory, start, end, limit, self.no_repeat)

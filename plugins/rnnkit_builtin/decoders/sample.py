@@ -25,11 +25,17 @@ class Sample(Decoder):
         top_k: draw from the k likeliest words only.
         top_p: draw only from the fewest likeliest words whose probabilities, at this temperature and within
             top_k, sum up to at least this; in (0, 1].
+        no_repeat: so many words in a row never come twice in a caption (an n-gram block; 2 or 3 are usual,
+            and 1 leaves no word twice, not even "a").
+        draws: captions of each image, drawn independently of each other, the likeliest first; a caption may
+            be among them more than once.
     """
 
     temperature: float = attrs.field(default=1.0, validator=gt(0.0))
     top_k: int | None = attrs.field(default=None, validator=optional(ge(1)))
     top_p: float | None = attrs.field(default=None, validator=optional(and_(gt(0.0), le(1.0))))
+    no_repeat: int | None = attrs.field(default=None, validator=optional(ge(1)))
+    draws: int = attrs.field(default=1, validator=ge(1))
 
     def decode(
         self,
@@ -44,10 +50,20 @@ class Sample(Decoder):
             below = np.cumsum(self.weights(log_probs), axis=1)
             mark = rng.random((len(below), 1)) * below[:, -1:]
             # The first sum above the mark has a weight of its own: what has none is never drawn.
-            drawn: Ints = np.argmax(below > mark, axis=1)
-            return drawn
+            words: Ints = np.argmax(below > mark, axis=1)
+            return words
 
-        return word_by_word(draw, step, memory, start, end, limit)
+        N, K = len(memory), self.draws
+        if K > 1:
+            memory = memory.take(np.repeat(np.arange(N), K))
+        drawn = word_by_word(draw, step, memory, start, end, limit, self.no_repeat)
+        log_probs = drawn.log_probs.reshape(N, K)
+        order = np.argsort(-log_probs, axis=1, kind="stable")
+        tokens = drawn.tokens.reshape(N, K, drawn.tokens.shape[2])
+        return Decoded(
+            np.take_along_axis(tokens, order[:, :, None], axis=1),
+            np.take_along_axis(log_probs, order, axis=1),
+        )
 
     def weights(self, log_probs: Array) -> Array:
         """What words are drawn by: (n, V), not normalized, 0 for words that must not appear."""

@@ -14,6 +14,7 @@ from rnnkit.kinds import Decoder, DType, Rng
 from rnnkit.testing.contracts.automaton import (
     Automaton,
     Caption,
+    States,
     captions_of,
     guided_automaton,
     random_automaton,
@@ -38,6 +39,7 @@ def decoder_contracts(plugin: Decoder) -> Iterator[Contract]:
     yield Contract("best first", partial(_puts_the_best_first, plugin))
     yield Contract("repeatable", partial(_repeats, plugin))
     yield Contract("images apart", partial(_sees_one_image, plugin))
+    yield Contract("no images", partial(_takes_none, plugin))
 
 
 def _writes_what_is_certain(plugin: Decoder, rng: Rng) -> None:
@@ -138,6 +140,19 @@ def _sees_one_image(plugin: Decoder, rng: Rng) -> None:
                 f"image {image} alone has {[_shown(*c) for c in got]}, and among {IMAGES} images it has "
                 f"{[_shown(*c) for c in want]}: images must not meet",
             )
+
+
+def _takes_none(plugin: Decoder, rng: Rng) -> None:
+    network = random_automaton(rng, IMAGES, WORDS, DTYPES[0])
+    nobody = States(network.first[:0])
+    decoded = plugin.decode(network.step, nobody, network.start, network.end, LIMITS[-1], rng)
+    tokens, log_probs = np.asarray(decoded.tokens), np.asarray(decoded.log_probs)
+    if tokens.ndim != 3 or len(tokens) or log_probs.shape != tokens.shape[:2]:
+        raise Broken(
+            "no images",
+            f"for a memory without rows tokens has shape {tokens.shape} and log_probs {log_probs.shape}, "
+            "where (0, K, L) and (0, K) are expected",
+        )
 
 
 def _draws(before: Rng, after: Rng) -> bool:

@@ -1,0 +1,35 @@
+"""`rnnkit report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rnnkit.process import settle
+
+
+def report(
+    run: Annotated[Path, typer.Argument(help="A run's folder.", metavar="RUN")],
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", metavar="DIR", help="A data folder; the run's own if not given."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="The page; RUN/report.html if not given."),
+    ] = None,
+    n: Annotated[
+        int, typer.Option("--n", min=1, help="How many images to caption at most, from the first.")
+    ] = 1000,
+) -> None:
+    """Write one HTML page that shows a run: numbers, curves, captions beside pictures, the network."""
+    settle()
+    from rich.console import Console
+
+    from rnnkit.report import write_report
+
+    with Console(stderr=True).status("captioning"):
+        written = write_report(run, data, out, n)
+    typer.echo(f"wrote {written}")

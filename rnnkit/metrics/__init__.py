@@ -1,0 +1,32 @@
+"""What captions are worth beside what people wrote, as coco-caption computes it.
+
+    from rnnkit.metrics import scores
+
+    scores({7: "a dog runs"}, {7: ["A dog, running.", "The dog's running!"]})
+
+The scorers are pycocoevalcap's own (`pip install "rnnkit[eval]"`); they need no Java, but for METEOR and SPICE.
+"""
+
+from rnnkit.metrics.scoring import (
+    DEFAULT,
+    METRICS,
+    Judged,
+    check,
+    installed,
+    judge,
+    scores,
+    scores_each,
+)
+from rnnkit.metrics.tokenizer import tokenize
+
+__all__ = [
+    "DEFAULT",
+    "METRICS",
+    "Judged",
+    "check",
+    "installed",
+    "judge",
+    "scores",
+    "scores_each",
+    "tokenize",
+]

@@ -1,0 +1,168 @@
+"""Metrics over captions and references as they were written."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Final, Generic, TypeVar
+
+import attrs
+
+from rnnkit.errors import DataError, RnnkitError
+from rnnkit.metrics.scorers import SCORERS, missing_models
+from rnnkit.metrics.tokenizer import tokenize
+from rnnkit.registry import closest
+
+K = TypeVar("K", bound=Hashable)
+
+METRICS: Final[Mapping[str, tuple[str, ...]]] = {
+    name: tuple(scorer.values) for name, scorer in SCORERS.items()
+}
+"""Metric -> the names of its values."""
+
+DEFAULT: Final = ("bleu", "rouge_l", "cider")
+"""The metrics that need no Java."""
+
+
+@attrs.frozen
+class Judged(Generic[K]):
+    """Captions judged.
+
+    Attributes:
+        overall: name of a value -> over all captions together.
+        each: the same for every image alone; but for BLEU and METEOR, `overall` is their mean.
+    """
+
+    overall: dict[str, float]
+    each: dict[K, dict[str, float]]
+
+
+def scores(
+    captions: Mapping[K, str],
+    references: Mapping[K, Sequence[str]],
+    metrics: Sequence[str] = DEFAULT,
+) -> dict[str, float]:
+    """Metrics over all captions together.
+
+    - bleu: bleu1 .. bleu4, corpus BLEU without smoothing. With p_n the share of n-grams that a reference has
+      too, BLEU-N = min(1, e^(1 - r/c)) (p_1 .. p_N)^(1/N); c is the length of all captions, r that of the
+      references closest to them (Papineni, Roukos, Ward & Zhu 2002).
+    - rouge_l: mean F of the longest common subsequence, beta = 1.2, with the best precision and the best recall
+      among the references (Lin 2004, section 3).
+    - cider: CIDEr-D, 10 times the mean tf-idf cosine of 1- to 4-grams, clipped and with a penalty for other
+      lengths; these references say which n-grams are rare (Vedantam, Zitnick & Parikh 2015).
+    - meteor: version 1.5 (Denkowski & Lavie 2014). Needs Java.
+    - spice: mean F of scene graphs (Anderson, Fernando, Johnson & Gould 2016). Needs Java and a download.
+
+    Args:
+        captions: image -> the caption to judge, as text.
+        references: image -> what people wrote of it, one text at least, with punctuation and all.
+        metrics: which.
+
+    Returns:
+        Name of the value -> value: 0 to 1, but for cider, which goes to 10.
+
+    Raises:
+        DataError: the images of both are not the same, there is none, or one has no reference with words.
+        RnnkitError: there is no such metric, or what computes it is not installed.
+    """
+    return judge(captions, references, metrics).overall
+
+
+def scores_each(
+    captions: Mapping[K, str],
+    references: Mapping[K, Sequence[str]],
+    metrics: Sequence[str] = DEFAULT,
+) -> dict[K, dict[str, float]]:
+    """The same for each image: image -> name of the value -> value.
+
+    The CIDEr of an image depends on the others, whose references say how rare its words are.
+    """
+    return judge(captions, references, metrics).each
+
+
+def judge(
+    captions: Mapping[K, str],
+    references: Mapping[K, Sequence[str]],
+    metrics: Sequence[str] = DEFAULT,
+) -> Judged[K]:
+    """Both `scores` and `scores_each`."""
+    check(metrics)
+    judged: Judged[K] = Judged({}, {image: {} for image in captions})
+    if not metrics:
+        return judged
+    _check_images(captions, references)
+    # Scorers want a list for each image, and images of one kind, in one order.
+    said = [_tokenized(captions[image]) for image in captions]
+    wanted = [[_tokenized(text) for text in references[image]] for image in captions]
+    for image, texts in zip(captions, wanted, strict=True):
+        if not any(texts):
+            raise DataError(
+                f"image {image!r} has no reference with words in it; write one, or leave the image out"
+            )
+    for metric in metrics:
+        for name, (overall, each) in SCORERS[metric].score(said, wanted).items():
+            judged.overall[name] = overall
+            for values, value in zip(judged.each.values(), each, strict=True):
+                values[name] = value
+    return judged
+
+
+def installed() -> bool:
+    """Whether there is what computes metrics at all."""
+    return importlib.util.find_spec("pycocoevalcap") is not None
+
+
+def check(metrics: Sequence[str]) -> None:
+    """Make sure that these metrics can be computed here, before any work goes into captions.
+
+    Raises:
+        RnnkitError: there is no such metric, or what computes it is not installed.
+    """
+    for metric in metrics:
+        if metric not in SCORERS:
+            raise RnnkitError(f"no metric is called {metric!r}; {closest(metric, SCORERS)}")
+    if metrics and not installed():
+        raise RnnkitError(
+            'BLEU, ROUGE-L, CIDEr and the like need pycocoevalcap: pip install "rnnkit[eval]"'
+        )
+    for metric in metrics:
+        title = SCORERS[metric].title
+        if SCORERS[metric].java and shutil.which("java") is None:
+            raise RnnkitError(
+                f"{title} needs Java, and there is no program java; install Java, or leave {metric} out"
+            )
+    if "spice" in metrics and missing_models():
+        raise RnnkitError(
+            "SPICE needs Stanford CoreNLP 3.6.0, some 400 MB; get it once, over the network, with "
+            "python -m pycocoevalcap.spice.get_stanford_models, or leave spice out"
+        )
+
+
+def _check_images(captions: Mapping[K, str], references: Mapping[K, Sequence[str]]) -> None:
+    if not captions:
+        raise DataError("there are no captions to judge")
+    for image in captions:
+        if image not in references:
+            raise DataError(
+                f"image {image!r} has a caption, but no references; every caption needs them"
+            )
+        if isinstance(references[image], str):
+            raise DataError(
+                f"the references of image {image!r} are one text, but must be a list of them"
+            )
+        if not references[image]:
+            raise DataError(
+                f"the list of references of image {image!r} is empty; write one, or leave the image out"
+            )
+    for image in references:
+        if image not in captions:
+            raise DataError(
+                f"image {image!r} has references, but no caption; write one (it may be empty), or leave "
+                "the image out"
+            )
+
+
+def _tokenized(text: str) -> str:
+    return " ".join(tokenize(text))

@@ -1,0 +1,268 @@
+"""Runs: a folder in which a spec is trained, and from which training goes on after it was broken off.
+
+last.h5       the model with all that going on takes, written at every evaluation and on Ctrl-C
+previous.h5   the one before, should `last.h5` be damaged
+best.h5       the model of the best evaluation
+history.csv   a row for each evaluation;  updates.csv  a row for every few updates
+spec.toml     the resolved spec
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+import typing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from rnnkit.builder import as_spec, assemble, sizes_of, tokenized
+from rnnkit.checkpoint import BEST, LAST, PREVIOUS, Kept, read_model_file, save_model
+from rnnkit.data import Dataset, open_data
+from rnnkit.errors import CheckpointError, DataError, SpecError
+from rnnkit.evaluation import evaluate
+from rnnkit.files import remove_left_over, write_text_whole
+from rnnkit.kinds import Array, named_arrays
+from rnnkit.metrics import METRICS, check
+from rnnkit.model import Captioner
+from rnnkit.spec import Spec, parse_spec, write_spec
+from rnnkit.training.history import History, Record, Step, write_history
+from rnnkit.training.trainer import Place, Trainer
+
+VAL = "val"
+
+
+@attrs.frozen
+class Run:
+    """A run that has come to its end, or was broken off.
+
+    Attributes:
+        folder: where it is.
+        model: as it is after the last update; that of the best evaluation is `best.h5`.
+        history: all its rows.
+        finished: whether it came to its end; else `train(resume=folder)` goes on.
+    """
+
+    folder: Path
+    model: Captioner
+    history: History
+    finished: bool
+
+
+def _nothing(*_: object) -> None:
+    pass
+
+
+def train(
+    spec: str | Path | Spec | None = None,
+    data: str | Path | Dataset | None = None,
+    out: str | Path | None = None,
+    overrides: Sequence[str] = (),
+    *,
+    resume: str | Path | None = None,
+    on_start: Callable[[Trainer, Path], None] = _nothing,
+    on_step: Callable[[Step], None] = _nothing,
+    on_record: Callable[[Record], None] = _nothing,
+    on_damage: Callable[[str], None] = _nothing,
+) -> Run:
+    """Train the network of a spec, and keep what comes of it in a folder; or go on with a run.
+
+    Ctrl-C stops it after the update under way; what has been learnt is saved. A run that was broken off,
+    however that came, goes on from its last checkpoint exactly as if it had never been.
+
+    Args:
+        spec: a file, or a spec in memory.
+        data: a data folder; the spec's `data.path` if left open.
+        out: the run's folder, which must not hold a run yet; `runs/NAME` if left open, with a number
+            behind it if there is one already.
+        overrides: `path=value` texts that go over a file's values, or over those of the run's spec.
+        resume: the folder of a run to go on with, instead of a spec and `out`.
+        on_start: called with the trainer and the folder before the first update.
+        on_step: called after each update.
+        on_record: called after each evaluation.
+        on_damage: called with a sentence if the last checkpoint was damaged, and the one before is used.
+
+    Raises:
+        SpecError: the spec has mistakes, or does not fit the data.
+        DataError: the data folder has; or training diverged.
+        CheckpointError: the folder holds a run already, or cannot be written; or there is no run to go on
+            with, or not on this data.
+    """
+    if (spec is None) == (resume is None) or (resume is not None and out is not None):
+        raise SpecError("training wants either a spec, or a run to go on with")
+    kept: Kept | None = None
+    if resume is not None:
+        kept = _last(Path(resume), on_damage)
+        spec = parse_spec(kept.spec, f"{kept.file}:spec", overrides)
+        name = ""
+    else:
+        assert spec is not None
+        name = "run" if isinstance(spec, Spec) else Path(spec).stem
+        spec = as_spec(spec, overrides)
+    with _data(spec, data) as (spec, dataset):
+        in_words, dataset = dataset, tokenized(spec, dataset)
+        if kept is None:
+            model = assemble(spec, sizes_of(spec, dataset))
+        else:
+            sizes_of(spec, dataset)  # tells where the data has other sizes than the run
+            model = kept.model(spec)
+        trainer = Trainer(
+            model,
+            dataset.split("train"),
+            dataset.splits.get(VAL),
+            on_step,
+            _score(model, in_words),
+        )
+        if kept is not None:
+            folder = kept.file.parent
+            trainer.go_to(*_place(kept))
+            remove_left_over(folder)
+        else:
+            folder = _claim(Path(out)) if out is not None else _claim_free(Path("runs") / name)
+        write_text_whole(folder / "spec.toml", write_spec(model.spec))
+        on_start(trainer, folder)
+        with _stopping_on_interrupt(trainer):
+            for record in trainer.records():
+                if record.best:
+                    save_model(model, folder / BEST)
+                _save(trainer, folder)
+                on_record(record)
+        if trainer.stop:
+            _save(trainer, folder)
+        return Run(folder, model, trainer.history, trainer.finished)
+
+
+@contextmanager
+def _data(spec: Spec, data: str | Path | Dataset | None) -> Iterator[tuple[Spec, Dataset]]:
+    """The open data to train on, and the spec with its path."""
+    data = data or spec.data.path
+    if data is None:
+        raise DataError("training wants data: name a folder with data.path in the spec, or --data")
+    if not isinstance(data, str | Path):
+        yield spec, data
+        return
+    with open_data(data, raw=spec.data.raw) as dataset:
+        yield attrs.evolve(spec, data=attrs.evolve(spec.data, path=str(data))), dataset
+
+
+def _score(model: Captioner, dataset: Dataset) -> Callable[[], float] | None:
+    """What the best model is chosen by, if that is not nats.
+
+    Raises:
+        RnnkitError: what computes it is not installed.
+    """
+    wanted = model.spec.train.metric
+    if wanted == "nats" or VAL not in dataset.splits:
+        return None
+    metrics = [metric for metric, values in METRICS.items() if wanted in values]
+    check(metrics)
+
+    def score() -> float:
+        return evaluate(model, dataset, VAL, metrics=metrics).scores[wanted]
+
+    return score
+
+
+def _save(trainer: Trainer, folder: Path) -> None:
+    """Write the checkpoint and the history, keeping the checkpoint before."""
+    extra = {
+        f"{name}:{slot}": a
+        for name, slots in trainer.slots.items()
+        for slot, a in named_arrays(slots)
+    }
+    note = json.dumps(attrs.asdict(trainer.place))
+    save_model(trainer.model, folder / LAST, note, extra, previous=folder / PREVIOUS)
+    write_history(trainer.history, folder)
+
+
+def _last(folder: Path, on_damage: Callable[[str], None]) -> Kept:
+    """The newest checkpoint of a run that is whole."""
+    if not folder.is_dir():
+        raise CheckpointError(f"{folder} is not the folder of a run")
+    files = [folder / name for name in (LAST, PREVIOUS) if (folder / name).exists()]
+    if not files:
+        raise CheckpointError(f"{folder} has no checkpoint to go on from; train its spec anew")
+    try:
+        return read_model_file(files[0])
+    except CheckpointError as e:
+        if len(files) == 1:
+            raise
+        kept = read_model_file(files[1])
+        on_damage(f"{e}\ngoing on from {kept.file}")
+        return kept
+
+
+def _place(kept: Kept) -> tuple[Place, Mapping[str, Mapping[str, Array]]]:
+    """The place of a checkpoint, and the optimizer's slots by parameter."""
+    if not kept.note:
+        raise CheckpointError(f"{kept.file}: a model without what going on with its training takes")
+    slots: dict[str, dict[str, Array]] = {}
+    for key, a in kept.extra.items():
+        name, _, slot = key.rpartition(":")
+        slots.setdefault(name, {})[slot] = a
+    try:
+        return _structured(Place, json.loads(kept.note)), slots
+    except (ValueError, TypeError, KeyError) as e:
+        raise CheckpointError(f"{kept.file}: not a checkpoint of this rnnkit ({e})") from e
+
+
+def _structured(kind: type[Any], value: Any) -> Any:
+    """The value of `attrs.asdict`, after JSON, as what it was."""
+    hints = typing.get_type_hints(kind)
+    return kind(
+        **{name: _one(hints[name], given) for name, given in value.items()},
+    )
+
+
+def _one(hint: Any, given: Any) -> Any:
+    if attrs.has(hint):
+        return _structured(hint, given)
+    if typing.get_origin(hint) is tuple:
+        item, _ = typing.get_args(hint)
+        return tuple(_one(item, each) for each in given)
+    return given
+
+
+@contextmanager
+def _stopping_on_interrupt(trainer: Trainer) -> Iterator[None]:
+    """Ctrl-C asks the trainer to stop, so that no update is left half done; a second one breaks off."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def stop(*_: object) -> None:
+        trainer.stop = True
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _claim(folder: Path) -> Path:
+    """Make the folder, which must not hold a run."""
+    if any((folder / name).exists() for name in ("spec.toml", LAST, BEST)):
+        raise CheckpointError(
+            f"{folder} holds a run already; go on with it (--resume), choose another folder, or remove it"
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise CheckpointError(f"cannot make the folder {folder}: {e.strerror}") from e
+    return folder
+
+
+def _claim_free(folder: Path) -> Path:
+    """Make the first of `folder`, `folder-2`, `folder-3`, ... that is not there yet."""
+    number, free = 1, folder
+    while free.exists():
+        number += 1
+        free = folder.with_name(f"{folder.name}-{number}")
+    return _claim(free)
