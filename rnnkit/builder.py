@@ -21,7 +21,6 @@ from rnnkit.spec.places import Path as SpecPath
 from rnnkit.spec.schema import Chain as ChainOption
 from rnnkit.spec.schema import builtin
 
-
 BESIDE: Final = ("par", "merge")
 """Where the image stands beside something else, and may be of any width."""
 

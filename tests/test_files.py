@@ -37,7 +37,10 @@ def test_what_is_replaced_may_go_on_under_another_name(
     file, previous = tmp_path / "new.txt", tmp_path / "old.txt"
 
     def write(text: str) -> None:
-        write_whole(file, lambda temporary: temporary.write_text(text) and None, previous)
+        def put(temporary: Path) -> None:
+            temporary.write_text(text)
+
+        write_whole(file, put, previous)
 
     write("1")
     assert not previous.exists()
