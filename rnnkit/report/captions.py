@@ -80,36 +80,39 @@ def look(model: Captioner, dataset: Dataset, split: str, limit: int) -> Look:
         DataError: the split's features or words are not those of the model, or its annotations are damaged.
     """
     found = evaluate(model, dataset, split, metrics=(), limit=limit)
-    captions = found.captions
+    described = [one for one in found.captions if one.truth]
     scores: dict[str, float] = {}
     missing = ""
     try:
         check(DEFAULT)
         judged = judge(
-            {one.image: one.caption for one in captions},
-            {one.image: one.truth for one in captions},
+            {one.image: one.caption for one in described},
+            {one.image: one.truth for one in described},
         )
         scores = judged.overall
-        values = {one.image: judged.each[one.image]["cider"] for one in captions}
+        values = {one.image: judged.each[one.image]["cider"] for one in described}
         measure, best_first = "CIDEr", True
     except RnnkitError as e:
         missing = str(e)
-        values = _nats_each(model, dataset, split, [one.image for one in captions])
+        values = _nats_each(model, dataset, split, [one.image for one in described])
         measure, best_first = "nats per token", False
     album = Album(dataset.folder)
     unit = "character" if found.by_character else "word"
 
     def cards(chosen: Sequence[Captioned]) -> tuple[Card, ...]:
-        return tuple(_card(one, album, f"{measure} {values[one.image]:.2f}", unit) for one in chosen)
+        return tuple(
+            _card(one, album, [f"{measure} {values[one.image]:.2f}"] if one.truth else [], unit)
+            for one in chosen
+        )
 
-    ranked = sorted(captions, key=lambda one: values[one.image], reverse=best_first)
+    ranked = sorted(described, key=lambda one: values[one.image], reverse=best_first)
     extremes = min(EXTREMES, len(ranked) // 2)
     return Look(
         evaluation=found,
         scores=scores,
         missing=missing,
         measure=measure,
-        sample=cards(_spread(captions, SAMPLE)),
+        sample=cards(_spread(found.captions, SAMPLE)),
         best=cards(ranked[:extremes]),
         worst=cards(ranked[::-1][:extremes]),
     )
@@ -121,7 +124,7 @@ def _spread(captions: Sequence[Captioned], most: int) -> list[Captioned]:
     return [captions[i * len(captions) // n] for i in range(n)]
 
 
-def _card(one: Captioned, album: Album, measured: str, unit: str) -> Card:
+def _card(one: Captioned, album: Album, measured: Sequence[str], unit: str) -> Card:
     tokens = len(one.caption) if unit == "character" else len(one.caption.split())
     sure = math.exp(one.log_prob / (tokens + 1))  # its end is a token, too
     said_by_people = {token for text in one.truth for token in tokenize(text)}
@@ -132,7 +135,7 @@ def _card(one: Captioned, album: Album, measured: str, unit: str) -> Card:
             for word in one.caption.split()
         ),
         truth=tuple(one.truth),
-        facts=(measured, f"{percent(sure)} sure of each {unit}"),
+        facts=(*measured, f"{percent(sure)} sure of each {unit}"),
     )
 
 
@@ -145,6 +148,6 @@ def _nats_each(
     rows = [np.flatnonzero(chosen.image_idxs == image) for image in images]
     nats: dict[int, float] = {}
     for image, (captions, features) in zip(images, chosen.batches(rows, model.dtype), strict=True):
-        total, count = model.nats(features, captions) if len(captions) else (0.0, 0)
+        total, count = model.nats(features, captions)
         nats[image] = total / max(count, 1)
     return nats

@@ -131,8 +131,8 @@ def draw(
 ) -> Chart | None:
     """Lay a chart out.
 
-    The field goes from the least to the greatest value, but what a line is before a tenth of its way does not
-    count: a loss falls from so high that all else would be flat. A line may leave the field there.
+    The field goes from the least to the greatest value; but in a large chart, what a line is in the first tenth
+    of its way does not count: a loss falls from so high that all else would be flat. It leaves the field there.
 
     Args:
         title: of the chart.
@@ -157,7 +157,9 @@ def draw(
     left, right, top, bottom = 58.0, width - (58.0 if second else 14.0), 30.0, height - 34.0
     last = max(s.points[-1][0] for s in kept)
     to_x = _scale(0.0 if last else -1.0, last or 1.0, left, right)
-    low, high = _range([s for s in kept if s.style != "faint"] or kept, last / 10)
+    low, high = _range(
+        [s for s in kept if s.style != "faint"] or kept, last / 10 if large else -1.0
+    )
     if from_zero:
         low, high = 0.0, high * 1.08
     elif log:
@@ -286,10 +288,7 @@ def _spots(
     ]
     for x, at, left, right in zip(xs, centres, edges, edges[1:], strict=False):
         near = [(s, _nearest(s.points, x)) for s in series]
-        values = " · ".join(
-            f"{s.label} {tick(float(f'{y:.4g}'))}" if s.label else tick(float(f"{y:.4g}"))
-            for s, (_, y) in near
-        )
+        values = " · ".join(_value(s, point, x) for s, point in near)
         yield Spot(
             left=round(left, 2),
             width=round(right - left, 2),
@@ -297,6 +296,12 @@ def _spots(
             dots=tuple((s.style, (to_x(px), to_y(py))) for s, (px, py) in near),
             text=f"{describe(x)}: {values}",
         )
+
+
+def _value(s: Series, point: Point, x: float) -> str:
+    """The value of a series near x; and where it is, if it has none there."""
+    text = f"{s.label} {tick(float(f'{point[1]:.4g}'))}".strip()
+    return text if point[0] == x else f"{text} (at {count(point[0])})"
 
 
 def _nearest(points: Sequence[Point], x: float) -> Point:

@@ -38,6 +38,7 @@ class Page:
         headings, rows: of the table of evaluations.
         summary: the network in numbers.
         network: its diagram.
+        model: the file whose network wrote them.
         split: whose images were captioned.
         look: captions; None if there is no data.
         words: word frequencies; None if there are no captions.
@@ -54,6 +55,7 @@ class Page:
     rows: Sequence[Sequence[str]]
     summary: Summary
     network: Network
+    model: str
     split: str
     look: Look | None
     words: Words | None

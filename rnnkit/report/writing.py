@@ -8,7 +8,7 @@ from pathlib import Path
 
 import attrs
 
-from rnnkit.checkpoint import load_model
+from rnnkit.checkpoint import BEST, LAST, load_model
 from rnnkit.data import open_data
 from rnnkit.errors import CheckpointError, DataError
 from rnnkit.files import write_text_whole
@@ -63,15 +63,16 @@ def write_report(
     run = Path(run)
     if not run.is_dir():
         raise CheckpointError(f"{run} is not the folder of a run")
-    model, history = load_model(run).frozen(), read_history(run)
+    file = run / (BEST if (run / BEST).exists() else LAST)
+    model, history = load_model(file).frozen(), read_history(run)
     spec, missing = model.spec, []
     found: _Data | None = None
     try:
         found = _read(model, data or spec.data.path, images)
     except DataError as e:
         missing.append(
-            f"There are no captions here, as the data could not be read: {e}. "
-            f"Once it is there, write this page again, with --data DIR if it is elsewhere."
+            f"There are no captions here, as the data could not be used: {e}. "
+            "Once it is there, write this page again, with --data DIR if it is elsewhere."
         )
     if found and found.look.missing:
         missing.append(
@@ -90,6 +91,7 @@ def write_report(
         rows=table,
         summary=summary,
         network=diagram(model, summary),
+        model=file.name,
         split=found.split if found else "",
         look=found.look if found else None,
         words=compare_words(found.look.evaluation.captions) if found else None,
@@ -97,9 +99,9 @@ def write_report(
         spec=write_spec(spec),
         environment=environment(datetime.now().astimezone()),
     )
-    file = run / NAME if out is None else Path(out)
-    write_text_whole(file, render(page))
-    return file
+    written = run / NAME if out is None else Path(out)
+    write_text_whole(written, render(page))
+    return written
 
 
 def _read(model: Captioner, folder: str | Path | None, images: int) -> _Data:
