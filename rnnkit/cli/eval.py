@@ -21,7 +21,8 @@ def evaluate(
     models: Annotated[
         list[Path],
         typer.Argument(
-            help="Model files or runs' folders; several write together.", metavar="MODEL ..."
+            help="A model file, or a run's folder; several write together, as an ensemble.",
+            metavar="MODEL",
         ),
     ],
     data: Annotated[
@@ -85,13 +86,13 @@ def evaluate(
     if results:
         write_text_whole(results, json.dumps(found.results(), ensure_ascii=False))
     if as_json:
-        show.print_json({**_json(found), "models": [*map(str, models)], "data": str(folder)})
+        show.print_json({"models": [*map(str, models)], "data": str(folder), **_json(found)})
     else:
         _print(found, models, folder)
     if missing:
         typer.echo(missing, err=True)
     if results and not as_json:
-        typer.echo(f"wrote {results}")
+        typer.echo(f"\nwrote {results}")
 
 
 def _print(found: Evaluation, models: list[Path], folder: str | Path) -> None:
@@ -110,7 +111,9 @@ def _print(found: Evaluation, models: list[Path], folder: str | Path) -> None:
     console.print(
         f"{folder}, {found.split}: {show.count(found.images)} images, "
         f"{show.count(found.references)} captions by people"
-        + ("" if found.source else ", known only by their tokens: there is no file of annotations"),
+        + (
+            "" if found.source else f" (only their tokens: no captions_{found.split}.json is there)"
+        ),
         markup=False,
     )
     console.print(f"decoder {found.decoder}\n", markup=False)

@@ -15,7 +15,11 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-PUNCTUATION: Final = frozenset("'' ' `` ` -LRB- -RRB- -LCB- -RCB- . ? ! , : - -- ... ;".split())
+_BRACKETS: Final = ("-LRB-", "-RRB-", "-LCB-", "-RCB-")
+
+PUNCTUATION: Final = frozenset(
+    ("''", "'", "``", "`", ".", "?", "!", ",", ":", "-", "--", "...", ";", *_BRACKETS)
+)
 """coco-caption's own list. Brackets are in it in vain: in lower case they are called -lrb- and so on."""
 
 
@@ -30,7 +34,7 @@ def tokenize(caption: str) -> list[str]:
 def _tokens(caption: str) -> Iterator[str]:
     for match in _TOKEN.finditer(caption.translate(_CHARACTERS)):
         text = match[0].lower()
-        if text in _PARTS:
+        if text in _PARTS and match.lastgroup != "whole":
             yield from _PARTS[text]
         elif match.lastgroup == "together":
             yield text.replace(" ", "\xa0")
@@ -118,10 +122,11 @@ _TOKEN: Final = re.compile(
     (?P<together> </?[A-Za-z!?][^<>]*> | \d+[ -]\d+/\d+(?!\w) )    # a tag, such as <UNK>; 1 1/2
   | (?P<smiley> [:;=]-?[()DPp](?!\w) )
   | &(?:amp|lt|gt|quot|apos|nbsp|\#\d+);
-  | https?://[^\s"<>|()]*[^\s"<>|().,!?;:'-]
-  | [\w.+-]*\w@{_W}(?:[.-]{_W})*                                   # an address of mail
+  | (?i:https?)://[^\s"<>|()]*[^\s"<>|().,!?;:'-]
+  | [\w.+-]*\w@{_W}(?:[.-]{_W})*(?:[?!]+\w*)?                                   # an address of mail
   | {_W}(?:\.{_W})*\.(?:com|net|org|edu)(?!\w)(?:/[^\s"<>|()]*[^\s"<>|().,!?;:'-])?
   | [#@](?={_L})\w+                                                # a hashtag, or a name
+  | (?P<whole> (?i:cannot|gonna|gotta|gimme|lemme|wanna)(?={_CLITIC}) )
     # Apostrophes: contractions, words that have one, and those left out at the end or at the beginning.
   | {_L}+?(?=(?i:n['`]ts?)(?!\w)) | (?i:n['`]ts?)(?!\w)
   | (?i:li'l|ev'ry|e'er|cap'n|c'mon|s'mores|nor'easter|nat'l)(?!\w)
