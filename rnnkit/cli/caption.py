@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from rnnkit.cli.decoders import DecoderText, decoder_of
-from rnnkit.cli.options import AsJson
+from rnnkit.cli.options import AsJson, ModelData, ModelFiles, SplitName
 from rnnkit.process import settle
 
 
 def caption(
-    models: Annotated[
-        list[Path],
-        typer.Argument(
-            help="A model file, or a run's folder; several write together, as an ensemble.",
-            metavar="MODEL",
-        ),
-    ],
-    data: Annotated[
-        Path | None,
-        typer.Option("--data", metavar="DIR", help="A data folder; the model's own if not given."),
-    ] = None,
-    split: Annotated[str, typer.Option("--split", help="Which split.")] = "val",
+    models: ModelFiles,
+    data: ModelData = None,
+    split: SplitName = "val",
     n: Annotated[int, typer.Option("--n", min=1, help="How many images, from the first.")] = 8,
     n_best: Annotated[
         int,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from rnnkit.cli.decoders import DecoderText, decoder_of
-from rnnkit.cli.options import AsJson
+from rnnkit.cli.options import AsJson, ModelData, ModelFiles, SplitName
 from rnnkit.process import settle
 
 if TYPE_CHECKING:
@@ -18,18 +18,9 @@ METRICS: Final = "bleu,rouge_l,cider"
 
 
 def evaluate(
-    models: Annotated[
-        list[Path],
-        typer.Argument(
-            help="A model file, or a run's folder; several write together, as an ensemble.",
-            metavar="MODEL",
-        ),
-    ],
-    data: Annotated[
-        Path | None,
-        typer.Option("--data", metavar="DIR", help="A data folder; the model's own if not given."),
-    ] = None,
-    split: Annotated[str, typer.Option("--split", help="Which split.")] = "val",
+    models: ModelFiles,
+    data: ModelData = None,
+    split: SplitName = "val",
     n: Annotated[
         int | None,
         typer.Option("--n", min=1, help="How many images, from the first; all if not given."),

@@ -8,6 +8,18 @@ from typing import Annotated, TypeAlias
 import typer
 
 SpecFile: TypeAlias = Annotated[Path, typer.Argument(help="A spec, in TOML.", metavar="SPEC")]
+ModelFiles: TypeAlias = Annotated[
+    list[Path],
+    typer.Argument(
+        help="A model file, or a run's folder; several write together, as an ensemble.",
+        metavar="MODEL",
+    ),
+]
+ModelData: TypeAlias = Annotated[
+    Path | None,
+    typer.Option("--data", metavar="DIR", help="A data folder; the model's own if not given."),
+]
+SplitName: TypeAlias = Annotated[str, typer.Option("--split", help="Which split.")]
 DataFolder: TypeAlias = Annotated[
     Path | None,
     typer.Option("--data", metavar="DIR", help="A data folder; the spec's data.path if not given."),
