@@ -214,7 +214,8 @@ class GatedRecurrence(Recurrence[GatedParams[P], S, GatedTape[C]], Generic[P, S,
             ):
                 if part_dzh is not None and dzh is dzx:
                     dzh = _room(M, p.Wh.shape[1], dh.dtype)
-                    dzh[end:] = dzx[end:]
+                    if dzh.shape == dzx.shape:
+                        dzh[begin:] = dzx[begin:]
                 if dzh is not dzx:
                     dzh[span][part] = dzx[span][part] if part_dzh is None else part_dzh
                 dcell = map_arrays(np.add, dcell, dp)

@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+import attrs
 import numpy as np
 import pytest
 
+import rnnkit.process
 from rnnkit.engine import FreeRecurrence, GatedRecurrence, Recurrence
 from rnnkit.kinds import (
     Activation,
     Array,
     Cell,
+    DType,
     GatedCell,
     Initializer,
+    NoParams,
     Params,
     RecurrentCell,
+    Rng,
+    State,
     map_arrays,
     named_arrays,
 )
+from rnnkit.numerics import blocks, sigmoid
 from rnnkit.packing import Packing
 from rnnkit.registry import load
 from rnnkit.spec.schema import builtin
+from rnnkit.testing.report import explain
+from rnnkit.testing.targets import of_class, run
 
 CELLS: list[tuple[str, dict[str, Any]]] = [
     ("vanilla", {}),
@@ -165,3 +174,50 @@ def test_float32_in_gives_float32_out(name: str, options: dict[str, Any]) -> Non
     dx, dh0, dp = rnn.backward(np.ones_like(h), tape)
     arrays = [h, dx, dh0, *(a for _, a in named_arrays(dp))]
     assert {a.dtype for a in arrays} == {np.dtype(np.float32)}
+
+
+@attrs.frozen
+class FewerProducts(GatedCell[NoParams, State, tuple[Array, Array, Array]]):
+    """f = sigmoid(x_f);  n = tanh(x_n + h_n);  h' = f h + (1 - f) n: one product with h, two with x."""
+
+    x_gates: ClassVar[tuple[str, ...]] = ("f", "n")
+    h_gates: ClassVar[tuple[str, ...]] = ("n",)
+
+    def init(self, hidden: int, rng: Rng, dtype: DType) -> NoParams:
+        return NoParams()
+
+    def start(self, h0: Array) -> State:
+        return State(h0)
+
+    def step(
+        self, p: NoParams, zx: Array, zh: Array, s: State
+    ) -> tuple[State, tuple[Array, Array, Array]]:
+        xf, xn = blocks(zx, 2)
+        f, n = sigmoid(xf), np.tanh(xn + zh if self.h_gates else xn)
+        return State(f * s.h + (1.0 - f) * n), (f, n, s.h)
+
+    def step_back(
+        self, p: NoParams, ds: State, cache: tuple[Array, Array, Array]
+    ) -> tuple[Array, Array, State, NoParams]:
+        f, n, h = cache
+        dn = ds.h * (1.0 - f) * (1.0 - n * n)
+        dzx = np.concatenate((ds.h * (h - n) * f * (1.0 - f), dn), axis=-1)
+        return dzx, dn if self.h_gates else dn[:, :0], State(ds.h * f), p
+
+
+@attrs.frozen
+class NoProducts(FewerProducts):
+    """The same without any product with h."""
+
+    h_gates: ClassVar[tuple[str, ...]] = ()
+
+
+@pytest.mark.parametrize("cell", [FewerProducts, NoProducts])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_gates_of_x_and_of_h_need_not_be_as_many(
+    cell: type[FewerProducts], threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rnnkit.process, "_threads", threads)
+    monkeypatch.setattr(rnnkit.process, "GRAIN", 4)
+    report = run(of_class(cell, cell.__name__, __file__))
+    assert report.ok, explain(report, 0)
