@@ -71,9 +71,13 @@ def load(kind: type[K], name: str) -> type[K]:
 
 def entry_of(plugin: Plugin) -> Entry | None:
     """Where a plugin comes from; None if no installed package declares its class."""
-    cls = type(plugin)
+    return entry_of_class(type(plugin))
+
+
+def entry_of_class(cls: type[Plugin]) -> Entry | None:
+    """The entry that declares a plugin class; None if no installed package does."""
     own_target = f"{cls.__module__}:{cls.__qualname__}"
-    entries = [e for k in KINDS if isinstance(plugin, k) for e in entries_of(k)]
+    entries = [e for k in KINDS if issubclass(cls, k) for e in entries_of(k)]
     return next((e for e in entries if _LOADED.get(e) is cls or e.target == own_target), None)
 
 
@@ -81,6 +85,40 @@ def entries_of(kind: type[Plugin]) -> Iterator[Entry]:
     """Every entry of a kind, of every package."""
     for claims in _claims(kind).values():
         yield from claims
+
+
+def entries_called(name: str, kind: type[Plugin] | None = None) -> list[Entry]:
+    """Every entry that is called `name`, or `package:name`, of one kind or of all; nothing is imported.
+
+    Raises:
+        RegistryError: there is none; with the nearest name there is.
+    """
+    kinds = KINDS if kind is None else (kind,)
+    package, _, short = name.rpartition(":")
+    found = [
+        entry
+        for k in kinds
+        for entry in entries_of(k)
+        if entry.name == short and package in ("", entry.package)
+    ]
+    if not found:
+        noun = "plugin" if kind is None else kind.noun
+        known = {n for k in kinds for n in names(k)}
+        raise RegistryError(f"no {noun} is called {name!r}; {closest(name, known)}")
+    return found
+
+
+def kind_called(noun: str) -> type[Plugin]:
+    """The kind that users call by this noun.
+
+    Raises:
+        RegistryError: there is none.
+    """
+    for kind in KINDS:
+        if kind.noun == noun:
+            return kind
+    nouns = [kind.noun for kind in KINDS]
+    raise RegistryError(f"there is no kind {noun!r}; {closest(noun, nouns)}")
 
 
 def survey(kinds: Iterable[type[Plugin]] = KINDS) -> Iterator[Row]:

@@ -9,7 +9,7 @@ import typer
 
 from rnnkit.cli import build, caption, compare, data, gradcheck, plugins, report, train
 from rnnkit.cli.eval import evaluate
-from rnnkit.errors import RnnkitError
+from rnnkit.errors import RnnkitError, place_of
 
 app = typer.Typer(
     name="rnnkit",
@@ -54,6 +54,9 @@ def main() -> None:
         app()
     except RnnkitError as e:
         typer.echo(str(e), err=True)
+        sys.exit(2)
+    except NotImplementedError as e:
+        typer.echo(f"not written yet {place_of(e)}: {e}", err=True)
         sys.exit(2)
     except KeyboardInterrupt:
         typer.echo("interrupted", err=True)

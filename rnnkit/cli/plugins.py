@@ -2,27 +2,44 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Annotated
+
 import typer
 
 from rnnkit.cli.options import AsJson
+from rnnkit.cli.plugins_new import new
+from rnnkit.cli.plugins_show import show as show_plugin
+
+if TYPE_CHECKING:
+    from rnnkit.registry import Entry, Row
 
 app = typer.Typer(help="What can be put into a spec.", rich_markup_mode=None)
+app.command()(new)
+app.command("show")(show_plugin)
 
 
 @app.callback(invoke_without_command=True)
 def default(context: typer.Context) -> None:
     """List the plugins of every installed package, and what is wrong with any."""
     if context.invoked_subcommand is None:
-        list_plugins(as_json=False)
+        list_plugins(kind=None, as_json=False)
 
 
 @app.command("list")
-def list_plugins(as_json: AsJson = False) -> None:
+def list_plugins(
+    kind: Annotated[
+        str | None,
+        typer.Argument(metavar="[KIND]", help="Of this kind only: cell, layer, ..."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """List the plugins of every installed package, and what is wrong with any."""
     from rnnkit.cli import show
-    from rnnkit.registry import survey
+    from rnnkit.kinds import KINDS
+    from rnnkit.registry import kind_called, survey
 
-    rows = list(survey())
+    rows = list(survey(KINDS if kind is None else [kind_called(kind)]))
+    missing = [[] if row.problem else _unwritten(row.entry) for row in rows]
     if as_json:
         show.print_json(
             [
@@ -33,8 +50,9 @@ def list_plugins(as_json: AsJson = False) -> None:
                     "version": row.entry.version,
                     "target": row.entry.target,
                     "problem": row.problem,
+                    "unwritten": methods,
                 }
-                for row in rows
+                for row, methods in zip(rows, missing, strict=True)
             ]
         )
         return
@@ -48,12 +66,25 @@ def list_plugins(as_json: AsJson = False) -> None:
                     row.entry.name,
                     row.entry.package,
                     row.entry.version,
-                    "ok" if row.problem is None else "[red]cannot be used[/red]",
+                    _status(row, methods),
                 )
-                for row in rows
+                for row, methods in zip(rows, missing, strict=True)
             ),
         )
     )
     for row in rows:
         if row.problem:
             console.print(f"\n{row.problem}", style="red", markup=False)
+
+
+def _unwritten(entry: Entry) -> list[str]:
+    from rnnkit.registry import load
+    from rnnkit.testing.unwritten import unwritten
+
+    return [gap.method for gap in unwritten(load(entry.kind, entry.full_name))]
+
+
+def _status(row: Row, missing: list[str]) -> str:
+    if row.problem is not None:
+        return "[red]cannot be used[/red]"
+    return f"[yellow]to be written: {', '.join(missing)}[/yellow]" if missing else "ok"

@@ -6,14 +6,15 @@ from collections.abc import Callable, Iterator
 
 import attrs
 
-from rnnkit.errors import place_of
 from rnnkit.kinds import Plugin, Rng
 from rnnkit.spec import Spec
 from rnnkit.testing.cases import differentiable_cases, network_cases
 from rnnkit.testing.contracts import contracts_of
 from rnnkit.testing.examine import Finding, examine
 from rnnkit.testing.example import Broken, Case, seeded
+from rnnkit.testing.raised import in_words
 from rnnkit.testing.reach import never_reached
+from rnnkit.testing.unwritten import told, told_of_spec, unwritten
 from rnnkit.testing.variants import variants
 
 
@@ -31,7 +32,29 @@ class Check:
 
 
 def checks_of_class(cls: type[Plugin], name: str) -> Iterator[Check]:
-    """Every check of a plugin class, for each of its variants; `name` goes into the seeds."""
+    """Every check of a plugin class, for each of its variants; `name` goes into the seeds.
+
+    A class with methods that are not written yet has one check, which says so.
+    """
+    if any(True for _ in unwritten(cls)):
+        yield Check("written", _written(cls, name))
+        return
+    yield from _of_variants(cls, name)
+
+
+def _written(cls: type[Plugin], name: str) -> Callable[[int], Finding]:
+    """That every method is written; but what is wrong with those that are comes first."""
+
+    def run(seed: int) -> Finding:
+        first = next(_of_variants(cls, name)).run(seed)
+        if not first.ok and NotImplementedError.__name__ not in first.text:
+            return first
+        return Finding(broken="written", text=told(list(unwritten(cls))))
+
+    return run
+
+
+def _of_variants(cls: type[Plugin], name: str) -> Iterator[Check]:
     for label, plugin in variants(cls):
         for check in checks_of(plugin, f"{name}[{label}]"):
             yield Check(f"{label}/{check.id}" if label else check.id, check.run)
@@ -59,7 +82,11 @@ def checks_of(plugin: Plugin, name: str) -> Iterator[Check]:
 
 
 def checks_of_spec(spec: Spec, name: str) -> Iterator[Check]:
-    """Every check of the network of a spec."""
+    """Every check of the network of a spec; one that says so if plugins in it are not written yet."""
+    missing = told_of_spec(spec)
+    if missing:
+        yield Check("written", lambda seed: Finding(broken="written", text=missing))
+        return
     for case in network_cases(spec):
         yield _gradient(case, name)
 
@@ -69,8 +96,10 @@ def _gradient(case: Case, name: str) -> Check:
         rng = seeded(f"{name}/{case.id}", seed)
         try:
             example = case.draw(rng)
+        except Broken as e:
+            return Finding(broken=e.law, text=e.text)
         except Exception as e:
-            text = f"making it raises {type(e).__name__}: {e} {place_of(e)}"
+            text = f"making it raises {in_words(e)}"
             return Finding(broken="builds", text=text)
         return examine(example, rng)
 
@@ -84,7 +113,7 @@ def _kept(law: Callable[[Rng], None], name: str) -> Callable[[int], Finding]:
         except Broken as e:
             return Finding(broken=e.law, text=e.text)
         except Exception as e:
-            return Finding(broken="runs", text=f"it raises {type(e).__name__}: {e} {place_of(e)}")
+            return Finding(broken="runs", text=f"it raises {in_words(e)}")
         return Finding()
 
     return run

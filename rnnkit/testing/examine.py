@@ -5,12 +5,12 @@ from __future__ import annotations
 import attrs
 import numpy as np
 
-from rnnkit.errors import place_of
 from rnnkit.kinds import Rng
 from rnnkit.testing import laws
 from rnnkit.testing.derivative import Judge, appoint, magnitude
 from rnnkit.testing.diagnosis import LeafFinding, diagnose
 from rnnkit.testing.example import Broken, Example, Leaves
+from rnnkit.testing.raised import in_words
 from rnnkit.testing.tolerances import FLOOR
 
 
@@ -47,7 +47,7 @@ def examine(example: Example, rng: Rng) -> Finding:
     except Broken as e:
         return Finding(broken=e.law, text=e.text)
     except Exception as e:
-        return Finding(broken="runs", text=f"it raises {type(e).__name__}: {e} {place_of(e)}")
+        return Finding(broken="runs", text=f"it raises {in_words(e)}")
 
 
 def _examine(example: Example, rng: Rng) -> Finding:

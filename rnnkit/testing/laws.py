@@ -11,6 +11,7 @@ import numpy as np
 from rnnkit.errors import place_of
 from rnnkit.kinds import Array
 from rnnkit.testing.example import Broken, Example, Leaves, copied, equal_bits
+from rnnkit.testing.raised import in_words
 from rnnkit.testing.tolerances import SINGLE
 
 R = TypeVar("R")
@@ -48,7 +49,7 @@ def _without_warnings(what: str, run: Callable[[], R]) -> R:
         except Warning as e:
             raise Broken("no warnings", f"{what} warns: {e} {place_of(e)}") from e
         except Exception as e:
-            raise Broken("runs", f"{what} raises {type(e).__name__}: {e} {place_of(e)}") from e
+            raise Broken("runs", f"{what} raises {in_words(e)}") from e
 
 
 def arrays_are_whole(what: str, arrays: Leaves, dtype: type = np.float64) -> None:

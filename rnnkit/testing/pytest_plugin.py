@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -107,8 +108,9 @@ def _of_module(module: Any) -> Iterator[Target]:
             yield targets.of_class(cls, cls.__name__, str(file))
     elif project is not None and (package := _declaring(project)):
         yield from targets.installed(package)
+        yield from _not_installed(project, package)
         for spec in sorted((project / "specs").glob("*.toml")):
-            yield targets.of_spec(spec)
+            yield _of_spec(spec)
     else:
         yield from _of_folder(file)
 
@@ -117,10 +119,41 @@ def _declaring(project: Path) -> str | None:
     """The name of the project's distribution, if it declares plugins."""
     from rnnkit.registry import canonical
 
-    source = (project / "pyproject.toml").read_text(encoding="utf-8")
-    table = tomllib.loads(source).get("project", {})
+    table = _project_table(project)
     declares = any(group.startswith("rnnkit.") for group in table.get("entry-points", {}))
     return canonical(table["name"]) if declares else None
+
+
+def _project_table(project: Path) -> dict[str, Any]:
+    source = (project / "pyproject.toml").read_text(encoding="utf-8")
+    table: dict[str, Any] = tomllib.loads(source).get("project", {})
+    return table
+
+
+def _not_installed(project: Path, package: str) -> Iterator[Target]:
+    """The plugins that the project declares and the installed package does not have."""
+    from rnnkit.kinds import KINDS
+    from rnnkit.registry import entries_of
+    from rnnkit.testing.targets import Target
+
+    declared = _project_table(project)["entry-points"]
+    for kind in KINDS:
+        known = {entry.name for entry in entries_of(kind) if entry.package == package}
+        for name in declared.get(kind.group, {}):
+            if name not in known:
+                problem = f"it is not installed: run  pip install -e {shlex.quote(str(project))}"
+                yield Target(kind.noun, name, package, lambda: iter(()), problem=problem)
+
+
+def _of_spec(file: Path) -> Target:
+    """A spec, or why it cannot be read."""
+    from rnnkit.errors import SpecError
+    from rnnkit.testing.targets import Target, of_spec
+
+    try:
+        return of_spec(file)
+    except SpecError as e:
+        return Target("spec", file.name, "", lambda: iter(()), problem=str(e))
 
 
 def _of_folder(file: Path) -> Iterator[Target]:

@@ -18,6 +18,11 @@ def explain(report: Report, seed: int) -> str:
         return f"{head}: {target.problem}"
     failure = report.telling
     assert failure is not None
+    if failure.finding.broken == "written":
+        # No --case: there is none of that name once everything is written.
+        again = shlex.join(["rnnkit", "gradcheck", *target.again])
+        first, *more = failure.finding.text.splitlines()
+        return "\n".join([f"{head}: {first}", *more, f"  again:    {again}"])
     rest = len(report.failures) - 1
     others = f"; {rest} more of its {report.checks} checks fail" if rest else ""
     words = ["rnnkit", "gradcheck", *target.again, "--case", failure.check]

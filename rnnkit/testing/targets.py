@@ -121,17 +121,8 @@ def named(name: str, kind: str | None = None) -> list[Target]:
     """
     if "::" in name or name.endswith(".py"):
         return [of_class(class_at(name), name, name.partition("::")[0])]
-    package, _, short = name.rpartition(":")
-    found = [
-        target
-        for target in installed(package or None, kind)
-        if target.name.rpartition(":")[2] == short
-    ]
-    if not found:
-        nouns = [base for base in KINDS if kind in (None, base.noun)]
-        known = [n for base in nouns for n in registry.names(base)]
-        raise RegistryError(f"no plugin is called {name!r}; {registry.closest(name, known)}")
-    return found
+    base = None if kind is None else registry.kind_called(kind)
+    return [of_entry(entry) for entry in registry.entries_called(name, base)]
 
 
 def of_entry(entry: registry.Entry) -> Target:

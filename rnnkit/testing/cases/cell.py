@@ -70,7 +70,13 @@ def _reachable(rnn: Recurrence[Any, Any, Any], n: int, d: int, width: int, rng: 
     """A state that a sequence can lead to: slots may have a domain of their own."""
     s: State = rnn.start(rng.standard_normal((n, width)))
     for _ in range(2):
-        s = rnn.advance(rnn.project(rng.standard_normal((n, d))), s)
+        before, s = s, rnn.advance(rnn.project(rng.standard_normal((n, d))), s)
+        for (name, a), (_, old) in zip(named_arrays(s), named_arrays(before), strict=True):
+            if np.shape(a) != np.shape(old):
+                raise Broken(
+                    "shapes",
+                    f"slot {name!r} has shape {np.shape(old)} before a step and {np.shape(a)} after it",
+                )
     return s
 
 

@@ -1,0 +1,1 @@
+"""Recurrent cells from the literature, as plugins of rnnkit."""

@@ -1,0 +1,30 @@
+"""An exception of a plugin in words: what, where, and the way out where it is one that authors run into."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from pathlib import Path
+from typing import Final
+
+import attr
+import attrs
+import numpy as np
+
+LIBRARIES: Final = tuple(
+    f"{Path(str(module.__file__)).parent}{os.sep}" for module in (attr, attrs, np)
+)
+"""Where no author's line is."""
+
+
+def in_words(error: BaseException) -> str:
+    """`Type: message [file:line]`, at the last line outside the libraries that plugins call."""
+    said = f"{type(error).__name__}: {error}"
+    if isinstance(error, attrs.exceptions.FrozenInstanceError):
+        said += (
+            " (plugins, parameters, states and slots are frozen; to change an array of theirs in place, name "
+            "it first, as in `v = slots.v` and then `v *= 0.9`)"
+        )
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if not frame.filename.startswith(LIBRARIES)] or frames
+    return f"{said} [{own[-1].filename}:{own[-1].lineno}]"
