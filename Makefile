@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 BENCH := .venv-bench/bin
+ZOO := .venv-zoo/bin
 
 .PHONY: demo test mutants bench format clean
 
@@ -21,11 +22,18 @@ demo: .venv/ready data/scenes
 	$(BIN)/rnnkit caption runs/demo --data data/scenes --split val --n 8
 	$(BIN)/python examples/judge_scenes.py runs/demo data/scenes
 
-test: .venv/ready
+test: .venv/ready .venv-zoo/ready
 	$(BIN)/mypy
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/pytest
+	cd plugins/rnnkit_zoo && ../../$(ZOO)/python -m mypy && ../../$(ZOO)/python -m pytest
+
+# The zoo is a third party to rnnkit: rnnkit's own tests run where it is not installed.
+.venv-zoo/ready: pyproject.toml plugins/rnnkit_zoo/pyproject.toml
+	$(PYTHON) -m venv .venv-zoo
+	$(ZOO)/python -m pip install --quiet --disable-pip-version-check -e . -e "plugins/rnnkit_zoo[dev]"
+	@touch $@
 
 # Wrong gradients by the thousand: does the harness find them all? Writes docs/mutants.md.
 mutants: .venv/ready
@@ -46,4 +54,4 @@ format: .venv/ready
 	$(BIN)/ruff format
 
 clean:
-	rm -rf .venv .venv-bench .mypy_cache .pytest_cache .ruff_cache dist
+	rm -rf .venv .venv-bench .venv-zoo site .mypy_cache .pytest_cache .ruff_cache dist

@@ -1,0 +1,164 @@
+"""Every cell that is installed in one network, as wide as it takes for the parameters of an LSTM; docs/zoo.md.
+
+    python plugins/rnnkit_zoo/compare_cells.py data/flickr8k --hidden 256 --epochs 3 --json flickr8k.json
+    python plugins/rnnkit_zoo/compare_cells.py --page docs/zoo.md flickr8k.json scenes.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+
+from rnnkit.builder import Sizes, assemble, sizes_of
+from rnnkit.comparing import Failed, Result, compare
+from rnnkit.data import open_data
+from rnnkit.kinds import RecurrentCell
+from rnnkit.process import settle
+from rnnkit.registry import entries_of
+from rnnkit.spec import Spec, parse_spec
+
+SPEC = """
+[model]
+words = [{ use = "embedding", dim = 256 }, { use = "dropout", rate = 0.3 }]
+head = [{ use = "dropout", rate = 0.3 }, "affine"]
+[[model.rnn]]
+hidden = 8
+cell = "lstm"
+[train]
+epochs = 3
+batch = 128
+clip = 5.0
+optimizer = { use = "adam", learning_rate = 2e-3 }
+schedule = { use = "warm-up", steps = 100, then = "cosine" }
+"""
+
+METRICS = ("bleu", "cider")
+BESIDE_THE_POINT = ("attention-lstm",)  # reads a feature map
+
+
+def cells() -> list[str]:
+    """The names of all cells that are installed, rnnkit's own first."""
+    found = sorted((e.package != "rnnkit", e.name) for e in entries_of(RecurrentCell))
+    return [name for _, name in found if name not in BESIDE_THE_POINT]
+
+
+def spec_of(cell: str, hidden: int, epochs: int) -> Spec:
+    """The spec with this cell."""
+    return parse_spec(
+        SPEC,
+        overrides=[
+            f"model.rnn[0].cell={cell}",
+            f"model.rnn[0].hidden={hidden}",
+            f"train.epochs={epochs}",
+        ],
+    )
+
+
+def parameters(cell: str, hidden: int, sizes: Sizes) -> int:
+    """Of the whole network."""
+    model = assemble(spec_of(cell, hidden, 1), sizes)
+    return sum(w.size for w in model.parameters.values())
+
+
+def as_wide_as(cell: str, wanted: int, sizes: Sizes) -> int:
+    """The width, a multiple of 8, that comes nearest to so many parameters."""
+    low, high = 1, 512
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if parameters(cell, 8 * middle, sizes) <= wanted else (low, middle)
+    return min(8 * low, 8 * high, key=lambda h: abs(parameters(cell, h, sizes) - wanted))
+
+
+def measure(folder: Path, hidden: int, epochs: int) -> dict[str, Any]:
+    """Train every cell on a data folder, one after the other."""
+    with open_data(folder) as data:
+        sizes = sizes_of(spec_of("lstm", hidden, epochs), data)
+        wanted = parameters("lstm", hidden, sizes)
+        widths = {cell: as_wide_as(cell, wanted, sizes) for cell in cells()}
+        rows: list[dict[str, Any]] = []
+
+        def told(result: Result) -> None:
+            cell = list(widths)[len(rows)]
+            if isinstance(result, Failed):
+                raise SystemExit(f"{cell}: {result.reason}")
+            rows.append(
+                {
+                    "cell": cell,
+                    "hidden": widths[cell],
+                    "parameters": result.parameters,
+                    "seconds_per_epoch": result.seconds / epochs,
+                    "val_nats": result.val_nats,
+                    **result.scores,
+                }
+            )
+            print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
+
+        specs = [spec_of(cell, width, epochs) for cell, width in widths.items()]
+        compare(specs, data, metrics=METRICS, on_result=told)
+    return {"data": folder.name, "hidden": hidden, "epochs": epochs, "rows": rows}
+
+
+def page(found: Sequence[dict[str, Any]]) -> str:
+    """The page with a table for each measurement."""
+    lines = [
+        "# Cells compared",
+        "",
+        "Every cell of rnnkit and of `plugins/rnnkit_zoo` in one network, each as wide as it takes for the parameters of "
+        "the LSTM, trained on the same captions in the same order from the same seed, with nothing tuned for any of "
+        "them: word vectors of width 256, dropout .3 on words and outputs, Adam at 2e-3 with warm-up and cosine, batches "
+        "of 128. Captions of val are greedy. Few epochs tell how fast a cell learns rather than how far it gets.",
+        "",
+        "```sh",
+        "pip install -e plugins/rnnkit_zoo",
+    ]
+    for run in found:
+        lines.append(
+            f"python plugins/rnnkit_zoo/compare_cells.py data/{run['data']} --hidden {run['hidden']} "
+            f"--epochs {run['epochs']} --json {run['data']}.json"
+        )
+    names = " ".join(f"{run['data']}.json" for run in found)
+    lines += [f"python plugins/rnnkit_zoo/compare_cells.py --page docs/zoo.md {names}", "```", ""]
+    for run in found:
+        lines += [
+            f"## {run['data']}, {run['epochs']} epochs",
+            "",
+            "| cell | H | parameters | val nats | BLEU-4 | CIDEr | seconds an epoch |",
+            "|---|---:|---:|---:|---:|---:|---:|",
+        ]
+        lines += [
+            f"| {r['cell']} | {r['hidden']} | {r['parameters']:,} | {r['val_nats']:.3f} | {r['bleu4']:.3f} "
+            f"| {r['cider']:.3f} | {r['seconds_per_epoch']:.1f} |"
+            for r in sorted(run["rows"], key=lambda r: float(r["val_nats"]))
+        ]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Measure, or write the page."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("inputs", nargs="+", type=Path, help="a data folder; with --page, results")
+    options.add_argument("--hidden", type=int, default=256, help="H of the LSTM")
+    options.add_argument("--epochs", type=int, default=3)
+    options.add_argument("--json", type=Path, help="where to write the results")
+    options.add_argument("--page", type=Path, help="write this page of results")
+    given = options.parse_args()
+    if given.page:
+        found = [json.loads(file.read_text(encoding="utf-8")) for file in given.inputs]
+        given.page.write_text(page(found), encoding="utf-8")
+        return
+    text = json.dumps(measure(given.inputs[0], given.hidden, given.epochs), indent=1)
+    if given.json:
+        given.json.write_text(text + "\n", encoding="utf-8")
+    else:
+        print(text)
+
+
+if __name__ == "__main__":
+    settle()
+    main()
