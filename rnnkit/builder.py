@@ -14,12 +14,11 @@ from rnnkit.chain import Chain, Elementwise, Link
 from rnnkit.data import Dataset, Vocabulary, as_characters, open_data
 from rnnkit.engine import FreeRecurrence, GatedRecurrence, Recurrence
 from rnnkit.errors import SpecError
-from rnnkit.kinds import Activation, Cell, DType, GatedCell, Initializer, Layer, Rng
+from rnnkit.kinds import Activation, Cell, DType, GatedCell, Layer, Rng
 from rnnkit.model import Captioner, Level
 from rnnkit.spec import ModelTable, Problem, RnnTable, Spec, read_spec
 from rnnkit.spec.places import Path as SpecPath
 from rnnkit.spec.schema import Chain as ChainOption
-from rnnkit.spec.schema import builtin
 
 BESIDE: Final = ("par", "merge")
 """Where the image stands beside something else, and may be of any width."""
@@ -254,8 +253,8 @@ class _Fitter:
                 cell,
                 in_features,
                 table.hidden,
-                table.input_weights or builtin(Initializer, "normal"),
-                table.recurrent_weights or builtin(Initializer, "normal"),
+                table.input_weights,
+                table.recurrent_weights,
                 self.rng,
                 self.dtype,
             )

@@ -25,6 +25,7 @@ from rnnkit.kinds import (
     Rng,
     State,
     map_arrays,
+    weights,
 )
 from rnnkit.numerics import sum_rows
 from rnnkit.packing import Packing
@@ -138,15 +139,15 @@ class GatedRecurrence(Recurrence[GatedParams[P], S, GatedTape[C]], Generic[P, S,
         cell: GatedCell[P, S, C],
         in_features: int,
         hidden: int,
-        input_weights: Initializer,
-        recurrent_weights: Initializer,
+        input_weights: Initializer | None,
+        recurrent_weights: Initializer | None,
         rng: Rng,
         dtype: DType,
     ) -> GatedRecurrence[P, S, C]:
-        """A recurrence with initial parameters; weights are filled gate by gate."""
+        """A recurrence with initial parameters; weights are filled gate by gate, see `weights`."""
 
-        def blocks(init: Initializer, rows: int, gates: tuple[str, ...]) -> Array:
-            filled = [init.fill((rows, hidden), rows, hidden, rng, dtype) for _ in gates]
+        def blocks(init: Initializer | None, rows: int, gates: tuple[str, ...]) -> Array:
+            filled = [weights(init, rows, hidden, rng, dtype) for _ in gates]
             return np.concatenate([np.empty((rows, 0), dtype), *filled], axis=1)
 
         return GatedRecurrence(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import attrs
 import numpy as np
 
 from rnnkit.kinds.arrays import Array, Ints
@@ -51,3 +52,35 @@ def sum_rows(rows: Array, index: Ints, count: int) -> Array:
     for begin, end in zip(begins[~single].tolist(), ends[~single].tolist(), strict=True):
         np.add.reduce(rows[order[begin:end]], axis=0, out=out[ranked[begin]])
     return out
+
+
+@attrs.frozen
+class Normalized:
+    """What `normalize` gives, which is all that it takes to go back.
+
+    Attributes:
+        z: (..., D), the normalized x.
+        scale: (N, 1), 1 / sqrt(var + eps).
+    """
+
+    z: Array
+    scale: Array
+
+
+def normalize(x: Array, eps: float) -> Normalized:
+    """z = (x - mean) / sqrt(var + eps) over the last axis of x (..., D); var is the biased one.
+
+    Ba, Kiros & Hinton, "Layer normalization" (2016), equation 4, without gain and bias.
+    """
+    z = x - x.mean(axis=-1, keepdims=True)
+    scale = np.reciprocal(np.sqrt((z * z).mean(axis=-1, keepdims=True) + eps))
+    z *= scale
+    return Normalized(z, scale)
+
+
+def normalize_back(dz: Array, normalized: Normalized) -> Array:
+    """dx (..., D) from the gradient dz of z."""
+    z = normalized.z
+    dx: Array = dz - dz.mean(axis=-1, keepdims=True) - z * (dz * z).mean(axis=-1, keepdims=True)
+    dx *= normalized.scale
+    return dx

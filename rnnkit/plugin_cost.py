@@ -10,9 +10,8 @@ import numpy as np
 
 from rnnkit.engine import FreeRecurrence, GatedRecurrence, Recurrence
 from rnnkit.errors import RegistryError
-from rnnkit.kinds import Cell, DType, GatedCell, Initializer, Layer, Plugin, named_arrays
+from rnnkit.kinds import Cell, DType, GatedCell, Layer, Plugin, named_arrays
 from rnnkit.options import option_types
-from rnnkit.spec.schema import builtin
 from rnnkit.testing.variants import variants
 from rnnkit.work import ProductCounter
 
@@ -105,8 +104,7 @@ def _cell(cell: Any, sizes: Mapping[str, int]) -> tuple[Any, int]:
     D, H, rng = sizes["D"], sizes["H"], np.random.default_rng(0)
     made: Recurrence[Any, Any, Any]
     if isinstance(cell, GatedCell):
-        weights = builtin(Initializer, "normal")
-        made = GatedRecurrence.init(cell, D, H, weights, weights, rng, SINGLE)
+        made = GatedRecurrence.init(cell, D, H, None, None, rng, SINGLE)
     else:
         made = FreeRecurrence.init(cell, D, H, rng, SINGLE)
     counter = ProductCounter()

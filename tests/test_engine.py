@@ -17,7 +17,6 @@ from rnnkit.kinds import (
     Cell,
     DType,
     GatedCell,
-    Initializer,
     NoParams,
     Params,
     RecurrentCell,
@@ -47,8 +46,7 @@ def recurrence(name: str, options: dict[str, Any], d: int, h: int) -> Recurrence
     cell: RecurrentCell[Any, Any, Any] = load(RecurrentCell, f"rnnkit:{name}")(**options)
     rng, dtype = np.random.default_rng(7), np.dtype(np.float64)
     if isinstance(cell, GatedCell):
-        init = builtin(Initializer, "normal")
-        return GatedRecurrence.init(cell, d, h, init, init, rng, dtype)
+        return GatedRecurrence.init(cell, d, h, None, None, rng, dtype)
     assert isinstance(cell, Cell)
     return FreeRecurrence.init(cell, d, h, rng, dtype)
 

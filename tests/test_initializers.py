@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rnnkit.kinds import Array, Initializer
+from rnnkit.kinds import Array, Initializer, weights
 from rnnkit_builtin.initializers.constant import Constant
 from rnnkit_builtin.initializers.he import He
 from rnnkit_builtin.initializers.normal import Normal
@@ -99,3 +99,15 @@ def test_orthogonal_matrices_are_drawn_evenly() -> None:
 def test_orthogonal_refuses_what_is_no_matrix() -> None:
     with pytest.raises(ValueError, match=r"shape \(5,\); take another initializer"):
         filled(Orthogonal(), (5,), np.float64)
+
+
+def test_weights_that_are_left_open_keep_the_variance_from_input_to_output() -> None:
+    rng = np.random.default_rng(0)
+    assert weights(None, 400, 300, rng, np.dtype(np.float64)).std() == pytest.approx(
+        1 / 20, rel=0.01
+    )
+    assert weights(None, 4, 3, rng, np.dtype(np.float32)).dtype == np.float32
+    one, other = (
+        weights(w, 5, 3, np.random.default_rng(1), np.dtype(float)) for w in (None, Normal())
+    )
+    assert np.array_equal(one, other)

@@ -1,7 +1,7 @@
 """Every cell that is installed in one network, as wide as it takes for the parameters of an LSTM; docs/zoo.md.
 
-    python plugins/rnnkit_zoo/compare_cells.py data/flickr8k --hidden 256 --epochs 3 --json flickr8k.json
-    python plugins/rnnkit_zoo/compare_cells.py --page docs/zoo.md flickr8k.json scenes.json
+python plugins/rnnkit_zoo/compare_cells.py data/flickr8k --hidden 256 --epochs 3 --json flickr8k.json
+python plugins/rnnkit_zoo/compare_cells.py --page docs/zoo.md flickr8k.json scenes.json
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-
 
 from rnnkit.builder import Sizes, assemble, sizes_of
 from rnnkit.comparing import Failed, Result, compare
@@ -70,7 +69,9 @@ def as_wide_as(cell: str, wanted: int, sizes: Sizes) -> int:
     low, high = 1, 512
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (middle, high) if parameters(cell, 8 * middle, sizes) <= wanted else (low, middle)
+        low, high = (
+            (middle, high) if parameters(cell, 8 * middle, sizes) <= wanted else (low, middle)
+        )
     return min(8 * low, 8 * high, key=lambda h: abs(parameters(cell, h, sizes) - wanted))
 
 

@@ -21,7 +21,7 @@ from rnnkit.kinds.arrays import (
 )
 from rnnkit.kinds.cell import Cell, GatedCell, RecurrentCell
 from rnnkit.kinds.decoder import Decoded, Decoder, Memory
-from rnnkit.kinds.initializer import Initializer
+from rnnkit.kinds.initializer import Initializer, weights
 from rnnkit.kinds.layer import Layer
 from rnnkit.kinds.loss import Loss
 from rnnkit.kinds.optimizer import Optimizer
@@ -70,4 +70,5 @@ __all__ = [
     "State",
     "map_arrays",
     "named_arrays",
+    "weights",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import math
 from typing import ClassVar
 
 from rnnkit.kinds.arrays import Array, DType, Rng
@@ -35,3 +36,14 @@ class Initializer(Plugin):
         What is said here is checked with samples; None, the default, says nothing.
         """
         return None
+
+
+def weights(init: Initializer | None, rows: int, columns: int, rng: Rng, dtype: DType) -> Array:
+    """Initial weights (rows, columns) of one gate; N(0, 1/rows) where `init` is left open.
+
+    That keeps the variance from input to output (LeCun, Bottou, Orr & Müller, "Efficient BackProp", 1998, section
+    4.6), and is what a gated cell's weights begin with.
+    """
+    if init is not None:
+        return init.fill((rows, columns), rows, columns, rng, dtype)
+    return rng.normal(0.0, 1.0 / math.sqrt(rows), (rows, columns)).astype(dtype)

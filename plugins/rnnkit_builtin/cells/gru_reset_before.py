@@ -11,9 +11,8 @@ from __future__ import annotations
 import attrs
 import numpy as np
 
-from rnnkit.kinds import Array, Cell, DType, Initializer, Params, Rng, State
+from rnnkit.kinds import Array, Cell, DType, Initializer, Params, Rng, State, weights
 from rnnkit.numerics import blocks, sigmoid
-from rnnkit_builtin.initializers.normal import Normal
 
 
 @attrs.frozen
@@ -38,22 +37,21 @@ class GRUResetBefore(Cell[GRUResetBeforeParams, State, GRUResetBeforeCache]):
     """Gated recurrent unit, reset before the product.
 
     Attributes:
-        input_weights: initial blocks (D, H) of Wx, gate by gate.
-        recurrent_weights: initial blocks (H, H) of Wh, gate by gate, and Wn.
+        input_weights: initial blocks (D, H) of Wx, gate by gate; normal with std 1/sqrt(D) if left open.
+        recurrent_weights: initial blocks (H, H) of Wh, gate by gate, and Wn; normal with std 1/sqrt(H) if left
+            open.
     """
 
-    input_weights: Initializer = Normal()
-    recurrent_weights: Initializer = Normal()
+    input_weights: Initializer | None = None
+    recurrent_weights: Initializer | None = None
 
     def init(self, in_features: int, hidden: int, rng: Rng, dtype: DType) -> GRUResetBeforeParams:
-        def block(weights: Initializer, rows: int) -> Array:
-            return weights.fill((rows, hidden), rows, hidden, rng, dtype)
-
+        D, H = in_features, hidden
         return GRUResetBeforeParams(
-            Wx=np.hstack([block(self.input_weights, in_features) for _ in "run"]),
-            Wh=np.hstack([block(self.recurrent_weights, hidden) for _ in "ru"]),
-            Wn=block(self.recurrent_weights, hidden),
-            b=np.zeros(3 * hidden, dtype),
+            Wx=np.hstack([weights(self.input_weights, D, H, rng, dtype) for _ in "run"]),
+            Wh=np.hstack([weights(self.recurrent_weights, H, H, rng, dtype) for _ in "ru"]),
+            Wn=weights(self.recurrent_weights, H, H, rng, dtype),
+            b=np.zeros(3 * H, dtype),
         )
 
     def start(self, h: Array) -> State:

@@ -9,6 +9,7 @@ import attrs
 import numpy as np
 
 from rnnkit.kinds import Array, DType, Layer, Params, Rng
+from rnnkit.numerics import Normalized, normalize, normalize_back
 
 
 @attrs.frozen
@@ -18,13 +19,7 @@ class LayerNormParams(Params):
 
 
 @attrs.frozen
-class LayerNormCache:
-    z: Array  # (..., D), the normalized x
-    scale: Array  # (..., 1), 1 / sqrt(var + eps)
-
-
-@attrs.frozen
-class LayerNorm(Layer[Array, LayerNormParams, LayerNormCache]):
+class LayerNorm(Layer[Array, LayerNormParams, Normalized]):
     """Layer normalization, with a gain of 1 and a bias of 0 to begin with.
 
     Attributes:
@@ -39,19 +34,13 @@ class LayerNorm(Layer[Array, LayerNormParams, LayerNormCache]):
     def init(self, in_features: int, rng: Rng, dtype: DType) -> LayerNormParams:
         return LayerNormParams(gain=np.ones(in_features, dtype), bias=np.zeros(in_features, dtype))
 
-    def forward(
-        self, p: LayerNormParams, x: Array, rng: Rng | None
-    ) -> tuple[Array, LayerNormCache]:
-        z = x - x.mean(axis=-1, keepdims=True)
-        scale = np.reciprocal(np.sqrt((z * z).mean(axis=-1, keepdims=True) + self.eps))
-        z *= scale
-        return z * p.gain + p.bias, LayerNormCache(z, scale)
+    def forward(self, p: LayerNormParams, x: Array, rng: Rng | None) -> tuple[Array, Normalized]:
+        normalized = normalize(x, self.eps)
+        return normalized.z * p.gain + p.bias, normalized
 
     def backward(
-        self, p: LayerNormParams, dy: Array, cache: LayerNormCache
+        self, p: LayerNormParams, dy: Array, cache: Normalized
     ) -> tuple[Array, LayerNormParams]:
-        z, axes = cache.z, tuple(range(dy.ndim - 1))
-        dz = dy * p.gain
-        dx = dz - dz.mean(axis=-1, keepdims=True) - z * (dz * z).mean(axis=-1, keepdims=True)
-        dx *= cache.scale
-        return dx, LayerNormParams(gain=(dy * z).sum(axis=axes), bias=dy.sum(axis=axes))
+        axes = tuple(range(dy.ndim - 1))
+        dp = LayerNormParams(gain=(dy * cache.z).sum(axis=axes), bias=dy.sum(axis=axes))
+        return normalize_back(dy * p.gain, cache), dp

@@ -7,17 +7,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rnnkit.kinds import Array, GatedCell, Initializer, NoParams, RecurrentCell, State, map_arrays
+from rnnkit.kinds import Array, GatedCell, NoParams, RecurrentCell, State, map_arrays
 from rnnkit.registry import load
 from rnnkit_zoo.cells.cifg_lstm import CIFGLSTM, CIFGState
 from rnnkit_zoo.cells.indrnn import IndRNN, IndRNNParams
 from rnnkit_zoo.cells.janet import JANET
 from rnnkit_zoo.cells.layer_norm_lstm import LayerNormLSTM
 from rnnkit_zoo.cells.light_gru import LightGRU
-from rnnkit_zoo.cells.mgu import MGU
 from rnnkit_zoo.cells.sru import SRU
 from rnnkit_zoo.cells.ugrnn import UGRNN
-from rnnkit_zoo.weights import block
 
 N, D, H = 3, 2, 4
 DOUBLE = np.dtype(np.float64)
@@ -148,13 +146,3 @@ def test_gates_may_be_extreme(cell: GatedCell[Any, Any, Any]) -> None:
     dzx, dzh, before, _ = cell.step_back(p, map_arrays(np.ones_like, after), cache)
     for a in (after.h, dzx, dzh, before.h):
         assert np.isfinite(a).all()
-
-
-def test_weights_are_normal_with_one_over_the_fan_in_unless_said_otherwise() -> None:
-    rng = np.random.default_rng(0)
-    assert block(None, 400, 300, rng, DOUBLE).std() == pytest.approx(1 / 20, rel=0.01)
-    assert block(None, 4, 3, rng, np.dtype(np.float32)).dtype == np.float32
-    constant: Any = load(Initializer, "rnnkit:constant")
-    p = MGU(input_weights=constant(value=0.25)).init(D, H, rng, DOUBLE)
-    np.testing.assert_array_equal(p.Wx, np.full((D, 2 * H), 0.25))
-    assert len(np.unique(p.Wf)) == H * H

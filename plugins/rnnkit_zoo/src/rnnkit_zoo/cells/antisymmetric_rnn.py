@@ -14,9 +14,8 @@ import attrs
 import numpy as np
 from attrs.validators import ge, gt
 
-from rnnkit.kinds import Array, Cell, DType, Initializer, Params, Rng, State
+from rnnkit.kinds import Array, Cell, DType, Initializer, Params, Rng, State, weights
 from rnnkit.numerics import blocks, sigmoid
-from rnnkit_zoo.weights import block
 
 
 @attrs.frozen
@@ -56,9 +55,9 @@ class AntisymmetricRNN(Cell[AntisymmetricParams, State, AntisymmetricCache]):
         gates = "nz" if self.gated else "n"
         return AntisymmetricParams(
             Wx=np.hstack(
-                [block(self.input_weights, in_features, hidden, rng, dtype) for _ in gates]
+                [weights(self.input_weights, in_features, hidden, rng, dtype) for _ in gates]
             ),
-            W=block(self.recurrent_weights, hidden, hidden, rng, dtype),
+            W=weights(self.recurrent_weights, hidden, hidden, rng, dtype),
             b=np.zeros(len(gates) * hidden, dtype),
         )
 

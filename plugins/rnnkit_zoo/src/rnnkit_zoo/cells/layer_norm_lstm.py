@@ -17,8 +17,7 @@ import numpy as np
 from attrs.validators import gt
 
 from rnnkit.kinds import Array, DType, GatedCell, Params, Rng, State
-from rnnkit.numerics import blocks, sigmoid
-from rnnkit_zoo.layer_norm import Normalized, normalize, normalize_back
+from rnnkit.numerics import Normalized, blocks, normalize, normalize_back, sigmoid
 
 
 @attrs.frozen

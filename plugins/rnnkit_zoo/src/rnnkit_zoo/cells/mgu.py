@@ -11,9 +11,8 @@ from __future__ import annotations
 import attrs
 import numpy as np
 
-from rnnkit.kinds import Array, Cell, DType, Initializer, Params, Rng, State
+from rnnkit.kinds import Array, Cell, DType, Initializer, Params, Rng, State, weights
 from rnnkit.numerics import blocks, sigmoid
-from rnnkit_zoo.weights import block
 
 
 @attrs.frozen
@@ -47,9 +46,9 @@ class MGU(Cell[MGUParams, State, MGUCache]):
     def init(self, in_features: int, hidden: int, rng: Rng, dtype: DType) -> MGUParams:
         D, H = in_features, hidden
         return MGUParams(
-            Wx=np.hstack([block(self.input_weights, D, H, rng, dtype) for _ in "fn"]),
-            Wf=block(self.recurrent_weights, H, H, rng, dtype),
-            Wn=block(self.recurrent_weights, H, H, rng, dtype),
+            Wx=np.hstack([weights(self.input_weights, D, H, rng, dtype) for _ in "fn"]),
+            Wf=weights(self.recurrent_weights, H, H, rng, dtype),
+            Wn=weights(self.recurrent_weights, H, H, rng, dtype),
             b=np.zeros(2 * H, dtype),
         )
 

@@ -13,9 +13,8 @@ from typing import ClassVar
 import attrs
 import numpy as np
 
-from rnnkit.kinds import Array, DType, GatedCell, Initializer, Params, Rng, State
+from rnnkit.kinds import Array, DType, GatedCell, Initializer, Params, Rng, State, weights
 from rnnkit.numerics import blocks, sigmoid
-from rnnkit_zoo.weights import block
 
 
 @attrs.frozen
@@ -58,7 +57,7 @@ class MultiplicativeLSTM(GatedCell[MultiplicativeParams, MultiplicativeState, Mu
         return self.forget_bias if gate == "f" else 0.0
 
     def init(self, hidden: int, rng: Rng, dtype: DType) -> MultiplicativeParams:
-        gates = [block(self.gate_weights, hidden, hidden, rng, dtype) for _ in "ifog"]
+        gates = [weights(self.gate_weights, hidden, hidden, rng, dtype) for _ in "ifog"]
         return MultiplicativeParams(np.hstack(gates))
 
     def start(self, h: Array) -> MultiplicativeState:

@@ -13,9 +13,8 @@ from typing import ClassVar
 import attrs
 import numpy as np
 
-from rnnkit.kinds import Array, DType, GatedCell, Initializer, Params, Rng, State
+from rnnkit.kinds import Array, DType, GatedCell, Initializer, Params, Rng, State, weights
 from rnnkit.numerics import blocks, sigmoid
-from rnnkit_zoo.weights import block
 
 
 @attrs.frozen
@@ -46,7 +45,7 @@ class MUT1(GatedCell[MUT1Params, State, MUT1Cache]):
     h_gates: ClassVar[tuple[str, ...]] = ("r",)
 
     def init(self, hidden: int, rng: Rng, dtype: DType) -> MUT1Params:
-        Wn = block(self.candidate_weights, hidden, hidden, rng, dtype)
+        Wn = weights(self.candidate_weights, hidden, hidden, rng, dtype)
         return MUT1Params(Wn=Wn, bn=np.zeros(hidden, dtype))
 
     def start(self, h: Array) -> State:

@@ -12,9 +12,8 @@ import attrs
 import numpy as np
 from attrs.validators import ge
 
-from rnnkit.kinds import Array, Cell, DType, Initializer, Params, Rng, State
+from rnnkit.kinds import Array, Cell, DType, Initializer, Params, Rng, State, weights
 from rnnkit.numerics import blocks, sigmoid
-from rnnkit_zoo.weights import block
 
 
 @attrs.frozen
@@ -47,8 +46,8 @@ class RHN(Cell[RHNParams, State, RHNCache]):
     recurrent_weights: Initializer | None = None
 
     def init(self, in_features: int, hidden: int, rng: Rng, dtype: DType) -> RHNParams:
-        def gates(weights: Initializer | None, rows: int) -> Array:
-            return np.hstack([block(weights, rows, hidden, rng, dtype) for _ in "gt"])
+        def gates(init: Initializer | None, rows: int) -> Array:
+            return np.hstack([weights(init, rows, hidden, rng, dtype) for _ in "gt"])
 
         bias = np.repeat(np.array([0.0, self.transform_bias], dtype), hidden)
         return RHNParams(
