@@ -4,7 +4,7 @@ BIN := .venv/bin
 BENCH := .venv-bench/bin
 ZOO := .venv-zoo/bin
 
-.PHONY: demo test mutants bench format clean
+.PHONY: demo test mutants bench docs format clean
 
 .venv/ready: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -34,6 +34,10 @@ test: .venv/ready .venv-zoo/ready
 	$(PYTHON) -m venv .venv-zoo
 	$(ZOO)/python -m pip install --quiet --disable-pip-version-check -e . -e "plugins/rnnkit_zoo[dev]"
 	@touch $@
+
+# The documentation, into site/.
+docs: .venv/ready
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 # Wrong gradients by the thousand: does the harness find them all? Writes docs/mutants.md.
 mutants: .venv/ready

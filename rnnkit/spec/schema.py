@@ -153,7 +153,11 @@ class CaptionTable:
 
 @attrs.frozen
 class Spec:
-    """A whole spec: data, network, training and captioning."""
+    """A whole spec: data, network, training and captioning.
+
+    Attributes:
+        format: the version of the form of specs; there is only 1.
+    """
 
     model: ModelTable
     format: int = attrs.field(default=1, validator=in_((1,)))
