@@ -190,12 +190,13 @@ def test_characters_beside_words(tanh: Path, tiny_data: Path, tmp_path: Path) ->
 
 
 def test_cells_are_described_bottom_to_top(tanh: Path, tiny_data: Path) -> None:
-    two = SPEC + '[[model.rnn]]\nhidden = 8\ncell = "gru-reset-before"\n'
+    cell = '{ use = "gru-reset-before", input_weights = "zeros" }'
+    two = SPEC + f"[[model.rnn]]\nhidden = 8\ncell = {cell}\n"
     tanh.write_text(two)
     (result,) = learnt(compare([tanh], tiny_data, overrides=["train.epochs=1"]))
     bottom, _, top = result.cell.partition(" + ")
     assert bottom == "vanilla(activation=tanh)"
-    assert top == "gru-reset-before(input_weights=normal, recurrent_weights=normal)"
+    assert top == "gru-reset-before(input_weights=zeros)"
 
 
 def test_a_spec_that_fails_does_not_end_the_others(
@@ -340,6 +341,26 @@ def test_the_command_prints_a_table_and_writes_a_plot(
     assert f"over the last {a.window} updates" in ran.stdout
     assert lines[-1] == f"wrote {out / 'loss.png'} and {out / 'curves.csv'}"
     assert sorted(f.name for f in out.iterdir()) == ["curves.csv", "loss.png"]
+
+
+def test_without_matplotlib_the_command_gives_the_table_and_the_curves(
+    tanh: Path, tiny_data: Path, tmp_path: Path
+) -> None:
+    arguments = [tanh, "--data", tiny_data, "--out", tmp_path / "out", "--set", "train.epochs=1"]
+    command = [sys.executable, "-c", AWAY, "compare", *map(str, arguments)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stderr == 'no plot, for want of matplotlib: pip install "rnnkit[plots]"\n'
+    assert ran.stdout.splitlines()[-1] == f"wrote {tmp_path / 'out' / 'curves.csv'}"
+
+
+AWAY = """
+import importlib.util as util
+find = util.find_spec
+util.find_spec = lambda name, *a: None if name == 'matplotlib' else find(name, *a)
+from rnnkit.cli import main
+main()
+"""
 
 
 def test_the_command_prints_json(tanh: Path, tiny_data: Path, tmp_path: Path) -> None:

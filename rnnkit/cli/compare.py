@@ -57,6 +57,8 @@ def compare(
     it is yours to mend. Ctrl-C shows what was done before.
     """
     settle()
+    from importlib.util import find_spec
+
     from rnnkit.cli import show
     from rnnkit.comparing import Failed, draw_curves, make_folder, write_curves
     from rnnkit.comparing import compare as train_each
@@ -86,9 +88,14 @@ def compare(
     failed = [result for result in results if isinstance(result, Failed)]
     if len(failed) < len(results):
         write_curves(results, out / CURVES)
-        draw_curves(results, out / PLOT, until_loss)
+        wrote = str(out / CURVES)
+        if find_spec("matplotlib"):
+            draw_curves(results, out / PLOT, until_loss)
+            wrote = f"{out / PLOT} and {wrote}"
+        else:
+            typer.echo('no plot, for want of matplotlib: pip install "rnnkit[plots]"', err=True)
         if not as_json:
-            typer.echo(f"\nwrote {out / PLOT} and {out / CURVES}")
+            typer.echo(f"\nwrote {wrote}")
     if interrupted:
         typer.echo("interrupted; this is what was done before", err=True)
         raise typer.Exit(130)

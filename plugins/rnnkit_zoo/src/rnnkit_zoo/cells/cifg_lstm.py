@@ -2,7 +2,7 @@
 
 with z = x Wx + h Wh + b; Wx (D, 3H), Wh (H, 3H), b (3H,), gates in the order f, o, g.
 
-Greff, Srivastava, Koutnik, Steunebrink & Schmidhuber, "LSTM: a search space odyssey" (2017), section IV-C, where
+Greff, Srivastava, Koutnik, Steunebrink & Schmidhuber, "LSTM: a search space odyssey" (2017), where
 it is the variant CIFG: coupled input and forget gate. Their LSTM has peepholes; this one has none.
 """
 
