@@ -114,6 +114,7 @@ def page(found: Sequence[dict[str, Any]]) -> str:
         "them: word vectors of width 256, dropout .3 on words and outputs, Adam at 2e-3 with warm-up and cosine, batches "
         "of 128. Captions of val are greedy. Few epochs tell how fast a cell learns rather than how far it gets.",
         "",
+        "<!-- not run: it takes half an hour, and Flickr8k is given out on request -->",
         "```sh",
         "pip install -e plugins/rnnkit_zoo",
     ]
