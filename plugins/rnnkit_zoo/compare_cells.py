@@ -112,7 +112,8 @@ def page(found: Sequence[dict[str, Any]]) -> str:
         "Every cell of rnnkit and of `plugins/rnnkit_zoo` in one network, each as wide as it takes for the parameters of "
         "the LSTM, trained on the same captions in the same order from the same seed, with nothing tuned for any of "
         "them: word vectors of width 256, dropout .3 on words and outputs, Adam at 2e-3 with warm-up and cosine, batches "
-        "of 128. Captions of val are greedy. Few epochs tell how fast a cell learns rather than how far it gets.",
+        "of 128. Captions of val are greedy. Few epochs tell how fast a cell learns rather than how far it gets; "
+        "seconds are of two cores that had other work at times.",
         "",
         "<!-- not run: it takes half an hour, and Flickr8k is given out on request -->",
         "```sh",
