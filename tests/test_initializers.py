@@ -108,6 +108,6 @@ def test_weights_that_are_left_open_keep_the_variance_from_input_to_output() -> 
     )
     assert weights(None, 4, 3, rng, np.dtype(np.float32)).dtype == np.float32
     one, other = (
-        weights(w, 5, 3, np.random.default_rng(1), np.dtype(float)) for w in (None, Normal())
+        weights(w, 5, 3, np.random.default_rng(1), np.dtype(np.float64)) for w in (None, Normal())
     )
     assert np.array_equal(one, other)
