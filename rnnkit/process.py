@@ -40,23 +40,36 @@ _threads = 1
 _pool: ThreadPoolExecutor | None = None
 
 
-def settle() -> None:
+def settle(sharing: int = 1) -> None:
     """Prepare the process for speed; call it before anything imports NumPy, else it changes nothing.
 
     - OpenBLAS's threads sleep when they have nothing to do (`OPENBLAS_THREAD_TIMEOUT`), and elementwise work
       takes as many threads as there are cores, or as `OMP_NUM_THREADS` and the like allow.
+    - Processes that share their cores take their part of them, products included (`OMP_NUM_THREADS`).
     - Freed arrays of up to 32 MiB stay with the process (glibc's `mallopt`): getting the same memory back
       from the system at every training step costs a few percent of it.
 
     What the user has set in the environment stays as it is.
+
+    Args:
+        sharing: processes, this one included, that work on this one's cores.
     """
     global _threads
     if "numpy" in sys.modules:
         return
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
-    _threads = _allowed_threads()
+    _threads = _allowed_threads(sharing)
+    if sharing > 1 and not any(name in os.environ for name in THREAD_LIMITS):
+        os.environ["OMP_NUM_THREADS"] = str(_threads)
     if not any(name in os.environ for name in _MALLOC_VARIABLES):
         _keep_freed_memory()
+
+
+def cores() -> frozenset[int]:
+    """The numbers of the cores that this process may run on."""
+    if sys.platform == "linux":
+        return frozenset(os.sched_getaffinity(0))
+    return frozenset(range(os.cpu_count() or 1))
 
 
 def threads() -> int:
@@ -115,10 +128,11 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_pool)
 
 
-def _allowed_threads() -> int:
-    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-    limits = [os.environ.get(name, "") for name in THREAD_LIMITS]
-    return max(1, min([cores, *(int(limit) for limit in limits if limit.isdecimal())]))
+def _allowed_threads(sharing: int) -> int:
+    limits = [
+        int(given) for name in THREAD_LIMITS if (given := os.environ.get(name, "")).isdecimal()
+    ]
+    return max(1, min(len(cores()), *limits) if limits else len(cores()) // sharing)
 
 
 def _keep_freed_memory() -> None:

@@ -162,13 +162,14 @@ def test_captions_do_not_depend_on_threads(decoder: str, request: pytest.Fixture
     np.testing.assert_allclose(threaded.log_probs, alone.log_probs, rtol=1e-12)
 
 
-def settled(first: str = "", **environment: str) -> list[str]:
+def settled(first: str = "", sharing: int = 1, **environment: str) -> list[str]:
     """What a new process says of itself once it has settled."""
     script = f"""{first}
 import rnnkit.process
-rnnkit.process.settle()
+rnnkit.process.settle({sharing})
 import os
 print(rnnkit.process.threads(), os.environ.get("OPENBLAS_THREAD_TIMEOUT"))
+print(os.environ.get("OMP_NUM_THREADS"))
 """
     kept = {k: v for k, v in os.environ.items() if not k.endswith(("_THREADS", "_TIMEOUT"))}
     done = subprocess.run(
@@ -181,15 +182,24 @@ print(rnnkit.process.threads(), os.environ.get("OPENBLAS_THREAD_TIMEOUT"))
     return done.stdout.split()
 
 
+def test_processes_on_the_same_cores_share_them() -> None:
+    cores = len(rnnkit.process.cores())
+    half = str(max(1, cores // 2))
+    assert settled(sharing=2) == [half, "4", half]
+    assert settled(sharing=cores + 1) == ["1", "4", "1"]
+    assert settled(sharing=2, OMP_NUM_THREADS="1") == ["1", "4", "1"]
+    assert settled(sharing=2, MKL_NUM_THREADS="1") == ["1", "4", "None"]
+
+
 def test_a_settled_process_uses_its_cores_and_lets_idle_threads_sleep() -> None:
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count()
-    assert settled() == [str(cores), "4"]
+    assert settled() == [str(cores), "4", "None"]
 
 
 def test_what_the_user_has_set_stays() -> None:
-    assert settled(OMP_NUM_THREADS="1", OPENBLAS_THREAD_TIMEOUT="20") == ["1", "20"]
+    assert settled(OMP_NUM_THREADS="1", OPENBLAS_THREAD_TIMEOUT="20") == ["1", "20", "1"]
     assert settled(OPENBLAS_NUM_THREADS="1")[0] == "1"
 
 
 def test_once_numpy_is_there_settling_changes_nothing() -> None:
-    assert settled("import numpy") == ["1", "None"]
+    assert settled("import numpy") == ["1", "None", "None"]
