@@ -17,6 +17,7 @@ from rnnkit.data.references import read_references
 from rnnkit.kinds import Decoder
 from rnnkit.labels import label
 from rnnkit.metrics import DEFAULT, check, scores
+from rnnkit.parallel import ALONE, Ranks
 from rnnkit.writer import Writer
 
 EVAL_BATCH: Final = 256
@@ -111,18 +112,18 @@ def evaluate(
     )
 
 
-def nats_per_token(model: Writer[Any], split: Split) -> float:
-    """Negative log likelihood per token of a split's captions, in nats."""
-    total, tokens = 0.0, 0
+def nats_per_token(model: Writer[Any], split: Split, ranks: Ranks = ALONE) -> float:
+    """Negative log likelihood per token of a split's captions, in nats; each rank takes some of them."""
+    sums = np.zeros(2)
     # Rows of like length share a batch, so that no step is run for a few rows alone.
     lengths = np.count_nonzero(split.captions != model.vocabulary.null, axis=1)
     order = np.argsort(lengths, kind="stable")
     batches = [order[i : i + EVAL_BATCH] for i in range(0, len(order), EVAL_BATCH)]
-    for captions, features in split.batches(batches, model.dtype):
-        nats, count = model.nats(features, captions)
-        total += nats
-        tokens += count
-    return total / max(tokens, 1)
+    for captions, features in split.batches(batches[ranks.rank :: ranks.size], model.dtype):
+        sums += model.nats(features, captions)
+    ranks.sum(sums)
+    nats, tokens = sums.tolist()
+    return float(nats / max(tokens, 1.0))
 
 
 def perplexity(nats: float) -> float:

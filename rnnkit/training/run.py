@@ -15,6 +15,7 @@ import threading
 import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from rnnkit.files import remove_left_over, write_text_whole
 from rnnkit.kinds import Array, named_arrays
 from rnnkit.metrics import METRICS, check
 from rnnkit.model import Captioner
+from rnnkit.parallel import ALONE, Ranks
 from rnnkit.spec import Spec, parse_spec, write_spec
 from rnnkit.training.history import History, Record, Step, write_history
 from rnnkit.training.trainer import Place, Trainer
@@ -68,6 +70,7 @@ def train(
     on_step: Callable[[Step], None] = _nothing,
     on_record: Callable[[Record], None] = _nothing,
     on_damage: Callable[[str], None] = _nothing,
+    ranks: Ranks = ALONE,
 ) -> Run:
     """Train the network of a spec, and keep what comes of it in a folder; or go on with a run.
 
@@ -85,6 +88,9 @@ def train(
         on_step: called after each update.
         on_record: called after each evaluation.
         on_damage: called with a sentence if the last checkpoint was damaged, and the one before is used.
+        ranks: processes that do this together, such as `rnnkit.parallel.job` has them: each is called with
+            the same arguments, and the first alone writes files and calls what there is to be called. A run
+            does not know how many there were, and may go on with more or fewer.
 
     Raises:
         SpecError: the spec has mistakes, or does not fit the data.
@@ -94,9 +100,11 @@ def train(
     """
     if (spec is None) == (resume is None) or (resume is not None and out is not None):
         raise SpecError("training wants either a spec, or a run to go on with")
+    if ranks.rank:
+        on_start = on_step = on_record = _nothing
     kept: Kept | None = None
     if resume is not None:
-        kept = _last(Path(resume), on_damage)
+        kept = ranks.first(partial(_last, Path(resume), on_damage))
         spec = parse_spec(kept.spec, f"{kept.file}:spec", overrides)
         name = ""
     else:
@@ -116,23 +124,26 @@ def train(
             dataset.splits.get(VAL),
             on_step,
             _score(model, in_words),
+            ranks,
         )
         if kept is not None:
             folder = kept.file.parent
             trainer.go_to(*_place(kept))
-            remove_left_over(folder)
+            ranks.first(partial(remove_left_over, folder))
         else:
-            folder = _claim(Path(out)) if out is not None else _claim_free(Path("runs") / name)
-        write_text_whole(folder / "spec.toml", write_spec(model.spec))
+            folder = ranks.first(
+                partial(_claim, Path(out))
+                if out is not None
+                else partial(_claim_free, Path("runs") / name)
+            )
+        ranks.first(partial(write_text_whole, folder / "spec.toml", write_spec(model.spec)))
         on_start(trainer, folder)
-        with _stopping_on_interrupt(trainer):
+        with _stopping_on_interrupt(trainer, ranks):
             for record in trainer.records():
-                if record.best:
-                    save_model(model, folder / BEST)
-                _save(trainer, folder)
+                ranks.first(partial(_save, trainer, folder, record.best))
                 on_record(record)
-        if trainer.stop:
-            _save(trainer, folder)
+        if trainer.stopped():
+            ranks.first(partial(_save, trainer, folder))
         return Run(folder, model, trainer.history, trainer.finished)
 
 
@@ -167,8 +178,10 @@ def _score(model: Captioner, dataset: Dataset) -> Callable[[], float] | None:
     return score
 
 
-def _save(trainer: Trainer, folder: Path) -> None:
-    """Write the checkpoint and the history, keeping the checkpoint before."""
+def _save(trainer: Trainer, folder: Path, best: bool = False) -> None:
+    """Write the checkpoint and the history, keeping the checkpoint before; the best model, if it is that."""
+    if best:
+        save_model(trainer.model, folder / BEST)
     extra = {
         f"{name}:{slot}": a
         for name, slots in trainer.slots.items()
@@ -228,22 +241,28 @@ def _one(hint: Any, given: Any) -> Any:
 
 
 @contextmanager
-def _stopping_on_interrupt(trainer: Trainer) -> Iterator[None]:
-    """Ctrl-C asks the trainer to stop, so that no update is left half done; a second one breaks off."""
+def _stopping_on_interrupt(trainer: Trainer, ranks: Ranks) -> Iterator[None]:
+    """Ctrl-C asks the trainer to stop, so that no update is left half done; a second one breaks off.
+
+    To the processes that it has started, `mpiexec` may hand it on as SIGTERM.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.getsignal(signal.SIGINT)
+    signals = (signal.SIGINT,) if ranks.size == 1 else (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in signals}
 
-    def stop(*_: object) -> None:
+    def stop(number: int, _: object) -> None:
         trainer.stop = True
-        signal.signal(signal.SIGINT, before)
+        signal.signal(number, before[signal.Signals(number)])
 
-    signal.signal(signal.SIGINT, stop)
+    for number in signals:
+        signal.signal(number, stop)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _claim(folder: Path) -> Path:

@@ -18,8 +18,10 @@ from rnnkit.errors import CheckpointError, DataError
 from rnnkit.evaluation import nats_per_token
 from rnnkit.kinds import Array, Ints, Progress, Slots, map_arrays, named_arrays
 from rnnkit.model import Captioner
+from rnnkit.parallel import ALONE, Ranks
 from rnnkit.process import pieces, together
 from rnnkit.training.history import History, Record, Step, Tally, Update, perplexity
+from rnnkit.training.sharing import Found, Reduction, share
 
 UPDATE_SIZE: Final = 1 << 17
 """Elements that are updated at once: what the optimizer computes on the way stays in the processor's cache."""
@@ -68,11 +70,12 @@ def _nothing(_: object) -> None:
 
 
 class Trainer:
-    """Trains a model on a split.
+    """Trains a model on a split; of several ranks, each on its rows of every batch, to the same parameters.
 
     Attributes:
         model: whose parameters are updated in place.
-        stop: set it, from a callback or a signal handler, to end after the update under way.
+        stop: set it, from a callback or a signal handler, to end after the update under way; all ranks end
+            where one is to.
         slots: what the optimizer remembers, for each parameter's name.
     """
 
@@ -83,6 +86,7 @@ class Trainer:
         val: Split | None = None,
         on_step: Callable[[Step], None] = _nothing,
         score: Callable[[], float] | None = None,
+        ranks: Ranks = ALONE,
     ) -> None:
         """Start at the first update.
 
@@ -92,6 +96,7 @@ class Trainer:
             val: what to evaluate on.
             on_step: called after each update.
             score: the value of the spec's metric for the model as it is, if that is not nats.
+            ranks: that train together, from the first one's parameters.
         """
         self.model = model
         self.stop = False
@@ -101,6 +106,11 @@ class Trainer:
         self._val = val
         self._on_step = on_step
         self._score = score
+        self._ranks = ranks
+        # The same seed need not draw the same bits with another number of threads, or on another machine.
+        for w in model.parameters.values():
+            w[...] = ranks.broadcast(w)
+        self._reduce = Reduction(ranks, model.parameters, model.dtype)
         digest = zlib.crc32(train.image_idxs.tobytes(), zlib.crc32(train.captions.tobytes()))
         self._place = Place(captions=digest, batch=model.spec.train.batch)
         self._blocks = self._cut()
@@ -170,7 +180,7 @@ class Trainer:
 
     def records(self) -> Iterator[Record]:
         """Train to the end, or until `stop` is set, and yield each evaluation."""
-        while not self.stop:
+        while not self.stopped():
             if self._due:
                 yield self._record()
             elif self.finished:
@@ -178,20 +188,27 @@ class Trainer:
             else:
                 self._train_on()
 
+    def stopped(self) -> bool:
+        """Whether any rank is to stop; asked by all."""
+        self.stop = self._ranks.any(self.stop)
+        return self.stop
+
     def update(self, captions: Ints, features: Array) -> Step:
-        """One update on a batch (captions (N, T), features (N, F)).
+        """One update on a batch (captions (N, T), features (N, F)), or on this rank's rows of it.
 
         Raises:
             DataError: training has diverged.
         """
         began = time.perf_counter()
         table, number = self.model.spec.train, self.step + 1
-        rng = np.random.default_rng([self.model.spec.model.seed, _DROPOUT, number])
-        loss, gradients = self.model.loss_and_gradients(features, captions, rng)
-        norm = None
+        found = self._reduce(self._find(captions, features))
+        gradients, norm = found.gradients, None
         if table.clip is not None or number % EVERY == 0:
-            norm = math.sqrt(sum(float(np.vdot(g, g)) for g in gradients.values()))
-        for name, value in (("loss", loss), ("norm of the gradient", norm)):
+            # The first rank's, for the last bit depends on threads, and all are to do the same update.
+            norm = self._ranks.broadcast(
+                math.sqrt(sum(float(np.vdot(g, g)) for g in gradients.values()))
+            )
+        for name, value in (("loss", found.loss), ("norm of the gradient", norm)):
             if value is not None and not math.isfinite(value):
                 raise DataError(
                     f"the {name} is {value} at update {number}: training has diverged; "
@@ -202,11 +219,30 @@ class Trainer:
         shares = pieces(len(self._blocks), UPDATE_SIZE)
         apply = partial(self._apply, gradients, number, factor, scale)
         together([partial(apply, self._blocks[share]) for share in shares])
-        tokens = int(np.count_nonzero(captions[:, 1:] != self.model.vocabulary.null))
-        took = time.perf_counter() - began
-        step = Step(number, self.steps, loss, tokens, len(captions), took, factor, norm)
+        step = Step(
+            number=number,
+            steps=self.steps,
+            loss=found.loss,
+            tokens=found.tokens,
+            captions=found.captions,
+            seconds=time.perf_counter() - began,
+            learning_rate_factor=factor,
+            gradient_norm=norm,
+        )
         self._count(step)
         return step
+
+    def _find(self, captions: Ints, features: Array) -> Found:
+        """The loss and its gradient, of the rows at hand."""
+        if not len(captions):  # there are more ranks than rows
+            return Found(0.0, {}, 0, 0)
+        words = [self.model.spec.model.seed, _DROPOUT, self.step + 1]
+        if self._ranks.rank:  # no two ranks drop out the same
+            words.append(self._ranks.rank)
+        rng = np.random.default_rng(words)
+        loss, gradients = self.model.loss_and_gradients(features, captions, rng)
+        tokens = int(np.count_nonzero(captions[:, 1:] != self.model.vocabulary.null))
+        return Found(loss, gradients, tokens, len(captions))
 
     def _apply(
         self,
@@ -264,18 +300,26 @@ class Trainer:
         rng = np.random.default_rng([self.model.spec.model.seed, _SHUFFLE, epoch])
         order = rng.permutation(len(split.captions))
         batches = [order[i : i + batch] for i in range(done * batch, len(order), batch)]
-        for captions, features in split.batches(batches, self.model.dtype):
+        mine = [self._mine(rows) for rows in batches]
+        for captions, features in split.batches(mine, self.model.dtype):
             self._on_step(self.update(captions, features))
-            if self.stop or self._due:
+            if self.stopped() or self._due:
                 return
+
+    def _mine(self, rows: Ints) -> Ints:
+        """This rank's rows of a batch."""
+        if self._ranks.size == 1:
+            return rows
+        lengths = np.count_nonzero(self._train.captions[rows] != self.model.vocabulary.null, axis=1)
+        return rows[share(lengths, self._ranks.rank, self._ranks.size)]
 
     def _record(self) -> Record:
         table, sums = self.model.spec.train, self._place.since_record
         train_nats = sums.loss / max(sums.tokens, 1)
-        val_nats = None if self._val is None else nats_per_token(self.model, self._val)
+        val_nats = None if self._val is None else nats_per_token(self.model, self._val, self._ranks)
         value = val_nats
         if table.metric != "nats" and self._score is not None:
-            value = self._score()
+            value = self._ranks.first(self._score)
         best = self._place.best
         better = value is not None and (
             best is None or (value < best if table.metric == "nats" else value > best)
