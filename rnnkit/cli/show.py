@@ -9,10 +9,12 @@ from rich.console import Console
 from rich.table import Table
 
 
-def console() -> Console:
-    """Standard output; wide enough not to cut tables when it is no terminal."""
+def console(plain: bool = False) -> Console:
+    """Standard output; wide enough not to cut tables when it is no terminal, or is to be used as none."""
     found = Console(highlight=False)
-    return found if found.is_terminal else Console(highlight=False, width=200, soft_wrap=True)
+    if found.is_terminal and not plain:
+        return found
+    return Console(highlight=False, width=200, soft_wrap=True, force_terminal=False)
 
 
 def table(

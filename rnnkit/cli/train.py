@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rnnkit.cli.options import DataFolder, Overrides
+from rnnkit.parallel import Ranks, job
 from rnnkit.process import settle
 
 if TYPE_CHECKING:
@@ -38,12 +40,31 @@ def train(
         bool, typer.Option("--tensorboard", help="Write event files into RUN/tensorboard.")
     ] = False,
 ) -> None:
-    """Train the network of a spec. Ctrl-C ends it with everything saved."""
+    """Train the network of a spec. Ctrl-C ends it with everything saved.
+
+    Under mpiexec -n R, R processes share the work.
+    """
     if (spec is None) == (resume is None):
         raise typer.BadParameter("give either a SPEC, or --resume RUN")
     if resume is not None and out is not None:
         raise typer.BadParameter("a run that is resumed stays where it is: leave --out away")
-    settle()
+    with job() as ranks:
+        code = _train(spec, data, out, resume, override or (), tensorboard, ranks)
+    if code:
+        raise typer.Exit(code)
+
+
+def _train(
+    spec: Path | None,
+    data: Path | None,
+    out: Path | None,
+    resume: Path | None,
+    override: Sequence[str],
+    tensorboard: bool,
+    ranks: Ranks,
+) -> int:
+    """The exit code, which the first rank has for all."""
+    settle(ranks.sharing)
     from rich.progress import (
         BarColumn,
         Progress,
@@ -55,7 +76,8 @@ def train(
     import rnnkit.training
     from rnnkit.cli import show
 
-    console = show.console()
+    # A launcher may put a terminal of its own making before its own output, whatever that is.
+    console = show.console(plain=ranks.size > 1)
     progress = Progress(
         TextColumn("epoch {task.fields[epoch]}"),
         BarColumn(),
@@ -109,20 +131,23 @@ def train(
             spec,
             data,
             out,
-            override or (),
+            override,
             resume=resume,
             on_start=on_start,
             on_step=on_step,
             on_record=on_record,
             on_damage=lambda text: typer.echo(text, err=True),
+            ranks=ranks,
         )
+    if ranks.rank:
+        return 0
     if not run.finished:
         console.print(
             f"interrupted; go on with: rnnkit train --resume {run.folder}",
             markup=False,
             soft_wrap=True,
         )
-        raise typer.Exit(130)
+        return 130
     records = run.history.records
     best = [record for record in records if record.best]
     if best:
@@ -132,6 +157,7 @@ def train(
             soft_wrap=True,
         )
     console.print(f"wrote {run.folder / 'last.h5'}", markup=False, soft_wrap=True)
+    return 0
 
 
 def _headings(metric: str) -> str:

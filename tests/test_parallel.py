@@ -1,0 +1,296 @@
+"""Training in several processes comes to what one comes to, and ends as one."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import rnnkit
+from rnnkit.checkpoint import read_model_file
+from rnnkit.errors import RnnkitError
+from rnnkit.evaluation import nats_per_token
+from rnnkit.kinds import Array
+from rnnkit.parallel import ALONE, Alone, job
+from rnnkit.parallel import _started as started
+from rnnkit.training import Run, Trainer, read_history
+from rnnkit.training.sharing import Found, Reduction, share
+from tests import rank_jobs
+
+FOLDER = Path(__file__).parents[1]
+MPIEXEC = shutil.which("mpiexec", path=Path(sys.executable).parent) or shutil.which("mpiexec")
+
+needs_mpi = pytest.mark.skipif(
+    MPIEXEC is None or importlib.util.find_spec("mpi4py") is None,
+    reason='there is no MPI: pip install "rnnkit[mpi]"',
+)
+
+RELATIVE = {"float64": 1e-12, "float32": 1e-5}
+
+ENVIRONMENT = {
+    # More ranks than cores, and as root: Open MPI wants to be told that this is meant.
+    "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
+    "OMPI_MCA_rmaps_base_oversubscribe": "1",
+    "OMPI_ALLOW_RUN_AS_ROOT": "1",
+    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+}
+
+
+def start(ranks: int, *args: str | Path) -> subprocess.Popen[str]:
+    """A job of `tests.rank_jobs`."""
+    assert MPIEXEC is not None
+    return subprocess.Popen(
+        [MPIEXEC, "-n", str(ranks), sys.executable, "-m", "tests.rank_jobs", *map(str, args)],
+        cwd=FOLDER,
+        env=os.environ | ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> str:
+    """Wait for a job that must end well; what it printed."""
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, out + err
+    return out
+
+
+@pytest.fixture(scope="module")
+def plain(tiny_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The runs of one process."""
+    folder = tmp_path_factory.mktemp("plain")
+    rank_jobs.numbers(ALONE, tiny_data, folder)
+    return folder
+
+
+def same_numbers(folder: Path, plain: Path, relative: float) -> None:
+    """Parameters to the last and the best model, and history, but for what a clock says."""
+    for name in ("last.h5", "best.h5"):
+        a, b = (read_model_file(run / name).parameters for run in (folder, plain))
+        assert a.keys() == b.keys()
+        for key, w in a.items():
+            scale = float(np.abs(b[key]).max())
+            np.testing.assert_allclose(w, b[key], rtol=0, atol=relative * scale, err_msg=key)
+    ours, theirs = read_history(folder), read_history(plain)
+    assert [r.step for r in ours.records] == [r.step for r in theirs.records]
+    assert [r.best for r in ours.records] == [r.best for r in theirs.records]
+    assert [u.tokens for u in ours.updates] == [u.tokens for u in theirs.updates]
+    for row, wanted in zip(ours.records, theirs.records, strict=True):
+        assert row.train_loss == pytest.approx(wanted.train_loss, rel=relative)
+        assert row.val_nats == pytest.approx(wanted.val_nats, rel=relative)
+    for mean, expected in zip(ours.updates, theirs.updates, strict=True):
+        assert mean.loss == pytest.approx(expected.loss, rel=relative)
+        assert mean.gradient_norm == pytest.approx(expected.gradient_norm, rel=10 * relative)
+
+
+@needs_mpi
+@pytest.mark.parametrize("ranks", [2, 3, 4])
+def test_more_ranks_come_to_the_same_numbers(
+    ranks: int, plain: Path, tiny_data: Path, tmp_path: Path
+) -> None:
+    """Over fifty updates; the last batch of an epoch has fewer rows than there are ranks."""
+    finish(start(ranks, "numbers", tiny_data, tmp_path))
+    for dtype in rank_jobs.DTYPES:
+        same_numbers(tmp_path / dtype, plain / dtype, RELATIVE[dtype])
+
+
+@needs_mpi
+def test_one_rank_comes_to_the_same_bits(plain: Path, tiny_data: Path, tmp_path: Path) -> None:
+    finish(start(1, "numbers", tiny_data, tmp_path))
+    for dtype in rank_jobs.DTYPES:
+        same_numbers(tmp_path / dtype, plain / dtype, 0.0)
+
+
+@needs_mpi
+def test_an_interrupt_on_one_rank_ends_all_and_one_process_goes_on(
+    plain: Path, tiny_data: Path, tmp_path: Path
+) -> None:
+    finish(start(2, "interrupt", tiny_data, tmp_path))
+    for dtype in rank_jobs.DTYPES:
+        broken = rnnkit.load(tmp_path / dtype / "last.h5")
+        assert [r.step for r in read_history(tmp_path / dtype).records] == [7]
+        run = rnnkit.train(resume=tmp_path / dtype)
+        assert run.finished
+        assert not np.array_equal(run.model.parameters["rnn.0.Wh"], broken.parameters["rnn.0.Wh"])
+        same_numbers(run.folder, plain / dtype, RELATIVE[dtype])
+
+
+@needs_mpi
+def test_a_killed_rank_ends_the_job_with_whole_files_that_three_ranks_go_on_from(
+    tiny_data: Path, tmp_path: Path
+) -> None:
+    run, spec = tmp_path / "run", tmp_path / "long.toml"
+    spec.write_text(rank_jobs.SPEC.replace("epochs = 7", "epochs = 5000"))
+    process = start(2, "command", tmp_path, "train", spec, "--data", tiny_data, "--out", run)
+    wait_for(run / "previous.h5")
+    os.kill(int((tmp_path / "rank1.pid").read_text()), 9)
+    began = time.monotonic()
+    process.communicate(timeout=60)
+    assert time.monotonic() - began < 10
+    assert process.returncode != 0
+    for name in ("last.h5", "previous.h5", "best.h5"):
+        read_model_file(run / name)
+    done = read_history(run).records[-1].epoch
+    epochs = f"train.epochs={done + 1}"
+    out = finish(start(3, "command", tmp_path, "train", "--resume", run, "--set", epochs))
+    assert out.count("wrote ") == 1
+    whole = rnnkit.train(spec, tiny_data, tmp_path / "whole", [epochs])
+    ended(whole, run)
+
+
+def ended(whole: Run, run: Path) -> None:
+    """A run came to where a whole one came; after how many updates, the kill has decided."""
+    for name, w in rnnkit.load(run / "last.h5").parameters.items():
+        np.testing.assert_allclose(w, whole.model.parameters[name], atol=1e-3, err_msg=name)
+    assert len(read_history(run).records) == len(whole.history.records)
+    assert not list(run.glob(".*.tmp"))
+
+
+def wait_for(file: Path) -> None:
+    end = time.monotonic() + 60
+    while not file.exists():
+        assert time.monotonic() < end, f"{file} does not come"
+        time.sleep(0.01)
+
+
+@needs_mpi
+def test_a_rank_that_raises_is_named_and_ends_the_job() -> None:
+    process = start(3, "raise")
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert err.count("rank 1 of 3: ") == 1
+    assert err.count("ValueError: a row is upside down") == 1
+
+
+@needs_mpi
+def test_what_all_ranks_meet_is_told_once(tiny_data: Path, plain: Path, tmp_path: Path) -> None:
+    spec = tmp_path / "spec.toml"
+    spec.write_text(rank_jobs.SPEC)
+    run = plain / "float64"
+    process = start(3, "command", tmp_path, "train", spec, "--data", tiny_data, "--out", run)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert err.count("holds a run already") == 1
+    assert "rank" not in err.partition("holds")[0]
+    assert not out
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 7])
+@pytest.mark.parametrize("rows", [0, 1, 5, 64])
+def test_every_row_has_one_rank_and_ranks_have_as_much_to_do(size: int, rows: int) -> None:
+    lengths = np.random.default_rng(rows).integers(2, 18, rows)
+    shares = [share(lengths, rank, size) for rank in range(size)]
+    assert sorted(np.concatenate(shares).tolist()) == list(range(rows))
+    counts = [len(mine) for mine in shares]
+    assert max(counts) - min(counts) <= 1
+    tokens = [int(lengths[mine].sum()) for mine in shares]
+    assert max(tokens) - min(tokens) <= max(lengths, default=0)
+    for mine in shares:
+        assert (np.diff(mine) > 0).all()
+
+
+class Together(Alone):
+    """The second of two ranks, the first of which has found these numbers."""
+
+    rank = 1
+    size = 2
+
+    def __init__(self, other: Array) -> None:
+        self._other = other
+
+    def sum(self, buffer: Array) -> None:
+        buffer += self._other
+
+
+def test_the_gradient_of_a_batch_weighs_ranks_by_their_captions() -> None:
+    w = {"a": np.zeros((2, 2)), "b": np.zeros(1)}
+    other = np.array([3.0, 6.0, 9.0, 12.0, 15.0, 3 * 5.0, 40.0, 3.0])  # of three captions
+    reduce = Reduction(Together(other), w, np.dtype(np.float64))
+    mine = {"a": np.array([[1.0, 1.0], [1.0, 1.0]]), "b": np.array([2.0])}
+    found = reduce(Found(1.0, mine, 8, 1))
+    assert found.gradients["a"].tolist() == [[1.0, 1.75], [2.5, 3.25]]
+    assert found.gradients["b"].tolist() == [4.25]
+    assert (found.loss, found.tokens, found.captions) == (4.0, 48, 4)
+    nothing = reduce(Found(0.0, {}, 0, 0))
+    assert nothing.gradients["a"].tolist() == [[1.0, 2.0], [3.0, 4.0]]
+    assert (nothing.loss, nothing.tokens, nothing.captions) == (5.0, 40, 3)
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.5])
+def test_ranks_do_not_drop_out_the_same(rate: float, tiny_data: Path) -> None:
+    spec = rnnkit.parse_spec(
+        rank_jobs.SPEC.replace(
+            'words = { use = "embedding", dim = 16 }',
+            f'words = [{{ use = "embedding", dim = 16 }}, {{ use = "dropout", rate = {rate} }}]',
+        )
+    )
+    with rnnkit.open_data(tiny_data) as data:
+        train = data.split("train")
+        losses = []
+        for rank in range(2):
+            model = rnnkit.build(spec, data)
+            size = sum(w.size for w in model.parameters.values())
+            ranks = Together(np.zeros(size + 3, model.dtype)) if rank else ALONE
+            features = train.features.rows(train.image_idxs[:16], model.dtype)
+            step = Trainer(model, train, ranks=ranks).update(train.captions[:16], features)
+            losses.append(step.loss)
+    assert (losses[0] == losses[1]) == (rate == 0.0)
+
+
+def test_each_rank_evaluates_a_part(tiny_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rnnkit.evaluation.EVAL_BATCH", 8)
+    with rnnkit.open_data(tiny_data) as data:
+        model = rnnkit.build(rnnkit.parse_spec(rank_jobs.SPEC), data)
+        val = data.split("val")
+        wanted = nats_per_token(model, val)
+        parts: list[Array] = []
+
+        class Part(Alone):
+            size = 2
+
+            def __init__(self, rank: int) -> None:
+                self.rank = rank
+
+            def sum(self, buffer: Array) -> None:
+                parts.append(buffer.copy())
+
+        for rank in range(2):
+            nats_per_token(model, val, Part(rank))
+    nats, tokens = np.sum(parts, axis=0)
+    assert all(part[1] < tokens for part in parts)
+    assert nats / tokens == pytest.approx(wanted, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("environment", "size"),
+    [
+        ({}, 1),
+        ({"OMPI_COMM_WORLD_SIZE": "4"}, 4),
+        ({"PMI_SIZE": "3", "PMI_RANK": "0"}, 3),
+        ({"PMIX_RANK": "0", "SLURM_STEP_NUM_TASKS": "8"}, 8),
+        ({"SLURM_STEP_NUM_TASKS": "8"}, 1),  # not started by srun as a rank
+    ],
+)
+def test_a_launcher_is_known_by_its_environment(environment: dict[str, str], size: int) -> None:
+    assert started(environment) == size
+
+
+def test_a_process_of_its_own_needs_no_mpi(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "mpi4py", None)
+    with job() as ranks:
+        assert ranks is ALONE
+
+
+def test_a_launcher_without_mpi4py_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "mpi4py", None)
+    monkeypatch.setenv("OMPI_COMM_WORLD_SIZE", "2")
+    with pytest.raises(RnnkitError, match=r'pip install "rnnkit\[mpi\]"'), job():
+        pass
