@@ -42,8 +42,8 @@ class GRU(GatedCell[GRUParams, State, GRUCache]):
     def init(self, hidden: int, rng: Rng, dtype: DType) -> GRUParams:
         return GRUParams(bn=np.zeros(hidden, dtype))
 
-    def start(self, h: Array) -> State:
-        return State(h)
+    def start(self, h0: Array) -> State:
+        return State(h0)
 
     def step(self, p: GRUParams, zx: Array, zh: Array, s: State) -> tuple[State, GRUCache]:
         xr, xu, xn = blocks(zx, 3)

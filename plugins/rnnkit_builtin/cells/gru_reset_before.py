@@ -54,8 +54,8 @@ class GRUResetBefore(Cell[GRUResetBeforeParams, State, GRUResetBeforeCache]):
             b=np.zeros(3 * H, dtype),
         )
 
-    def start(self, h: Array) -> State:
-        return State(h)
+    def start(self, h0: Array) -> State:
+        return State(h0)
 
     def step(
         self, p: GRUResetBeforeParams, x: Array, s: State

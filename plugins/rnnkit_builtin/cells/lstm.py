@@ -51,8 +51,8 @@ class LSTM(GatedCell[NoParams, LSTMState, LSTMCache]):
     def init(self, hidden: int, rng: Rng, dtype: DType) -> NoParams:
         return NoParams()
 
-    def start(self, h: Array) -> LSTMState:
-        return LSTMState(h, np.zeros_like(h))
+    def start(self, h0: Array) -> LSTMState:
+        return LSTMState(h0, np.zeros_like(h0))
 
     def step(self, p: NoParams, zx: Array, zh: Array, s: LSTMState) -> tuple[LSTMState, LSTMCache]:
         zi, zf, zo, zg = blocks(np.add(zx, zh, out=zh), 4)

@@ -48,8 +48,8 @@ class PeepholeLSTM(GatedCell[Peepholes, LSTMState, PeepholeCache]):
     def init(self, hidden: int, rng: Rng, dtype: DType) -> Peepholes:
         return Peepholes(*(np.zeros(hidden, dtype) for _ in "ifo"))
 
-    def start(self, h: Array) -> LSTMState:
-        return LSTMState(h, np.zeros_like(h))
+    def start(self, h0: Array) -> LSTMState:
+        return LSTMState(h0, np.zeros_like(h0))
 
     def step(
         self, p: Peepholes, zx: Array, zh: Array, s: LSTMState

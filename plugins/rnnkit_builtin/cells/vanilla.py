@@ -29,8 +29,8 @@ class Vanilla(GatedCell[NoParams, State, Array]):
     def init(self, hidden: int, rng: Rng, dtype: DType) -> NoParams:
         return NoParams()
 
-    def start(self, h: Array) -> State:
-        return State(h)
+    def start(self, h0: Array) -> State:
+        return State(h0)
 
     def step(self, p: NoParams, zx: Array, zh: Array, s: State) -> tuple[State, Array]:
         # A new array: f may be the identity, and zx and zh are only lent.

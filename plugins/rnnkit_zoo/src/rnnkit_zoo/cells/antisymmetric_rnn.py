@@ -61,8 +61,8 @@ class AntisymmetricRNN(Cell[AntisymmetricParams, State, AntisymmetricCache]):
             b=np.zeros(len(gates) * hidden, dtype),
         )
 
-    def start(self, h: Array) -> State:
-        return State(h)
+    def start(self, h0: Array) -> State:
+        return State(h0)
 
     def step(self, p: AntisymmetricParams, x: Array, s: State) -> tuple[State, AntisymmetricCache]:
         a = s.h @ (p.W - p.W.T) - self.gamma * s.h

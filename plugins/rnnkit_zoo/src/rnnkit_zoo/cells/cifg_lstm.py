@@ -49,8 +49,8 @@ class CIFGLSTM(GatedCell[NoParams, CIFGState, CIFGCache]):
     def init(self, hidden: int, rng: Rng, dtype: DType) -> NoParams:
         return NoParams()
 
-    def start(self, h: Array) -> CIFGState:
-        return CIFGState(h, np.zeros_like(h))
+    def start(self, h0: Array) -> CIFGState:
+        return CIFGState(h0, np.zeros_like(h0))
 
     def step(self, p: NoParams, zx: Array, zh: Array, s: CIFGState) -> tuple[CIFGState, CIFGCache]:
         zf, zo, zg = blocks(np.add(zx, zh, out=zh), 3)

@@ -42,8 +42,8 @@ class IndRNN(GatedCell[IndRNNParams, State, IndRNNCache]):
     def init(self, hidden: int, rng: Rng, dtype: DType) -> IndRNNParams:
         return IndRNNParams(u=rng.uniform(0.0, self.largest, hidden).astype(dtype))
 
-    def start(self, h: Array) -> State:
-        return State(h)
+    def start(self, h0: Array) -> State:
+        return State(h0)
 
     def step(self, p: IndRNNParams, zx: Array, zh: Array, s: State) -> tuple[State, IndRNNCache]:
         z = zx + p.u * s.h

@@ -70,8 +70,8 @@ class LayerNormLSTM(GatedCell[LayerNormLSTMParams, LayerNormLSTMState, LayerNorm
             bias_c=np.zeros(hidden, dtype),
         )
 
-    def start(self, h: Array) -> LayerNormLSTMState:
-        return LayerNormLSTMState(h, np.zeros_like(h))
+    def start(self, h0: Array) -> LayerNormLSTMState:
+        return LayerNormLSTMState(h0, np.zeros_like(h0))
 
     def step(
         self, p: LayerNormLSTMParams, zx: Array, zh: Array, s: LayerNormLSTMState

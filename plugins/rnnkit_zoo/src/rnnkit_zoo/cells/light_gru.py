@@ -35,8 +35,8 @@ class LightGRU(GatedCell[NoParams, State, LightGRUCache]):
     def init(self, hidden: int, rng: Rng, dtype: DType) -> NoParams:
         return NoParams()
 
-    def start(self, h: Array) -> State:
-        return State(h)
+    def start(self, h0: Array) -> State:
+        return State(h0)
 
     def step(self, p: NoParams, zx: Array, zh: Array, s: State) -> tuple[State, LightGRUCache]:
         zu, zn = blocks(np.add(zx, zh, out=zh), 2)

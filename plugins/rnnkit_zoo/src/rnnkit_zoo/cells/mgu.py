@@ -52,8 +52,8 @@ class MGU(Cell[MGUParams, State, MGUCache]):
             b=np.zeros(2 * H, dtype),
         )
 
-    def start(self, h: Array) -> State:
-        return State(h)
+    def start(self, h0: Array) -> State:
+        return State(h0)
 
     def step(self, p: MGUParams, x: Array, s: State) -> tuple[State, MGUCache]:
         xf, xn = blocks(x @ p.Wx + p.b, 2)

@@ -40,8 +40,8 @@ class MinGRU(GatedCell[NoParams, State, MinGRUCache]):
     def init(self, hidden: int, rng: Rng, dtype: DType) -> NoParams:
         return NoParams()
 
-    def start(self, h: Array) -> State:
-        return State(h)
+    def start(self, h0: Array) -> State:
+        return State(h0)
 
     def step(self, p: NoParams, zx: Array, zh: Array, s: State) -> tuple[State, MinGRUCache]:
         zu, zn = blocks(zx, 2)

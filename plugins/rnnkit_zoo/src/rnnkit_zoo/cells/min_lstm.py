@@ -47,8 +47,8 @@ class MinLSTM(GatedCell[NoParams, State, MinLSTMCache]):
     def init(self, hidden: int, rng: Rng, dtype: DType) -> NoParams:
         return NoParams()
 
-    def start(self, h: Array) -> State:
-        return State(h)
+    def start(self, h0: Array) -> State:
+        return State(h0)
 
     def step(self, p: NoParams, zx: Array, zh: Array, s: State) -> tuple[State, MinLSTMCache]:
         zi, zf, zn = blocks(zx, 3)

@@ -60,8 +60,8 @@ class MultiplicativeLSTM(GatedCell[MultiplicativeParams, MultiplicativeState, Mu
         gates = [weights(self.gate_weights, hidden, hidden, rng, dtype) for _ in "ifog"]
         return MultiplicativeParams(np.hstack(gates))
 
-    def start(self, h: Array) -> MultiplicativeState:
-        return MultiplicativeState(h, np.zeros_like(h))
+    def start(self, h0: Array) -> MultiplicativeState:
+        return MultiplicativeState(h0, np.zeros_like(h0))
 
     def step(
         self, p: MultiplicativeParams, zx: Array, zh: Array, s: MultiplicativeState

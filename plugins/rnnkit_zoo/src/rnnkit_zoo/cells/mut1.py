@@ -48,8 +48,8 @@ class MUT1(GatedCell[MUT1Params, State, MUT1Cache]):
         Wn = weights(self.candidate_weights, hidden, hidden, rng, dtype)
         return MUT1Params(Wn=Wn, bn=np.zeros(hidden, dtype))
 
-    def start(self, h: Array) -> State:
-        return State(h)
+    def start(self, h0: Array) -> State:
+        return State(h0)
 
     def step(self, p: MUT1Params, zx: Array, zh: Array, s: State) -> tuple[State, MUT1Cache]:
         xz, xr, xn = blocks(zx, 3)

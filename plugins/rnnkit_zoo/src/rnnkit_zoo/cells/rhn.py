@@ -56,8 +56,8 @@ class RHN(Cell[RHNParams, State, RHNCache]):
             b=np.tile(bias, (self.depth, 1)),
         )
 
-    def start(self, h: Array) -> State:
-        return State(h)
+    def start(self, h0: Array) -> State:
+        return State(h0)
 
     def step(self, p: RHNParams, x: Array, s: State) -> tuple[State, RHNCache]:
         h = s.h

@@ -61,10 +61,10 @@ class SLSTM(GatedCell[NoParams, SLSTMState, SLSTMCache]):
     def init(self, hidden: int, rng: Rng, dtype: DType) -> NoParams:
         return NoParams()
 
-    def start(self, h: Array) -> SLSTMState:
-        zero = np.zeros_like(h)
+    def start(self, h0: Array) -> SLSTMState:
+        zero = np.zeros_like(h0)
         # The scale of nothing: the first step takes that of i, and n is at least 1 from then on.
-        return SLSTMState(h, zero, zero, np.full_like(h, -np.inf))
+        return SLSTMState(h0, zero, zero, np.full_like(h0, -np.inf))
 
     def step(
         self, p: NoParams, zx: Array, zh: Array, s: SLSTMState

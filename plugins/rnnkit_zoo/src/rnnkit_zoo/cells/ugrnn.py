@@ -42,8 +42,8 @@ class UGRNN(GatedCell[NoParams, State, UGRNNCache]):
     def init(self, hidden: int, rng: Rng, dtype: DType) -> NoParams:
         return NoParams()
 
-    def start(self, h: Array) -> State:
-        return State(h)
+    def start(self, h0: Array) -> State:
+        return State(h0)
 
     def step(self, p: NoParams, zx: Array, zh: Array, s: State) -> tuple[State, UGRNNCache]:
         zu, zn = blocks(np.add(zx, zh, out=zh), 2)
