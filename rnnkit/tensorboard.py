@@ -7,9 +7,10 @@ from types import TracebackType
 from typing import Final, Self
 
 from rnnkit.errors import CheckpointError, RnnkitError
+from rnnkit.evaluation import perplexity
 from rnnkit.spec import write_spec
 from rnnkit.training import Record, Step, Trainer
-from rnnkit.training.history import Tally, perplexity
+from rnnkit.training.history import Tally
 from rnnkit.training.trainer import EVERY
 
 FOLDER: Final = "tensorboard"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -140,11 +139,6 @@ class Tally:
             norms=self.norms + (norm or 0.0),
             measured=self.measured + (norm is not None),
         )
-
-
-def perplexity(nats: float) -> float:
-    """exp(nats per token); infinite where that overflows."""
-    return math.exp(nats) if nats < 700 else math.inf
 
 
 def write_history(history: History, folder: Path) -> None:

@@ -15,12 +15,12 @@ import numpy as np
 
 from rnnkit.data import Split
 from rnnkit.errors import CheckpointError, DataError
-from rnnkit.evaluation import nats_per_token
+from rnnkit.evaluation import nats_per_token, perplexity
 from rnnkit.kinds import Array, Ints, Progress, Slots, map_arrays, named_arrays
 from rnnkit.model import Captioner
 from rnnkit.parallel import ALONE, Ranks
 from rnnkit.process import pieces, together
-from rnnkit.training.history import History, Record, Step, Tally, Update, perplexity
+from rnnkit.training.history import History, Record, Step, Tally, Update
 from rnnkit.training.sharing import Found, Reduction, share
 
 UPDATE_SIZE: Final = 1 << 17
