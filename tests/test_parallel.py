@@ -19,7 +19,7 @@ from rnnkit.errors import RnnkitError
 from rnnkit.evaluation import nats_per_token
 from rnnkit.kinds import Array
 from rnnkit.parallel import ALONE, Alone, job
-from rnnkit.parallel import _started as started
+from rnnkit.parallel.jobs import _started as started
 from rnnkit.training import Run, Trainer, read_history
 from rnnkit.training.sharing import Found, Reduction, share
 from tests import rank_jobs
@@ -166,7 +166,7 @@ def test_a_rank_that_raises_is_named_and_ends_the_job() -> None:
     process = start(3, "raise")
     _, err = process.communicate(timeout=30)
     assert process.returncode == 1
-    assert err.count("rank 1 of 3: ") == 1
+    assert err.count("rank 1 of 3 (on ") == 1
     assert err.count("ValueError: a row is upside down") == 1
 
 

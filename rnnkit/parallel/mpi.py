@@ -1,0 +1,180 @@
+"""The ranks of an MPI job. Importing this initializes MPI."""
+
+from __future__ import annotations
+
+import contextvars
+import queue
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
+
+from mpi4py import MPI
+from mpi4py.futures import MPICommExecutor
+
+from rnnkit.errors import RnnkitError
+from rnnkit.parallel.ranks import Ranks
+from rnnkit.process import cores
+
+if TYPE_CHECKING:
+    from rnnkit.kinds import Array
+
+T = TypeVar("T")
+
+_PATIENCE: Final = 1.0
+"""Seconds that a rank which failed waits for the others to say that they failed, too."""
+
+
+class MPIRanks(Ranks):
+    """The processes of MPI's world communicator."""
+
+    def __init__(self) -> None:
+        self._world = MPI.COMM_WORLD
+        # Of its own, so that a rank which failed never meets what the others are just at.
+        self._failed = MPI.COMM_WORLD.Dup()
+        self.rank, self.size = self._world.rank, self._world.size
+        mine = cores()
+        node = self._world.Split_type(MPI.COMM_TYPE_SHARED)
+        self.sharing = sum(not mine.isdisjoint(others) for others in node.allgather(mine))
+
+    def sum(self, buffer: Array) -> None:
+        self._world.Allreduce(MPI.IN_PLACE, buffer)
+
+    def broadcast(self, value: T) -> T:
+        got: T = self._world.bcast(value)
+        return got
+
+    def any(self, flag: bool) -> bool:
+        return bool(self._world.allreduce(flag, MPI.LOR))
+
+    def first(self, job: Callable[[], T]) -> T:
+        done = self._world.bcast(self._attempt(job) if self.rank == 0 else None)
+        if isinstance(done, RnnkitError):
+            raise done
+        got: T = done
+        return got
+
+    def each(self, job: Callable[[], T]) -> list[T]:
+        done: list[T | RnnkitError] = self._world.allgather(self._attempt(job))
+        for value in done:
+            if isinstance(value, RnnkitError):
+                raise value
+        return [value for value in done if not isinstance(value, RnnkitError)]
+
+    def spread(self, job: Callable[[int], T], count: int) -> Iterator[tuple[int, T]]:
+        error: RnnkitError | None = None
+        pool: Any
+        with _at_work_on(job, heeding=self.rank == 0), MPICommExecutor(self._world, 0) as pool:
+            if pool is not None:
+                try:
+                    yield from _as_they_come([pool.submit(_do, k) for k in range(count)])
+                except RnnkitError as e:
+                    error = e
+        error = self._world.bcast(error)
+        if error is not None:
+            raise error
+
+    def _attempt(self, job: Callable[[], T]) -> T | RnnkitError:
+        """What it returns, or raises for the user to mend; with the rank where its machine is the reason."""
+        try:
+            return job()
+        except RnnkitError as e:
+            return type(e)(f"{self}: {e}") if isinstance(e.__cause__, OSError) else e
+
+    def all_failed(self) -> bool:
+        """Whether all ranks call this, within a second."""
+        request, end = self._failed.Ibarrier(), time.monotonic() + _PATIENCE
+        while not request.Test():
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.01)
+        return True
+
+    def abort(self, code: int) -> NoReturn:
+        """End all ranks at once."""
+        self._world.Abort(code)
+        raise SystemExit(code)
+
+    def __str__(self) -> str:
+        return f"rank {self.rank} of {self.size} (on {socket.gethostname()})"
+
+
+_work: Callable[[int], Any] | None = None
+"""What is spread: functions cannot be sent, but each rank has its own, and is sent numbers."""
+
+_busy = False
+
+
+def _do(number: int) -> Any:
+    global _busy
+    assert _work is not None
+    _busy = True
+    try:
+        return _work(number)
+    finally:
+        _busy = False
+
+
+@contextmanager
+def _at_work_on(work: Callable[[int], Any], *, heeding: bool) -> Iterator[None]:
+    """Have something to spread.
+
+    Ctrl-C reaches all ranks, and it is for the first one to say what becomes of it: the others, unless they are
+    `heeding`, are interrupted at work only, and else go on waiting.
+    """
+    global _work
+
+    def interrupt(*_: object) -> None:
+        if _busy:
+            raise KeyboardInterrupt
+
+    _work = work
+    before = None if heeding else signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        _work = None
+        if before is not None:
+            signal.signal(signal.SIGINT, before)
+
+
+def _as_they_come(remote: Sequence[Future[T]]) -> Iterator[tuple[int, T]]:
+    """The results of what other ranks do, or this one takes from them while they are busy."""
+    done: queue.SimpleQueue[tuple[int, Future[T]]] = queue.SimpleQueue()
+    over = threading.Event()
+
+    def put(number: int, future: Future[T]) -> None:
+        if not future.cancelled():
+            done.put((number, future))
+
+    def take() -> None:
+        for number in reversed(range(len(remote))):
+            if over.is_set():
+                return
+            if remote[number].cancel():
+                own: Future[T] = Future()
+                try:
+                    own.set_result(_do(number))
+                except BaseException as e:
+                    own.set_exception(e)
+                done.put((number, own))
+
+    for number, future in enumerate(remote):
+        future.add_done_callback(partial(put, number))
+    # NumPy keeps its error handling in the context. Nothing waits for this thread at the end: after Ctrl-C it
+    # may have long to go.
+    context = contextvars.copy_context()
+    threading.Thread(target=context.run, args=(take,), name="rnnkit-spread", daemon=True).start()
+    try:
+        for _ in remote:
+            number, future = done.get()
+            yield number, future.result()
+    finally:
+        over.set()
+        for future in remote:
+            future.cancel()

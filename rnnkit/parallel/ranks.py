@@ -1,0 +1,86 @@
+"""What the processes of a job need of each other, and a process that has no others."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Final, TypeVar
+
+if TYPE_CHECKING:
+    from rnnkit.kinds import Array
+
+T = TypeVar("T")
+
+
+class Ranks(ABC):
+    """The ranks of a job, as one of them sees them. What is abstract is called by all, in the same order.
+
+    Attributes:
+        rank: which this process is.
+        size: how many there are, R.
+        sharing: how many, this one included, work on this one's cores.
+    """
+
+    rank: int = 0
+    size: int = 1
+    sharing: int = 1
+
+    @abstractmethod
+    def sum(self, buffer: Array) -> None:
+        """Put the sum over all ranks in the place of a contiguous array; all get the same bits."""
+
+    @abstractmethod
+    def broadcast(self, value: T) -> T:
+        """The first rank's value."""
+
+    @abstractmethod
+    def any(self, flag: bool) -> bool:
+        """Whether any rank says so."""
+
+    @abstractmethod
+    def first(self, job: Callable[[], T]) -> T:
+        """What a job returns, or raises for the user to mend, that the first rank does for all."""
+
+    @abstractmethod
+    def each(self, job: Callable[[], T]) -> list[T]:
+        """What the jobs return that each rank does, in the order of ranks.
+
+        Raises:
+            RnnkitError: on all ranks, what one of them has raised, with its rank.
+        """
+
+    @abstractmethod
+    def spread(self, job: Callable[[int], T], count: int) -> Iterator[tuple[int, T]]:
+        """Do a job for each of the numbers 0 to count - 1, on whichever rank is free.
+
+        The first rank gets (number, what the job returned) as they come, in any order; the others work, and get
+        nothing. All are to exhaust it.
+
+        Raises:
+            RnnkitError: on all ranks, what one of the jobs has raised.
+        """
+
+
+class Alone(Ranks):
+    """A process of its own."""
+
+    def sum(self, buffer: Array) -> None:
+        pass
+
+    def broadcast(self, value: T) -> T:
+        return value
+
+    def any(self, flag: bool) -> bool:
+        return flag
+
+    def first(self, job: Callable[[], T]) -> T:
+        return job()
+
+    def each(self, job: Callable[[], T]) -> list[T]:
+        return [job()]
+
+    def spread(self, job: Callable[[int], T], count: int) -> Iterator[tuple[int, T]]:
+        return ((number, job(number)) for number in range(count))
+
+
+ALONE: Final = Alone()
