@@ -212,7 +212,7 @@ class Captioner(Writer[Remembered]):
         return float(self.evaluate(features, captions, backward=False)[0])
 
     def loss_and_gradients(
-        self, features: Array, captions: Ints, rng: Rng | None = None
+        self, features: Array, captions: Ints, rng: Rng | None = None, of: int | None = None
     ) -> tuple[float, dict[str, Array]]:
         """The loss of a batch, and its gradient with respect to every parameter.
 
@@ -220,6 +220,7 @@ class Captioner(Writer[Remembered]):
             features: (N, F) image features.
             captions: (N, T) tokens, `<START> w1 .. wk <END> <NULL> ..`.
             rng: source of randomness for dropout and its like; None for none of it.
+            of: what to divide by instead of N, for rows of a batch of so many.
 
         Returns:
             (loss, gradients): the sum over unmasked positions divided by N, and an array for each name in
@@ -228,11 +229,17 @@ class Captioner(Writer[Remembered]):
         Raises:
             DataError: shapes, or tokens outside the vocabulary.
         """
-        loss, gradients = self.evaluate(features, captions, rng)
+        loss, gradients = self.evaluate(features, captions, rng, of)
         return float(loss), gradients
 
     def evaluate(
-        self, features: Array, captions: Ints, rng: Rng | None = None, *, backward: bool = True
+        self,
+        features: Array,
+        captions: Ints,
+        rng: Rng | None = None,
+        of: int | None = None,
+        *,
+        backward: bool = True,
     ) -> tuple[Scalar, dict[str, Array]]:
         """What `loss_and_gradients` is made of: the loss as a NumPy scalar of the parameters' own type, so
         that a complex step can pass through; without `backward`, no gradients.
@@ -240,7 +247,7 @@ class Captioner(Writer[Remembered]):
         features, captions = self._checked(features, captions)
         packing, wanted, counts = _targets(captions, self.vocabulary.null)
         h, tapes = self._hidden(features, captions, packing, rng)
-        n, dh, rows = len(captions), np.empty_like(h), self._head_rows
+        n, dh, rows = of or len(captions), np.empty_like(h), self._head_rows
         dscores = np.empty((min(rows, len(h)), len(self.vocabulary)), h.dtype)
         total: Scalar = h.dtype.type(0)
         head: list[Params] = []

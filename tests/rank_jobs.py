@@ -55,8 +55,8 @@ def press_control_c() -> None:
     """On this rank, after the ninth update."""
     update = Trainer.update
 
-    def pressing(self: Trainer, captions: Ints, features: Array) -> Step:
-        step = update(self, captions, features)
+    def pressing(self: Trainer, captions: Ints, features: Array, of: int | None = None) -> Step:
+        step = update(self, captions, features, of)
         if step.number == 9:
             os.kill(os.getpid(), signal.SIGINT)
         return step

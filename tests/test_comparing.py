@@ -16,6 +16,7 @@ from rnnkit.comparing import Failed, Learnt, Result, compare, draw_curves, write
 from rnnkit.data import as_characters
 from rnnkit.errors import CheckpointError, RnnkitError
 from rnnkit.evaluation import nats_per_token
+from rnnkit.kinds import Array, Ints
 from rnnkit.training import Step, Trainer
 
 SPEC = """
@@ -225,10 +226,10 @@ def test_a_plugin_that_raises_is_no_mistake_of_the_user(
 ) -> None:
     update = Trainer.update
 
-    def broken(self: Trainer, *batch: np.ndarray) -> Step:
+    def broken(self: Trainer, captions: Ints, features: Array, of: int | None = None) -> Step:
         if "sigmoid" in repr(self.model.spec.model.rnn[0].cell).lower():
             raise ZeroDivisionError("by a plugin")
-        return update(self, *batch)
+        return update(self, captions, features, of)
 
     monkeypatch.setattr(Trainer, "update", broken)
     a, b = compare([sigmoid, tanh], tiny_data)

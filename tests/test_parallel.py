@@ -21,7 +21,8 @@ from rnnkit.kinds import Array
 from rnnkit.parallel import ALONE, Alone, job
 from rnnkit.parallel.jobs import _started as started
 from rnnkit.training import Run, Trainer, read_history
-from rnnkit.training.sharing import Found, Reduction, share
+from rnnkit.training.descent import SharedDescent, WholeDescent
+from rnnkit.training.sharing import share
 from tests import rank_jobs
 
 FOLDER = Path(__file__).parents[1]
@@ -198,30 +199,33 @@ def test_every_row_has_one_rank_and_ranks_have_as_much_to_do(size: int, rows: in
 
 
 class Together(Alone):
-    """The second of two ranks, the first of which has found these numbers."""
+    """The second of two ranks, the first of which has found the same gradient, and does not send its share."""
 
     rank = 1
     size = 2
 
-    def __init__(self, other: Array) -> None:
-        self._other = other
-
-    def sum(self, buffer: Array) -> None:
-        buffer += self._other
+    def sum_shares(self, buffer: Array, share: Array) -> None:
+        share[...] = 2.0 * buffer[len(share) :]
 
 
-def test_the_gradient_of_a_batch_weighs_ranks_by_their_captions() -> None:
-    w = {"a": np.zeros((2, 2)), "b": np.zeros(1)}
-    other = np.array([3.0, 6.0, 9.0, 12.0, 15.0, 3 * 5.0, 40.0, 3.0])  # of three captions
-    reduce = Reduction(Together(other), w, np.dtype(np.float64))
-    mine = {"a": np.array([[1.0, 1.0], [1.0, 1.0]]), "b": np.array([2.0])}
-    found = reduce(Found(1.0, mine, 8, 1))
-    assert found.gradients["a"].tolist() == [[1.0, 1.75], [2.5, 3.25]]
-    assert found.gradients["b"].tolist() == [4.25]
-    assert (found.loss, found.tokens, found.captions) == (4.0, 48, 4)
-    nothing = reduce(Found(0.0, {}, 0, 0))
-    assert nothing.gradients["a"].tolist() == [[1.0, 2.0], [3.0, 4.0]]
-    assert (nothing.loss, nothing.tokens, nothing.captions) == (5.0, 40, 3)
+def test_each_rank_updates_its_share_of_the_parameters(tiny_data: Path) -> None:
+    spec = rnnkit.parse_spec(rank_jobs.SPEC, overrides=["model.dtype=float64"])
+    with rnnkit.open_data(tiny_data) as data:
+        before, model = rnnkit.build(spec, data).parameters, rnnkit.build(spec, data)
+    one, shared = WholeDescent(model), SharedDescent(rnnkit.build(spec, data), Together())
+    rng = np.random.default_rng(5)
+    for number in (1, 2, 3):
+        gradients = {name: rng.standard_normal(w.shape) for name, w in before.items()}
+        for descent, scale in ((one, 1.0), (shared, 0.5)):
+            descent.take(gradients)
+            descent.update(number, 1.0, scale)
+    updated = 0
+    for name, w in shared.model.parameters.items():
+        mine = w != before[name]
+        np.testing.assert_array_equal(w[mine], model.parameters[name][mine])
+        updated += int(np.count_nonzero(mine))
+    assert updated == pytest.approx(sum(w.size for w in before.values()) / 2, rel=0.05)
+    assert shared.square() == pytest.approx(4.0 * one.square() / 2, rel=0.05)
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.5])
@@ -237,8 +241,7 @@ def test_ranks_do_not_drop_out_the_same(rate: float, tiny_data: Path) -> None:
         losses = []
         for rank in range(2):
             model = rnnkit.build(spec, data)
-            size = sum(w.size for w in model.parameters.values())
-            ranks = Together(np.zeros(size + 3, model.dtype)) if rank else ALONE
+            ranks = Together() if rank else ALONE
             features = train.features.rows(train.image_idxs[:16], model.dtype)
             step = Trainer(model, train, ranks=ranks).update(train.captions[:16], features)
             losses.append(step.loss)

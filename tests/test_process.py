@@ -135,7 +135,7 @@ def test_updates_do_not_depend_on_threads_and_blocks(
         return model.parameters
 
     whole = trained()
-    monkeypatch.setattr("rnnkit.training.trainer.UPDATE_SIZE", 16)
+    monkeypatch.setattr("rnnkit.training.descent.UPDATE_SIZE", 16)
     request.getfixturevalue("three_threads")
     for name, w in trained().items():
         np.testing.assert_allclose(w, whole[name], rtol=1e-12, atol=1e-14, err_msg=name)

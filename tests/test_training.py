@@ -23,7 +23,7 @@ from rnnkit.captioning import caption_split
 from rnnkit.checkpoint import load_model, read_model_file
 from rnnkit.errors import CheckpointError, DataError, RnnkitError, SpecError
 from rnnkit.evaluation import nats_per_token
-from rnnkit.training import History, Record, Step, Trainer, read_history
+from rnnkit.training import History, Record, Run, Step, Trainer, read_history
 from tests import many_kills
 
 SPEC = """
@@ -362,6 +362,27 @@ def test_a_run_goes_on_only_with_its_own_captions(
         h5["train_captions"][1] = h5["train_captions"][5]
     with pytest.raises(CheckpointError, match="not those that the run was begun with"):
         rnnkit.train(resume=tmp_path / "run", data=other)
+
+
+def test_a_run_goes_on_with_as_many_images_shuffled_together(
+    spec: Path, tiny_data: Path, tmp_path: Path
+) -> None:
+    def trained(out: str, *overrides: str) -> Run:
+        return rnnkit.train(spec, tiny_data, tmp_path / out, ["train.epochs=2", *overrides])
+
+    windows = ["train.shuffle=8"]
+    half = trained("half", "train.epochs=1", *windows)
+    with pytest.raises(
+        CheckpointError, match=r"captions of 8 images .* not with train.shuffle = 9"
+    ):
+        rnnkit.train(resume=half.folder, overrides=["train.shuffle=9"])
+    whole, other = trained("whole", *windows), trained("other")
+    more = rnnkit.train(resume=half.folder, overrides=["train.epochs=2"])
+    for name, w in more.model.parameters.items():
+        np.testing.assert_array_equal(w, whole.model.parameters[name], err_msg=name)
+    assert not np.array_equal(
+        other.model.parameters["rnn.0.Wh"], whole.model.parameters["rnn.0.Wh"]
+    )
 
 
 def test_there_must_be_something_to_go_on_with(spec: Path, tiny_data: Path, tmp_path: Path) -> None:

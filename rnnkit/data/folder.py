@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -91,10 +92,11 @@ class Split:
         first, last = np.searchsorted(self.image_idxs, bounds, sorter=self._by_image)
         return self.captions[self._by_image[first:last]]
 
-    def batches(self, batches: Sequence[Ints], dtype: DType) -> Iterator[tuple[Ints, Array]]:
+    def batches(self, batches: Iterable[Ints], dtype: DType) -> Iterator[tuple[Ints, Array]]:
         """Captions (k, T) and the features of their images (k, F), for one array of rows after the other."""
-        features = self.features.batches((self.image_idxs[rows] for rows in batches), dtype)
-        return zip((self.captions[rows] for rows in batches), features, strict=True)
+        once, again = itertools.tee(batches)
+        features = self.features.batches((self.image_idxs[rows] for rows in once), dtype)
+        return zip((self.captions[rows] for rows in again), features, strict=True)
 
 
 @attrs.frozen(eq=False)

@@ -45,6 +45,18 @@ class MPIRanks(Ranks):
     def sum(self, buffer: Array) -> None:
         self._world.Allreduce(MPI.IN_PLACE, buffer)
 
+    def sum_shares(self, buffer: Array, share: Array) -> None:
+        self._world.Reduce_scatter_block(buffer, share)
+
+    def join_shares(self, buffer: Array) -> None:
+        self._world.Allgather(MPI.IN_PLACE, buffer)
+
+    def collect(self, share: Array, whole: Array) -> None:
+        self._world.Gather(share, None if self.rank else whole)
+
+    def copy(self, buffer: Array) -> None:
+        self._world.Bcast(buffer)
+
     def broadcast(self, value: T) -> T:
         got: T = self._world.bcast(value)
         return got

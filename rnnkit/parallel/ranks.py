@@ -30,6 +30,22 @@ class Ranks(ABC):
         """Put the sum over all ranks in the place of a contiguous array; all get the same bits."""
 
     @abstractmethod
+    def sum_shares(self, buffer: Array, share: Array) -> None:
+        """Put into `share` (S,) the sum over all ranks of this one's part of `buffer` (R S,)."""
+
+    @abstractmethod
+    def join_shares(self, buffer: Array) -> None:
+        """Give all ranks each one's part of `buffer` (R S,), in its place."""
+
+    @abstractmethod
+    def collect(self, share: Array, whole: Array) -> None:
+        """Put all ranks' shares (S,) into the `whole` (R S,) of the first; that of the others is left alone."""
+
+    @abstractmethod
+    def copy(self, buffer: Array) -> None:
+        """Put the first rank's values in the place of a contiguous array."""
+
+    @abstractmethod
     def broadcast(self, value: T) -> T:
         """The first rank's value."""
 
@@ -65,6 +81,18 @@ class Alone(Ranks):
     """A process of its own."""
 
     def sum(self, buffer: Array) -> None:
+        pass
+
+    def sum_shares(self, buffer: Array, share: Array) -> None:
+        share[...] = buffer
+
+    def join_shares(self, buffer: Array) -> None:
+        pass
+
+    def collect(self, share: Array, whole: Array) -> None:
+        whole[...] = share
+
+    def copy(self, buffer: Array) -> None:
         pass
 
     def broadcast(self, value: T) -> T:

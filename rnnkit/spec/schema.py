@@ -114,6 +114,8 @@ class TrainTable:
     Attributes:
         epochs: passes over all training captions.
         batch: N, captions an update.
+        shuffle: images whose captions are shuffled together, in runs of neighbours; if left open, all where their
+            features are held in memory, and what 64 MiB of them are where they are read from files.
         loss: what to make small.
         optimizer: the update rule.
         schedule: the factor on the optimizer's learning rate over time.
@@ -127,6 +129,7 @@ class TrainTable:
 
     epochs: int = attrs.field(default=20, validator=ge(1))
     batch: int = attrs.field(default=50, validator=ge(1))
+    shuffle: int | None = attrs.field(default=None, validator=optional(ge(1)))
     loss: Loss = attrs.field(factory=lambda: builtin(Loss, "softmax-cross-entropy"))
     optimizer: Optimizer[Any] = attrs.field(factory=lambda: builtin(Optimizer, "adam"))
     schedule: Schedule = attrs.field(factory=lambda: builtin(Schedule, "constant"))

@@ -27,7 +27,7 @@ from rnnkit.data import Dataset, open_data
 from rnnkit.errors import CheckpointError, DataError, SpecError
 from rnnkit.evaluation import evaluate
 from rnnkit.files import remove_left_over, write_text_whole
-from rnnkit.kinds import Array, named_arrays
+from rnnkit.kinds import Array
 from rnnkit.metrics import METRICS, check
 from rnnkit.model import Captioner
 from rnnkit.parallel import ALONE, Ranks
@@ -123,7 +123,7 @@ def train(
             dataset.split("train"),
             dataset.splits.get(VAL),
             on_step,
-            _score(model, in_words),
+            _score(model.spec, in_words),
             ranks,
         )
         if kept is not None:
@@ -140,11 +140,11 @@ def train(
         on_start(trainer, folder)
         with _stopping_on_interrupt(trainer, ranks):
             for record in trainer.records():
-                ranks.first(partial(_save, trainer, folder, record.best))
+                ranks.first(partial(_save, trainer, trainer.slots(), folder, record.best))
                 on_record(record)
         if trainer.stopped():
-            ranks.first(partial(_save, trainer, folder))
-        return Run(folder, model, trainer.history, trainer.finished)
+            ranks.first(partial(_save, trainer, trainer.slots(), folder))
+        return Run(folder, trainer.model, trainer.history, trainer.finished)
 
 
 @contextmanager
@@ -160,33 +160,34 @@ def _data(spec: Spec, data: str | Path | Dataset | None) -> Iterator[tuple[Spec,
         yield attrs.evolve(spec, data=attrs.evolve(spec.data, path=str(data))), dataset
 
 
-def _score(model: Captioner, dataset: Dataset) -> Callable[[], float] | None:
+def _score(spec: Spec, dataset: Dataset) -> Callable[[Captioner], float] | None:
     """What the best model is chosen by, if that is not nats.
 
     Raises:
         RnnkitError: what computes it is not installed.
     """
-    wanted = model.spec.train.metric
+    wanted = spec.train.metric
     if wanted == "nats" or VAL not in dataset.splits:
         return None
     metrics = [metric for metric, values in METRICS.items() if wanted in values]
     check(metrics)
 
-    def score() -> float:
+    def score(model: Captioner) -> float:
         return evaluate(model, dataset, VAL, metrics=metrics).scores[wanted]
 
     return score
 
 
-def _save(trainer: Trainer, folder: Path, best: bool = False) -> None:
+def _save(
+    trainer: Trainer,
+    slots: Mapping[str, Mapping[str, Array]],
+    folder: Path,
+    best: bool = False,
+) -> None:
     """Write the checkpoint and the history, keeping the checkpoint before; the best model, if it is that."""
     if best:
         save_model(trainer.model, folder / BEST)
-    extra = {
-        f"{name}:{slot}": a
-        for name, slots in trainer.slots.items()
-        for slot, a in named_arrays(slots)
-    }
+    extra = {f"{name}:{slot}": a for name, own in slots.items() for slot, a in own.items()}
     note = json.dumps(attrs.asdict(trainer.place))
     save_model(trainer.model, folder / LAST, note, extra, previous=folder / PREVIOUS)
     write_history(trainer.history, folder)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-import operator
 import time
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Final
 
@@ -16,15 +15,13 @@ import numpy as np
 from rnnkit.data import Split
 from rnnkit.errors import CheckpointError, DataError
 from rnnkit.evaluation import nats_per_token, perplexity
-from rnnkit.kinds import Array, Ints, Progress, Slots, map_arrays, named_arrays
+from rnnkit.kinds import Array, Ints, Progress
 from rnnkit.model import Captioner
 from rnnkit.parallel import ALONE, Ranks
-from rnnkit.process import pieces, together
+from rnnkit.training.descent import descent
 from rnnkit.training.history import History, Record, Step, Tally, Update
-from rnnkit.training.sharing import Found, Reduction, share
-
-UPDATE_SIZE: Final = 1 << 17
-"""Elements that are updated at once: what the optimizer computes on the way stays in the processor's cache."""
+from rnnkit.training.order import images_together, shuffled
+from rnnkit.training.sharing import share
 
 EVERY: Final = 10
 """Updates in a row of `updates.csv`; the gradient's norm, which costs a pass over it, is measured once."""
@@ -47,6 +44,7 @@ class Place:
         seconds: since the run began.
         captions: digest of the captions trained on, with their order.
         batch: N.
+        shuffle: images whose captions are shuffled together; 0 is all.
         since_record: sums since the last evaluation.
         since_update: sums since the last row of `updates.csv`.
         best: the best value of the metric so far.
@@ -58,6 +56,7 @@ class Place:
     seconds: float = 0.0
     captions: int = 0
     batch: int = 0
+    shuffle: int = 0
     since_record: Tally = Tally()
     since_update: Tally = Tally()
     best: float | None = None
@@ -73,10 +72,9 @@ class Trainer:
     """Trains a model on a split; of several ranks, each on its rows of every batch, to the same parameters.
 
     Attributes:
-        model: whose parameters are updated in place.
+        model: whose parameters are updated in place: the one given, or of several ranks one like it.
         stop: set it, from a callback or a signal handler, to end after the update under way; all ranks end
             where one is to.
-        slots: what the optimizer remembers, for each parameter's name.
     """
 
     def __init__(
@@ -85,7 +83,7 @@ class Trainer:
         train: Split,
         val: Split | None = None,
         on_step: Callable[[Step], None] = _nothing,
-        score: Callable[[], float] | None = None,
+        score: Callable[[Captioner], float] | None = None,
         ranks: Ranks = ALONE,
     ) -> None:
         """Start at the first update.
@@ -95,25 +93,23 @@ class Trainer:
             train: what to learn.
             val: what to evaluate on.
             on_step: called after each update.
-            score: the value of the spec's metric for the model as it is, if that is not nats.
+            score: the value of the spec's metric for a model, if that is not nats.
             ranks: that train together, from the first one's parameters.
         """
-        self.model = model
+        self._descent = descent(model, ranks)
+        self.model = self._descent.model
         self.stop = False
-        optimizer = model.spec.train.optimizer
-        self.slots = {name: optimizer.slots(w) for name, w in model.parameters.items()}
         self._train = train
         self._val = val
         self._on_step = on_step
         self._score = score
         self._ranks = ranks
-        # The same seed need not draw the same bits with another number of threads, or on another machine.
-        for w in model.parameters.values():
-            w[...] = ranks.broadcast(w)
-        self._reduce = Reduction(ranks, model.parameters, model.dtype)
-        digest = zlib.crc32(train.image_idxs.tobytes(), zlib.crc32(train.captions.tobytes()))
-        self._place = Place(captions=digest, batch=model.spec.train.batch)
-        self._blocks = self._cut()
+        table = model.spec.train
+        self._place = Place(
+            captions=zlib.crc32(train.image_idxs.tobytes(), zlib.crc32(train.captions.tobytes())),
+            batch=table.batch,
+            shuffle=min(table.shuffle or images_together(train.features), train.images),
+        )
         self._resumed = time.perf_counter()
 
     @property
@@ -164,17 +160,15 @@ class Trainer:
                 f"the run was begun with train.batch = {place.batch}, and goes on with the same only, not "
                 f"with {self._place.batch}"
             )
-        for name, own in self.slots.items():
-            kept = slots.get(name, {})
-            if {key: (a.shape, a.dtype) for key, a in named_arrays(own)} != {
-                key: (a.shape, a.dtype) for key, a in kept.items()
-            }:
-                raise CheckpointError(
-                    f"the optimizer does not remember of {name} what that of the run did; resume it with "
-                    "the same optimizer"
-                )
-            for key, a in named_arrays(own):
-                a[...] = kept[key]
+        wanted = self.model.spec.train.shuffle
+        if wanted is not None and min(wanted, self._train.images) != (
+            place.shuffle or self._train.images
+        ):
+            raise CheckpointError(
+                f"the run was begun with {_together(place.shuffle)} shuffled together, and goes on with as many "
+                f"only, not with train.shuffle = {wanted}"
+            )
+        self._descent.set_slots(slots)
         self._place = place
         self._resumed = time.perf_counter()
 
@@ -193,22 +187,26 @@ class Trainer:
         self.stop = self._ranks.any(self.stop)
         return self.stop
 
-    def update(self, captions: Ints, features: Array) -> Step:
-        """One update on a batch (captions (N, T), features (N, F)), or on this rank's rows of it.
+    def slots(self) -> dict[str, dict[str, Array]]:
+        """Parameter -> slot -> what the optimizer remembers of it; all ranks ask, and the first one is told."""
+        return self._descent.slots()
+
+    def update(self, captions: Ints, features: Array, of: int | None = None) -> Step:
+        """One update on a batch (captions (N, T), features (N, F)), or on this rank's rows of a batch of `of`.
 
         Raises:
             DataError: training has diverged.
         """
         began = time.perf_counter()
         table, number = self.model.spec.train, self.step + 1
-        found = self._reduce(self._find(captions, features))
-        gradients, norm = found.gradients, None
-        if table.clip is not None or number % EVERY == 0:
-            # The first rank's, for the last bit depends on threads, and all are to do the same update.
-            norm = self._ranks.broadcast(
-                math.sqrt(sum(float(np.vdot(g, g)) for g in gradients.values()))
-            )
-        for name, value in (("loss", found.loss), ("norm of the gradient", norm)):
+        loss, tokens = self._find(captions, features, of or len(captions))
+        measured = table.clip is not None or number % EVERY == 0
+        square = self._descent.square() if measured else 0.0
+        sums = np.array([loss, tokens, len(captions), square])
+        self._ranks.sum(sums)
+        loss, tokens, count, square = sums.tolist()
+        norm = math.sqrt(square) if measured else None
+        for name, value in (("loss", loss), ("norm of the gradient", norm)):
             if value is not None and not math.isfinite(value):
                 raise DataError(
                     f"the {name} is {value} at update {number}: training has diverged; "
@@ -216,15 +214,13 @@ class Trainer:
                 )
         factor = self._factor(number)
         scale = 1.0 if table.clip is None or not norm else min(1.0, table.clip / norm)
-        shares = pieces(len(self._blocks), UPDATE_SIZE)
-        apply = partial(self._apply, gradients, number, factor, scale)
-        together([partial(apply, self._blocks[share]) for share in shares])
+        self._descent.update(number, factor, scale)
         step = Step(
             number=number,
             steps=self.steps,
-            loss=found.loss,
-            tokens=found.tokens,
-            captions=found.captions,
+            loss=loss,
+            tokens=round(tokens),
+            captions=round(count),
             seconds=time.perf_counter() - began,
             learning_rate_factor=factor,
             gradient_norm=norm,
@@ -232,30 +228,18 @@ class Trainer:
         self._count(step)
         return step
 
-    def _find(self, captions: Ints, features: Array) -> Found:
-        """The loss and its gradient, of the rows at hand."""
+    def _find(self, captions: Ints, features: Array, of: int) -> tuple[float, int]:
+        """Find the loss of the rows at hand as a part of their batch's, and its gradient; their tokens."""
         if not len(captions):  # there are more ranks than rows
-            return Found(0.0, {}, 0, 0)
+            self._descent.take({})
+            return 0.0, 0
         words = [self.model.spec.model.seed, _DROPOUT, self.step + 1]
         if self._ranks.rank:  # no two ranks drop out the same
             words.append(self._ranks.rank)
         rng = np.random.default_rng(words)
-        loss, gradients = self.model.loss_and_gradients(features, captions, rng)
-        tokens = int(np.count_nonzero(captions[:, 1:] != self.model.vocabulary.null))
-        return Found(loss, gradients, tokens, len(captions))
-
-    def _apply(
-        self,
-        gradients: Mapping[str, Array],
-        number: int,
-        factor: float,
-        scale: float,
-        blocks: Sequence[_Block],
-    ) -> None:
-        update = self.model.spec.train.optimizer.update
-        for b in blocks:
-            g = gradients[b.name][b.rows]
-            update(b.w, g if scale == 1.0 else g * g.dtype.type(scale), b.slots, number, factor)
+        loss, gradients = self.model.loss_and_gradients(features, captions, rng, of)
+        self._descent.take(gradients)
+        return loss, int(np.count_nonzero(captions[:, 1:] != self.model.vocabulary.null))
 
     def _factor(self, number: int) -> float:
         """The schedule's factor at an update."""
@@ -298,11 +282,13 @@ class Trainer:
         split, batch = self._train, self.model.spec.train.batch
         epoch, done = divmod(self.step, self.epoch_steps)
         rng = np.random.default_rng([self.model.spec.model.seed, _SHUFFLE, epoch])
-        order = rng.permutation(len(split.captions))
-        batches = [order[i : i + batch] for i in range(done * batch, len(order), batch)]
-        mine = [self._mine(rows) for rows in batches]
-        for captions, features in split.batches(mine, self.model.dtype):
-            self._on_step(self.update(captions, features))
+        order = shuffled(split.image_idxs, split.images, self._place.shuffle or split.images, rng)
+        starts = range(done * batch, len(order), batch)
+        mine = (self._mine(order[i : i + batch]) for i in starts)
+        for i, (captions, features) in zip(
+            starts, split.batches(mine, self.model.dtype), strict=True
+        ):
+            self._on_step(self.update(captions, features, min(batch, len(order) - i)))
             if self.stopped() or self._due:
                 return
 
@@ -319,7 +305,7 @@ class Trainer:
         val_nats = None if self._val is None else nats_per_token(self.model, self._val, self._ranks)
         value = val_nats
         if table.metric != "nats" and self._score is not None:
-            value = self._ranks.first(self._score)
+            value = self._ranks.first(partial(self._score, self.model))
         best = self._place.best
         better = value is not None and (
             best is None or (value < best if table.metric == "nats" else value > best)
@@ -348,27 +334,6 @@ class Trainer:
         )
         return record
 
-    def _cut(self) -> list[_Block]:
-        """All parameters in blocks; updates are elementwise, so they may be cut anywhere."""
-        return [
-            block
-            for name, w in self.model.parameters.items()
-            for block in _blocks(name, w, self.slots[name])
-        ]
 
-
-@attrs.frozen(eq=False)
-class _Block:
-    """Rows of one parameter, with the optimizer's slots for them: views that updates go through."""
-
-    name: str
-    rows: slice
-    w: Array
-    slots: Slots
-
-
-def _blocks(name: str, w: Array, slots: Slots) -> Iterator[_Block]:
-    rows = max(1, UPDATE_SIZE * len(w) // max(w.size, 1))
-    for i in range(0, len(w), rows):
-        part = slice(i, i + rows)
-        yield _Block(name, part, w[part], map_arrays(operator.itemgetter(part), slots))
+def _together(images: int) -> str:
+    return f"the captions of {images:,} images" if images else "all captions"
