@@ -1,21 +1,29 @@
 """Kill a run at random moments, go on with it each time, and compare it with one that was left alone.
 
-python -m tests.many_kills 30
+python -m tests.many_kills 30        one process
+python -m tests.many_kills 10 2      two ranks, of which one is killed
 """
 
 from __future__ import annotations
 
+import os
 import random
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Final
 
+import attrs
 import numpy as np
 
 from rnnkit.checkpoint import PREVIOUS, read_model_file
 from rnnkit.data.scenes import write_scenes
+from tests import ranks
+
+PATIENCE: Final = 10.0
+"""Seconds that a job has to end in when one of its ranks is killed."""
 
 SPEC = """
 [model]
@@ -32,11 +40,27 @@ schedule = "cosine"
 """
 
 
-def train(folder: Path, *args: str | Path) -> subprocess.Popen[str]:
-    """A process that trains, or goes on."""
+@attrs.frozen
+class Survival:
+    """What came of killing.
+
+    Attributes:
+        late: kills that came after the end.
+        longest: seconds that a job took to end.
+        said: what the killed jobs said on standard error.
+    """
+
+    late: int
+    longest: float
+    said: tuple[str, ...]
+
+
+def train(folder: Path, size: int, *args: str | Path) -> subprocess.Popen[str]:
+    """A process, or a job of so many ranks, that trains, or goes on."""
+    if size > 1:
+        return ranks.start(size, "command", folder, "train", *args)
     return subprocess.Popen(
         [sys.executable, "-m", "rnnkit", "train", *map(str, args)],
-        cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -49,48 +73,65 @@ def finish(process: subprocess.Popen[str]) -> None:
     assert process.returncode == 0, out + err
 
 
-def survives(folder: Path, kills: int, seed: int) -> int:
-    """Kill a run so many times, and assert that it comes to the same end; how many kills came too late.
+def kill(process: subprocess.Popen[str], folder: Path, rank: int | None) -> None:
+    """Kill a process, or a rank of its job."""
+    if rank is None:
+        process.kill()
+    elif process.poll() is None:
+        os.kill(int((folder / f"rank{rank}.pid").read_text()), 9)
 
-    Every checkpoint that a kill leaves is read, and must be whole.
+
+def survives(folder: Path, kills: int, seed: int, size: int = 1) -> Survival:
+    """Kill a run so many times, and assert that it comes to the same end.
+
+    Every checkpoint that a kill leaves is read, and must be whole; of a job of several ranks, another is killed each
+    time, and the others must end soon.
     """
-    write_scenes(folder / "data", train=60, val=12, seed=1)
-    (folder / "spec.toml").write_text(SPEC.replace("EPOCHS", str(8 * kills)))
-    finish(train(folder, "spec.toml", "--data", "data", "--out", "whole"))
-    moments, late, run = random.Random(seed), 0, folder / "run"
-    for _ in range(kills):
+    data, spec, whole, run = (folder / name for name in ("data", "spec.toml", "whole", "run"))
+    write_scenes(data, train=60, val=12, seed=1)
+    spec.write_text(SPEC.replace("EPOCHS", str(8 * kills)))
+    finish(train(folder, size, spec, "--data", data, "--out", whole))
+    moments, late, longest, said = random.Random(seed), 0, 0.0, []
+    for number in range(kills):
         if (run / "last.h5").exists():
-            process = train(folder, "--resume", "run")
+            process = train(folder, size, "--resume", run)
         else:
             for left in run.glob("*"):
                 left.unlink()
-            process = train(folder, "spec.toml", "--data", "data", "--out", "run")
+            process = train(folder, size, spec, "--data", data, "--out", run)
         assert process.stdout is not None
         process.stdout.readline()  # training begins
         time.sleep(moments.uniform(0.0, 0.5))
         late += process.poll() is not None
-        process.kill()
-        process.communicate()
+        began = time.monotonic()
+        kill(process, folder, None if size == 1 else number % size)
+        said.append(process.communicate(timeout=60)[1])
+        longest = max(longest, time.monotonic() - began)
         for name in ("last.h5", "best.h5", PREVIOUS):
             if (run / name).exists():
                 read_model_file(run / name)
-    finish(train(folder, "--resume", "run"))
+    assert longest < PATIENCE
+    finish(train(folder, size, "--resume", run))
     for name in ("last.h5", "best.h5"):
-        a, b = (read_model_file(folder / which / name) for which in ("whole", "run"))
+        a, b = (read_model_file(which / name) for which in (whole, run))
         assert a.parameters.keys() == b.parameters.keys()
         assert a.extra.keys() == b.extra.keys()
         for key, w in {**a.parameters, **a.extra}.items():
             assert np.array_equal(w, {**b.parameters, **b.extra}[key]), key
     assert not list(run.glob(".*.tmp"))
-    return late
+    return Survival(late, longest, tuple(said))
 
 
 def main() -> None:
-    """Kill as often as the first argument says."""
-    kills = int(sys.argv[1]) if len(sys.argv) > 1 else 30
+    """Kill as often as the first argument says, of as many ranks as the second does."""
+    given = [int(word) for word in sys.argv[1:]]
+    kills, size = given + [30, 1][len(given) :]
     with tempfile.TemporaryDirectory() as folder:
-        late = survives(Path(folder), kills, seed=int(time.time()))
-    print(f"{kills} kills, {late} of them after the end; the run came to the same bits")
+        found = survives(Path(folder), kills, int(time.time()), size)
+    print(
+        f"{kills} kills, {found.late} of them after the end, the longest wait for the end {found.longest:.1f} s; "
+        "the run came to the same bits"
+    )
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from rnnkit.parallel.jobs import _started as started
 from rnnkit.training import Run, Trainer, read_history
 from rnnkit.training.descent import SharedDescent, WholeDescent
 from rnnkit.training.sharing import share
-from tests import rank_jobs
+from tests import many_kills, rank_jobs
 from tests.ranks import finish, needs_mpi, start
 
 RELATIVE = {"float64": 1e-12, "float32": 1e-5}
@@ -87,20 +87,22 @@ def test_an_interrupt_on_one_rank_ends_all_and_one_process_goes_on(
 
 
 @needs_mpi
-def test_a_killed_rank_ends_the_job_with_whole_files_that_three_ranks_go_on_from(
-    tiny_data: Path, tmp_path: Path
-) -> None:
+def test_a_killed_rank_is_named_and_ends_the_job_and_the_run_goes_on(tmp_path: Path) -> None:
+    found = many_kills.survives(tmp_path, kills=3, seed=5, size=2)
+    for number, said in enumerate(found.said):
+        assert said.count(" has died, killed by SIGKILL") == 1
+        assert said.count(f"rank {number % 2} of 2 (on ") == 1
+
+
+@needs_mpi
+def test_three_ranks_go_on_from_what_two_have_left(tiny_data: Path, tmp_path: Path) -> None:
     run, spec = tmp_path / "run", tmp_path / "long.toml"
     spec.write_text(rank_jobs.SPEC.replace("epochs = 7", "epochs = 5000"))
     process = start(2, "command", tmp_path, "train", spec, "--data", tiny_data, "--out", run)
     wait_for(run / "previous.h5")
     os.kill(int((tmp_path / "rank1.pid").read_text()), 9)
-    began = time.monotonic()
     process.communicate(timeout=60)
-    assert time.monotonic() - began < 10
     assert process.returncode != 0
-    for name in ("last.h5", "previous.h5", "best.h5"):
-        read_model_file(run / name)
     done = read_history(run).records[-1].epoch
     epochs = f"train.epochs={done + 1}"
     out = finish(start(3, "command", tmp_path, "train", "--resume", run, "--set", epochs))

@@ -51,9 +51,11 @@ def job() -> Iterator[Ranks]:
             text, code = _told(e)
             print(f"{ranks}: {text}", file=sys.stderr, flush=True)
             ranks.abort(code)
+        ranks.end()
         if ranks.rank == 0:
             raise
         raise SystemExit(0) from e
+    ranks.end()
 
 
 def _started(environment: Mapping[str, str]) -> int:

@@ -19,6 +19,7 @@ from mpi4py.futures import MPICommExecutor
 
 from rnnkit.errors import RnnkitError
 from rnnkit.parallel.ranks import Ranks
+from rnnkit.parallel.watch import Watched, start_watcher
 from rnnkit.process import cores
 
 if TYPE_CHECKING:
@@ -41,6 +42,10 @@ class MPIRanks(Ranks):
         mine = cores()
         node = self._world.Split_type(MPI.COMM_TYPE_SHARED)
         self.sharing = sum(not mine.isdisjoint(others) for others in node.allgather(mine))
+        watcher = None
+        if self.rank == 0:
+            watcher = start_watcher(self.size, one_node=node.size == self.size)
+        self._watched = Watched(str(self), self._world.bcast(watcher))
 
     def sum(self, buffer: Array) -> None:
         self._world.Allreduce(MPI.IN_PLACE, buffer)
@@ -107,8 +112,13 @@ class MPIRanks(Ranks):
             time.sleep(0.01)
         return True
 
+    def end(self) -> None:
+        """Say that this rank will end, and well."""
+        self._watched.done()
+
     def abort(self, code: int) -> NoReturn:
-        """End all ranks at once."""
+        """End all ranks at once, having told why."""
+        self._watched.told()
         self._world.Abort(code)
         raise SystemExit(code)
 
