@@ -4,11 +4,13 @@ numbers DATA OUT     train the spec in float64 and in float32, and compare the r
 interrupt DATA OUT   the same, but for Ctrl-C on rank 1 after the ninth update
 raise                on rank 1, while the others wait for it
 command OUT ..       the command line, with a file in OUT for each rank's process id
+full OUT ..          the same, where the first rank can write no file of more than 20 kB
 """
 
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import sys
 from pathlib import Path
@@ -66,9 +68,11 @@ def press_control_c() -> None:
 
 def run(name: str, *args: str) -> None:
     """Do the job of this name."""
-    if name == "command":
+    if name in ("command", "full"):
         with job() as ranks:
             (Path(args[0]) / f"rank{ranks.rank}.pid").write_text(str(os.getpid()))
+        if name == "full" and ranks.rank == 0:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
         sys.argv = ["rnnkit", *args[1:]]
         main()
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -124,6 +125,27 @@ def wait_for(file: Path) -> None:
     while not file.exists():
         assert time.monotonic() < end, f"{file} does not come"
         time.sleep(0.01)
+
+
+@needs_mpi
+def test_a_full_disk_ends_the_job_with_a_sentence_and_the_run_goes_on(
+    tiny_data: Path, plain: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(plain / "float64", tmp_path / "run")
+    before = (tmp_path / "run" / "last.h5").read_bytes()
+    more = ["--set", "train.epochs=9"]
+    process = start(2, "full", tmp_path, "train", "--resume", tmp_path / "run", *more)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 2
+    (line,) = err.splitlines()
+    assert line.startswith("rank 0 of 2 (on ")
+    assert f"cannot write {tmp_path / 'run'}" in line
+    assert line.endswith("File too large")
+    assert (tmp_path / "run" / "last.h5").read_bytes() == before
+    finish(start(2, "command", tmp_path, "train", "--resume", tmp_path / "run", *more))
+    spec = rnnkit.parse_spec(rank_jobs.SPEC, overrides=["model.dtype=float64", "train.epochs=9"])
+    rnnkit.train(spec, tiny_data, tmp_path / "whole")
+    same_numbers(tmp_path / "run", tmp_path / "whole", RELATIVE["float64"])
 
 
 @needs_mpi
