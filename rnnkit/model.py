@@ -24,7 +24,7 @@ import itertools
 import threading
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import attrs
 import numpy as np
@@ -47,7 +47,7 @@ from rnnkit.kinds import (
 )
 from rnnkit.numerics import log_softmax, sum_rows
 from rnnkit.packing import Packing
-from rnnkit.parts import Parts
+from rnnkit.parts import Parts, named_chain, named_level
 from rnnkit.process import pieces, together
 from rnnkit.spec import Injection, Spec
 from rnnkit.writer import Writer
@@ -63,6 +63,14 @@ LEAST_HEAD_ROWS = 128
 
 LOSS_SIZE = 1 << 17
 """Scores that go through the loss at once: what it computes on the way stays in the processor's cache."""
+
+
+Take: TypeAlias = Callable[[Mapping[str, Array]], None]
+"""Takes gradients, by the names of their parameters."""
+
+
+def _nothing(_: Mapping[str, Array]) -> None:
+    pass
 
 
 @attrs.frozen
@@ -212,7 +220,12 @@ class Captioner(Writer[Remembered]):
         return float(self.evaluate(features, captions, backward=False)[0])
 
     def loss_and_gradients(
-        self, features: Array, captions: Ints, rng: Rng | None = None, of: int | None = None
+        self,
+        features: Array,
+        captions: Ints,
+        rng: Rng | None = None,
+        of: int | None = None,
+        take: Take = _nothing,
     ) -> tuple[float, dict[str, Array]]:
         """The loss of a batch, and its gradient with respect to every parameter.
 
@@ -221,6 +234,8 @@ class Captioner(Writer[Remembered]):
             captions: (N, T) tokens, `<START> w1 .. wk <END> <NULL> ..`.
             rng: source of randomness for dropout and its like; None for none of it.
             of: what to divide by instead of N, for rows of a batch of so many.
+            take: called with the gradients of a part of the network, by name, when they are there: the head's, then
+                those of each recurrent layer from the top, then the rest.
 
         Returns:
             (loss, gradients): the sum over unmasked positions divided by N, and an array for each name in
@@ -229,7 +244,7 @@ class Captioner(Writer[Remembered]):
         Raises:
             DataError: shapes, or tokens outside the vocabulary.
         """
-        loss, gradients = self.evaluate(features, captions, rng, of)
+        loss, gradients = self.evaluate(features, captions, rng, of, take)
         return float(loss), gradients
 
     def evaluate(
@@ -238,6 +253,7 @@ class Captioner(Writer[Remembered]):
         captions: Ints,
         rng: Rng | None = None,
         of: int | None = None,
+        take: Take = _nothing,
         *,
         backward: bool = True,
     ) -> tuple[Scalar, dict[str, Array]]:
@@ -269,7 +285,8 @@ class Captioner(Writer[Remembered]):
             return total / n, {}
         if not head:  # no position has a loss
             head = [map_arrays(np.zeros_like, link.params) for link in self.head]
-        return total / n, dict(self._backward(dh, head, tapes, packing).named())
+        take(dict(named_chain("head", head)))
+        return total / n, dict(self._backward(dh, head, tapes, packing, take).named())
 
     @property
     def _head_rows(self) -> int:
@@ -399,7 +416,9 @@ class Captioner(Writer[Remembered]):
             x = _beside(x, v[packing.rows])
         return x, _Tapes(image, words, inputs, rnns)
 
-    def _backward(self, dh: Array, head: list[Params], tapes: _Tapes, packing: Packing) -> Parts:
+    def _backward(
+        self, dh: Array, head: list[Params], tapes: _Tapes, packing: Packing, take: Take
+    ) -> Parts:
         inputs: list[list[Params]] = []
         rnns: list[Params] = []
         shares: list[Array] = []
@@ -418,6 +437,7 @@ class Captioner(Writer[Remembered]):
             rnns.insert(0, rnn)
             inputs.insert(0, chain)
             shares.insert(0, packing.leave(dh0))
+            take(dict(named_level(len(self.levels) - len(rnns), chain, rnn)))
         if self.inject == "init":
             dv = np.concatenate(shares, axis=1)
         elif self.inject == "pre":
@@ -427,6 +447,7 @@ class Captioner(Writer[Remembered]):
             dv = sum_rows(each, packing.rows, packing.count)
         _, words = self.words.backward(dh, tapes.words)
         _, image = self.image.backward(dv, tapes.image)
+        take(dict(named_chain("image", image)) | dict(named_chain("words", words)))
         return Parts(image, words, inputs, rnns, head)
 
     @property

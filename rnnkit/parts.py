@@ -21,14 +21,20 @@ class Parts:
 
     def named(self) -> Iterator[tuple[str, Array]]:
         """Every array with its dotted name, in the order of the forward pass."""
-        yield from _chain("image", self.image)
-        yield from _chain("words", self.words)
+        yield from named_chain("image", self.image)
+        yield from named_chain("words", self.words)
         for i, (inputs, rnn) in enumerate(zip(self.inputs, self.rnns, strict=True)):
-            yield from _chain(f"rnn.{i}.input", inputs)
-            yield from named_arrays(rnn, f"rnn.{i}.")
-        yield from _chain("head", self.head)
+            yield from named_level(i, inputs, rnn)
+        yield from named_chain("head", self.head)
 
 
-def _chain(name: str, params: Iterable[Params]) -> Iterator[tuple[str, Array]]:
+def named_level(i: int, inputs: Iterable[Params], rnn: Params) -> Iterator[tuple[str, Array]]:
+    """Every array of a recurrent layer and the chain before it."""
+    yield from named_chain(f"rnn.{i}.input", inputs)
+    yield from named_arrays(rnn, f"rnn.{i}.")
+
+
+def named_chain(name: str, params: Iterable[Params]) -> Iterator[tuple[str, Array]]:
+    """Every array of a chain."""
     for i, p in enumerate(params):
         yield from named_arrays(p, f"{name}.{i}.")

@@ -1,6 +1,7 @@
 """What tests have several ranks do: mpiexec -n R python -m tests.rank_jobs JOB ..
 
 numbers DATA OUT     train the spec in float64 and in float32, and compare the ranks' parameters
+overlap DATA OUT     the same, with gradients on their way during the backward pass, as between nodes
 interrupt DATA OUT   the same, but for Ctrl-C on rank 1 after the ninth update
 raise                on rank 1, while the others wait for it
 command OUT ..       the command line, with a file in OUT for each rank's process id
@@ -81,6 +82,13 @@ def run(name: str, *args: str) -> None:
             if ranks.rank == 1:
                 raise ValueError("a row is upside down")
             ranks.sum(np.zeros(3))
+        if name == "overlap":
+            from rnnkit.parallel.mpi import (
+                MPIRanks,
+            )  # needs an MPI, where importing this module needs none
+
+            assert isinstance(ranks, MPIRanks)
+            ranks.overlaps = True
         if name == "interrupt" and ranks.rank == 1:
             press_control_c()
         data, out = map(Path, args)

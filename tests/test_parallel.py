@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,16 @@ def test_more_ranks_come_to_the_same_numbers(
     finish(start(ranks, "numbers", tiny_data, tmp_path))
     for dtype in rank_jobs.DTYPES:
         same_numbers(tmp_path / dtype, plain / dtype, RELATIVE[dtype])
+
+
+@needs_mpi
+def test_gradients_on_their_way_during_the_backward_pass_come_to_the_same_bits(
+    tiny_data: Path, tmp_path: Path
+) -> None:
+    finish(start(2, "numbers", tiny_data, tmp_path / "after"))
+    finish(start(2, "overlap", tiny_data, tmp_path / "during"))
+    for dtype in rank_jobs.DTYPES:
+        same_numbers(tmp_path / "during" / dtype, tmp_path / "after" / dtype, 0.0)
 
 
 @needs_mpi
@@ -190,8 +201,9 @@ class Together(Alone):
     rank = 1
     size = 2
 
-    def sum_shares(self, buffer: Array, share: Array) -> None:
+    def sum_shares(self, buffer: Array, share: Array) -> Callable[[], None]:
         share[...] = 2.0 * buffer[len(share) :]
+        return lambda: None
 
 
 def test_each_rank_updates_its_share_of_the_parameters(tiny_data: Path) -> None:
@@ -204,6 +216,7 @@ def test_each_rank_updates_its_share_of_the_parameters(tiny_data: Path) -> None:
         gradients = {name: rng.standard_normal(w.shape) for name, w in before.items()}
         for descent, scale in ((one, 1.0), (shared, 0.5)):
             descent.take(gradients)
+            descent.taken()
             descent.update(number, 1.0, scale)
     updated = 0
     for name, w in shared.model.parameters.items():

@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
@@ -31,8 +31,17 @@ _PATIENCE: Final = 1.0
 """Seconds that a rank which failed waits for the others to say that they failed, too."""
 
 
+_PULSE: Final = 5e-4
+"""Seconds between two looks at a transfer that is under way: seldom enough to leave the core to the work beside it."""
+
+
 class MPIRanks(Ranks):
-    """The processes of MPI's world communicator."""
+    """The processes of MPI's world communicator.
+
+    Attributes:
+        overlaps: whether gradients are on their way while the backward pass goes on. Between nodes that hides the
+            wire; within one there is only memory to wait for, which the cores at work do the copying of.
+    """
 
     def __init__(self) -> None:
         self._world = MPI.COMM_WORLD
@@ -45,13 +54,20 @@ class MPIRanks(Ranks):
         watcher = None
         if self.rank == 0:
             watcher = start_watcher(self.size, one_node=node.size == self.size)
+        several_nodes = node.size < self.size
+        self.overlaps = several_nodes and MPI.Query_thread() == MPI.THREAD_MULTIPLE
+        self._gradients = MPI.COMM_WORLD.Dup()
+        self._poller = ThreadPoolExecutor(1, thread_name_prefix="rnnkit-mpi")
         self._watched = Watched(str(self), self._world.bcast(watcher))
 
     def sum(self, buffer: Array) -> None:
         self._world.Allreduce(MPI.IN_PLACE, buffer)
 
-    def sum_shares(self, buffer: Array, share: Array) -> None:
-        self._world.Reduce_scatter_block(buffer, share)
+    def sum_shares(self, buffer: Array, share: Array) -> Callable[[], None]:
+        if not self.overlaps:
+            return partial(self._world.Reduce_scatter_block, buffer, share)
+        request = self._gradients.Ireduce_scatter_block(buffer, share)
+        return self._poller.submit(_poll, request).result
 
     def join_shares(self, buffer: Array) -> None:
         self._world.Allgather(MPI.IN_PLACE, buffer)
@@ -124,6 +140,12 @@ class MPIRanks(Ranks):
 
     def __str__(self) -> str:
         return f"rank {self.rank} of {self.size} (on {socket.gethostname()})"
+
+
+def _poll(request: Any) -> None:
+    """See a transfer through: MPI goes on with it only while it is called."""
+    while not request.Test():
+        time.sleep(_PULSE)
 
 
 _work: Callable[[int], Any] | None = None

@@ -30,8 +30,13 @@ class Ranks(ABC):
         """Put the sum over all ranks in the place of a contiguous array; all get the same bits."""
 
     @abstractmethod
-    def sum_shares(self, buffer: Array, share: Array) -> None:
-        """Put into `share` (S,) the sum over all ranks of this one's part of `buffer` (R S,)."""
+    def sum_shares(self, buffer: Array, share: Array) -> Callable[[], None]:
+        """Put into `share` (S,) the sum over all ranks of this one's part of `buffer` (R S,).
+
+        Returns:
+            a function that waits until that is done. Between nodes it is under way before; in one node, whose cores
+            do the sending, too, it begins then.
+        """
 
     @abstractmethod
     def join_shares(self, buffer: Array) -> None:
@@ -83,8 +88,9 @@ class Alone(Ranks):
     def sum(self, buffer: Array) -> None:
         pass
 
-    def sum_shares(self, buffer: Array, share: Array) -> None:
+    def sum_shares(self, buffer: Array, share: Array) -> Callable[[], None]:
         share[...] = buffer
+        return _done
 
     def join_shares(self, buffer: Array) -> None:
         pass
@@ -109,6 +115,10 @@ class Alone(Ranks):
 
     def spread(self, job: Callable[[int], T], count: int) -> Iterator[tuple[int, T]]:
         return ((number, job(number)) for number in range(count))
+
+
+def _done() -> None:
+    pass
 
 
 ALONE: Final = Alone()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import abc
+import math
 import operator
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -35,7 +36,11 @@ class Descent(abc.ABC):
 
     @abc.abstractmethod
     def take(self, gradients: Mapping[str, Array]) -> None:
-        """Take the gradient of a batch, or of this rank's rows of it; none of a rank without rows."""
+        """Take gradients of a batch, or of this rank's rows of it, part by part from the end of the network."""
+
+    @abc.abstractmethod
+    def taken(self) -> None:
+        """All there are have been taken; those of a rank without rows are zero."""
 
     @abc.abstractmethod
     def square(self) -> float:
@@ -77,10 +82,13 @@ class WholeDescent(Descent):
             for name, w in model.parameters.items()
             for block in _blocks(name, w, self._slots[name])
         ]
-        self._gradients: Mapping[str, Array] = {}
+        self._gradients: dict[str, Array] = {}
 
     def take(self, gradients: Mapping[str, Array]) -> None:
-        self._gradients = gradients
+        self._gradients.update(gradients)
+
+    def taken(self) -> None:
+        pass
 
     def square(self) -> float:
         return sum(float(np.vdot(g, g)) for g in self._gradients.values())
@@ -101,13 +109,16 @@ class WholeDescent(Descent):
 class SharedDescent(Descent):
     """In several ranks: all parameters side by side in one buffer, of which each rank updates a part.
 
-        g   = sum over ranks of the gradient of their rows, of which each gets its share
-        w_r = the optimizer's update of rank r's share of w, from its share of g and of the slots
+        g_r = the sum over ranks of the gradients of their rows, rank r's share
+        w_r = the optimizer's update of rank r's share of w, from g_r and its slots
         w   = w_0, .., w_(R-1), for all
 
-    as much to send as the sum of g for all would be, but for 1/R of the work and of the slots (Rajbhandari, Rasley,
-    Ruwase & He, "ZeRO: memory optimizations toward training trillion parameter models", 2020, section 5).
+    As much is sent as if all had the sum of g, but each does 1/R of the work and has 1/R of the slots (Rajbhandari,
+    Rasley, Ruwase & He, "ZeRO: memory optimizations toward training trillion parameter models", 2020, section 5).
     Every parameter is computed in one place, so that all ranks have the same bits.
+
+    The head, each recurrent layer, and what is before them, are a segment of the buffer each. The gradients of one
+    can be on their way while the backward pass goes on to the one before.
     """
 
     def __init__(self, model: Captioner, ranks: Ranks) -> None:
@@ -117,63 +128,132 @@ class SharedDescent(Descent):
         """
         self._ranks = ranks
         self._optimizer = model.spec.train.optimizer
-        self._shapes = {name: w.shape for name, w in model.parameters.items()}
-        sizes = [_rounded(w.size, LINE) for w in model.parameters.values()]
-        self._ends = np.cumsum(sizes)
-        size = _rounded(int(self._ends[-1]), LINE * ranks.size)
-        share = size // ranks.size
-        mine = slice(ranks.rank * share, (ranks.rank + 1) * share)
-        self._mine = mine
-        self._w, self._g = np.zeros(size, model.dtype), np.zeros(size, model.dtype)
-        self._share = np.zeros(share, model.dtype)
-        for name, view in self._named(self._w).items():
-            view[...] = model.parameters[name]
+        shapes: dict[str, dict[str, tuple[int, ...]]] = {}
+        for name, w in model.parameters.items():
+            shapes.setdefault(_segment(name), {})[name] = w.shape
+        self._segments, whole, mine = [], 0, 0
+        for own in shapes.values():
+            segment = _Segment.of(own, ranks, whole, mine)
+            self._segments.append(segment)
+            whole, mine = segment.whole.stop, segment.mine.stop
+        self._w, self._g = np.zeros(whole, model.dtype), np.zeros(whole, model.dtype)
+        self._share = np.zeros(mine, model.dtype)
+        views = self._named(self._w)
+        for name, w in model.parameters.items():
+            views[name][...] = w
         ranks.copy(self._w)
-        self.model = model.with_parameters(self._named(self._w))
-        self._slots = self._optimizer.slots(self._w[mine])
-        self._blocks = list(_blocks("", self._w[mine], self._slots))
+        self.model = model.with_parameters(views)
+        self._slots = self._optimizer.slots(self._of_rank(self._w))
+        self._blocks = [
+            block
+            for s in self._segments
+            for block in _blocks("", self._w[s.share], _part(self._slots, s.mine), s.mine.start)
+        ]
         self._views = self._named(self._g)
+        self._under_way: list[Callable[[], None]] = []
+        self._missing: set[str] = set(self._views)
 
     def take(self, gradients: Mapping[str, Array]) -> None:
-        if not gradients:
-            self._g.fill(0.0)
         for name, gradient in gradients.items():
             self._views[name][...] = gradient
-        self._ranks.sum_shares(self._g, self._share)
+        self._missing.difference_update(gradients)
+        self._send()
+
+    def taken(self) -> None:
+        for name in self._missing:
+            self._views[name].fill(0.0)
+        self._missing = set()
+        self._send()
+        for wait in self._under_way:
+            wait()
+        self._under_way, self._missing = [], set(self._views)
 
     def square(self) -> float:
         return float(np.vdot(self._share, self._share))
 
     def update(self, number: int, factor: float, scale: float) -> None:
         _update(self._optimizer, self._blocks, {"": self._share}, number, factor, scale)
-        self._ranks.join_shares(self._w)
+        for s in self._segments:
+            self._ranks.join_shares(self._w[s.whole])
 
     def slots(self) -> dict[str, dict[str, Array]]:
         found: dict[str, dict[str, Array]] = {}
         for key, a in named_arrays(self._slots):
-            whole = np.empty(0 if self._ranks.rank else len(self._w), a.dtype)
-            self._ranks.collect(a, whole)
-            if not self._ranks.rank:
-                for name, view in self._named(whole).items():
-                    found.setdefault(name, {})[key] = view
+            whole = np.empty_like(self._w, a.dtype)
+            for s in self._segments:
+                self._ranks.collect(a[s.mine], whole[s.whole])
+            for name, view in self._named(whole).items():
+                found.setdefault(name, {})[key] = view
         return found
 
     def set_slots(self, slots: Mapping[str, Mapping[str, Array]]) -> None:
         for name, w in self.model.parameters.items():
             _check(name, w, self._slots, slots)
         for key, a in named_arrays(self._slots):
-            whole = np.zeros(len(self._w), a.dtype)
+            whole = np.zeros_like(self._w, a.dtype)
             for name, view in self._named(whole).items():
                 view[...] = slots[name][key]
-            a[...] = whole[self._mine]
+            a[...] = self._of_rank(whole)
+
+    def _send(self) -> None:
+        """Begin with what is whole, from the end of the network: all ranks in the same order."""
+        waiting = self._segments[: len(self._segments) - len(self._under_way)]
+        for s in reversed(waiting):
+            if not self._missing.isdisjoint(s.shapes):
+                return
+            self._under_way.append(self._ranks.sum_shares(self._g[s.whole], self._share[s.mine]))
 
     def _named(self, buffer: Array) -> dict[str, Array]:
         """Each parameter's place in a buffer."""
-        starts = [0, *self._ends[:-1].tolist()]
-        return {
-            name: buffer[start : start + int(np.prod(shape))].reshape(shape)
-            for start, (name, shape) in zip(starts, self._shapes.items(), strict=True)
-        }
+        return {name: view for s in self._segments for name, view in s.views(buffer)}
+
+    def _of_rank(self, buffer: Array) -> Array:
+        """This rank's share of a buffer."""
+        return np.concatenate([buffer[s.share] for s in self._segments])
+
+
+@attrs.frozen(eq=False)
+class _Segment:
+    """A part of the network in a buffer.
+
+    Attributes:
+        shapes: of its parameters, by name.
+        whole: where it is in a buffer.
+        share: this rank's share of that.
+        mine: where that share is among all of this rank's.
+    """
+
+    shapes: Mapping[str, tuple[int, ...]]
+    whole: slice
+    share: slice
+    mine: slice
+
+    @staticmethod
+    def of(shapes: Mapping[str, tuple[int, ...]], ranks: Ranks, whole: int, mine: int) -> _Segment:
+        """The segment that begins at these places."""
+        size = sum(_rounded(math.prod(shape)) for shape in shapes.values())
+        share = _rounded(-(-size // ranks.size))
+        start = whole + ranks.rank * share
+        return _Segment(
+            shapes,
+            slice(whole, whole + ranks.size * share),
+            slice(start, start + share),
+            slice(mine, mine + share),
+        )
+
+    def views(self, buffer: Array) -> Iterator[tuple[str, Array]]:
+        """Its parameters' places in a buffer."""
+        start = self.whole.start
+        for name, shape in self.shapes.items():
+            size = math.prod(shape)
+            yield name, buffer[start : start + size].reshape(shape)
+            start += _rounded(size)
+
+
+def _segment(name: str) -> str:
+    """What of the network a parameter is of: head, one of the recurrent layers, or what is before them."""
+    part, number, *_ = name.split(".")
+    return f"{part}.{number}" if part == "rnn" else part if part == "head" else ""
 
 
 def descent(model: Captioner, ranks: Ranks) -> Descent:
@@ -191,12 +271,18 @@ class _Block:
     slots: Slots
 
 
-def _blocks(name: str, w: Array, slots: Slots) -> Iterator[_Block]:
-    """An array in blocks; updates are elementwise, so it may be cut anywhere."""
+def _blocks(name: str, w: Array, slots: Slots, start: int = 0) -> Iterator[_Block]:
+    """An array in blocks; updates are elementwise, so it may be cut anywhere. Its gradient begins at `start`."""
     rows = max(1, UPDATE_SIZE * len(w) // max(w.size, 1))
     for i in range(0, len(w), rows):
-        part = slice(i, i + rows)
-        yield _Block(name, part, w[part], map_arrays(operator.itemgetter(part), slots))
+        part = slice(i, min(i + rows, len(w)))
+        yield _Block(
+            name, slice(start + part.start, start + part.stop), w[part], _part(slots, part)
+        )
+
+
+def _part(slots: Slots, part: slice) -> Slots:
+    return map_arrays(operator.itemgetter(part), slots)
 
 
 def _update(
@@ -231,6 +317,6 @@ def _check(name: str, w: Array, own: Slots, slots: Mapping[str, Mapping[str, Arr
         )
 
 
-def _rounded(size: int, multiple: int) -> int:
-    """The least multiple that is no smaller."""
-    return -(-size // multiple) * multiple
+def _rounded(size: int) -> int:
+    """The least multiple of a line that is no smaller."""
+    return -(-size // LINE) * LINE

@@ -231,14 +231,14 @@ class Trainer:
     def _find(self, captions: Ints, features: Array, of: int) -> tuple[float, int]:
         """Find the loss of the rows at hand as a part of their batch's, and its gradient; their tokens."""
         if not len(captions):  # there are more ranks than rows
-            self._descent.take({})
+            self._descent.taken()
             return 0.0, 0
         words = [self.model.spec.model.seed, _DROPOUT, self.step + 1]
         if self._ranks.rank:  # no two ranks drop out the same
             words.append(self._ranks.rank)
         rng = np.random.default_rng(words)
-        loss, gradients = self.model.loss_and_gradients(features, captions, rng, of)
-        self._descent.take(gradients)
+        loss, _ = self.model.loss_and_gradients(features, captions, rng, of, self._descent.take)
+        self._descent.taken()
         return loss, int(np.count_nonzero(captions[:, 1:] != self.model.vocabulary.null))
 
     def _factor(self, number: int) -> float:
