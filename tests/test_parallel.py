@@ -99,6 +99,21 @@ def test_an_interrupt_on_one_rank_ends_all_and_one_process_goes_on(
 
 
 @needs_mpi
+def test_a_launcher_that_is_to_end_ends_the_job_with_everything_saved(
+    tiny_data: Path, tmp_path: Path
+) -> None:
+    run, spec = tmp_path / "run", tmp_path / "long.toml"
+    spec.write_text(rank_jobs.SPEC.replace("epochs = 7", "epochs = 5000"))
+    process = start(2, "command", tmp_path, "train", spec, "--data", tiny_data, "--out", run)
+    wait_for(run / "previous.h5")
+    process.terminate()
+    out, _ = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert out.count(f"go on with: rnnkit train --resume {run}") == 1
+    read_model_file(run / "last.h5")
+
+
+@needs_mpi
 def test_a_killed_rank_is_named_and_ends_the_job_and_the_run_goes_on(tmp_path: Path) -> None:
     found = many_kills.survives(tmp_path, kills=3, seed=5, size=2)
     for number, said in enumerate(found.said):
