@@ -58,7 +58,8 @@ class MPIRanks(Ranks):
         self.overlaps = several_nodes and MPI.Query_thread() == MPI.THREAD_MULTIPLE
         self._gradients = MPI.COMM_WORLD.Dup()
         self._poller = ThreadPoolExecutor(1, thread_name_prefix="rnnkit-mpi")
-        self._watched = Watched(str(self), self._world.bcast(watcher))
+        here = 0 in node.allgather(self.rank)
+        self._watched = Watched(str(self), self._world.bcast(watcher), here=here)
 
     def sum(self, buffer: Array) -> None:
         self._world.Allreduce(MPI.IN_PLACE, buffer)

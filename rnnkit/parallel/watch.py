@@ -24,6 +24,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import Any, Final
 
 PATIENCE: Final = 10.0
@@ -45,23 +46,23 @@ class Watched:
     Where it cannot be had, as behind a firewall between nodes, the job goes on without.
     """
 
-    def __init__(self, called: str, address: Any) -> None:
+    def __init__(self, called: str, address: Any, *, here: bool) -> None:
         """Connect.
 
         Args:
             called: what to call this rank when it has died.
             address: of the watcher, from `start_watcher`; None if there is none.
+            here: whether it is on this node.
         """
         self._socket: socket.socket | None = None
         if address is None:
             return
-        hello = {"token": address["token"], "called": called, "process": os.getpid()}
-        here = address["host"] == socket.gethostname()
+        hello = {"token": address["token"], "called": called, "process": os.getpid(), "here": here}
         host = "127.0.0.1" if here else address["host"]
         with contextlib.suppress(OSError):
             self._socket = socket.create_connection((host, address["port"]), PATIENCE)
             self._socket.settimeout(None)
-            self._socket.sendall(json.dumps(hello | {"here": here}).encode() + b"\n")
+            self._socket.sendall(json.dumps(hello).encode() + b"\n")
             self._told = threading.Event()
             threading.Thread(target=self._listen, name="rnnkit-watch", daemon=True).start()
 
@@ -175,7 +176,7 @@ class _Watcher:
         if rank is None:
             return True
         print(
-            f"{rank['called']} has died{_how(rank)}, and the job ends with it; training goes on from its last "
+            f"{rank['called']} {_fate(rank)}, and the job ends with it; training goes on from its last "
             "checkpoint with --resume RUN",
             file=sys.stderr,
             flush=True,
@@ -192,16 +193,17 @@ class _Watcher:
         return True
 
 
-def _how(rank: dict[str, Any]) -> str:
-    """The signal that killed a process of this machine, while the system still knows it."""
-    if rank["here"]:
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            with open(f"/proc/{rank['process']}/stat", encoding="ascii", errors="replace") as file:
-                number = int(file.read().split()[-1]) & 0x7F
-            if number:
-                hint = ", perhaps for want of memory" if number == signal.SIGKILL else ""
-                return f", killed by {signal.Signals(number).name}{hint}"
-    return ""
+def _fate(rank: dict[str, Any]) -> str:
+    """What became of a rank; with the signal that killed it, while the system of this node still knows it."""
+    if not rank["here"]:
+        return "has died, or its node went down"
+    number = 0
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        number = int(Path(f"/proc/{rank['process']}/stat").read_text("ascii").split()[-1]) & 0x7F
+    if not number:
+        return "has died"
+    hint = ", perhaps for want of memory" if number == signal.SIGKILL else ""
+    return f"has died, killed by {signal.Signals(number).name}{hint}"
 
 
 if __name__ == "__main__":
