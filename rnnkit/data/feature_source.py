@@ -11,7 +11,7 @@ import attrs
 import numpy as np
 
 from rnnkit.data.annotations import ImageId
-from rnnkit.data.features import find_dataset, open_hdf5, reading
+from rnnkit.data.reading import find_dataset, open_hdf5, reading
 from rnnkit.errors import DataError
 from rnnkit.kinds.arrays import Array, DType
 

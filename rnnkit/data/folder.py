@@ -13,15 +13,8 @@ from typing import Any, Self
 import attrs
 import numpy as np
 
-from rnnkit.data.features import (
-    Features,
-    find_dataset,
-    listed,
-    names_in,
-    open_features,
-    open_hdf5,
-    reading,
-)
+from rnnkit.data.features import Features, open_features
+from rnnkit.data.reading import find_dataset, listed, names_in, open_hdf5, reading
 from rnnkit.data.vocabulary import START, Vocabulary, read_text, read_vocabulary
 from rnnkit.errors import DataError
 from rnnkit.kinds.arrays import Array, DType, Ints, Mask
