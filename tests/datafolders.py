@@ -110,3 +110,16 @@ def put_at(path: Path, name: str, index: tuple[int, ...], value: float) -> None:
     """Overwrite one value of a dataset."""
     with h5py.File(path, "r+") as file:
         file[name][index] = value
+
+
+def into_shards(path: Path, *rows: int) -> list[Path]:
+    """Replace a features file by shards with so many rows each."""
+    with h5py.File(path, "r") as file:
+        values, storage = file["features"][()], file["features"].compression
+    assert sum(rows) == len(values)
+    path.unlink()
+    paths = [path.with_name(f"{path.stem}-{k:05}-of-{len(rows):05}.h5") for k in range(len(rows))]
+    for shard, part in zip(paths, np.split(values, np.cumsum(rows)[:-1]), strict=True):
+        with h5py.File(shard, "w") as file:
+            file.create_dataset("features", data=part, compression=storage)
+    return paths

@@ -249,15 +249,41 @@ def test_the_first_value_that_is_not_finite_is_named(
 ) -> None:
     monkeypatch.setattr("rnnkit.data.features.HELD_BYTES", limit)
     monkeypatch.setattr("rnnkit.data.features.BLOCK_BYTES", 3 * 5 * 8)
-    folder = write_data_folder(tmp_path)
+    folder = write_data_folder(tmp_path, images=20, width=5)
     path = features_path(folder, "train")
     values = np.zeros((20, 5))
     values[17, 3], values[18, 0] = value, np.nan
     put(path, "features", values)
     before = open_file_count()
     sentence = f": features[17, 3] is {shown}, but features must be finite (in float32)"
-    assert_one_sentence(refusal(folder), path, sentence)
+    if limit:
+        assert_one_sentence(refusal(folder), path, sentence)
+        assert open_file_count() == before
+        return
+    with open_data(folder) as dataset:  # which does not look at them
+        features = dataset.split("train").features
+        with pytest.raises(DataError) as at_check:
+            dataset.check()
+        features.rows(np.array([16, 19, 0]), FLOAT32)
+        with pytest.raises(DataError) as at_use:
+            features.rows(np.array([18, 2, 17]), FLOAT32)
+    assert_one_sentence(str(at_check.value), path, sentence)
+    assert str(at_use.value) == str(at_check.value)
     assert open_file_count() == before
+
+
+def test_a_check_goes_through_all_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rnnkit.data.features.BLOCK_BYTES", 3 * 6 * 4)
+    for held in (True, False):
+        monkeypatch.setattr("rnnkit.data.features.HELD_BYTES", 2**20 if held else 0)
+        looked: list[int] = []
+        with open_data(write_data_folder(tmp_path)) as dataset:
+            dataset.check(looked.append)
+        assert sum(looked) == 8
+        assert len(looked) == (2 if held else 4)
+    bad = HeldFeatures(np.array([[0.0, 1.0], [np.nan, 2.0]]))
+    with pytest.raises(DataError, match=r"^the array of features: features\[1, 0\] is nan"):
+        bad.check()
 
 
 @pytest.mark.parametrize("limit", [0, 2**20], ids=["by rows", "held"])
@@ -278,6 +304,8 @@ def test_closing_a_dataset_closes_its_files() -> None:
     with tempfile.TemporaryDirectory() as folder:
         before = open_file_count()
         with open_data(write_data_folder(Path(folder))) as dataset:
+            for split in dataset.splits.values():
+                split.features.rows(np.array([0]), FLOAT32)
             assert open_file_count() == before + 2
         assert open_file_count() == before
         features = dataset.split("train").features
@@ -288,7 +316,7 @@ def test_closing_a_dataset_closes_its_files() -> None:
 @pytest.mark.usefixtures("by_rows")
 def test_a_folder_that_is_refused_leaves_no_file_open(tmp_path: Path) -> None:
     folder = write_data_folder(tmp_path)
-    put_at(features_path(folder, "val"), "features", (1, 2), np.nan)
+    put_at(captions_path(folder), "val_image_idxs", (1,), 9)
     before = open_file_count()
     refusal(folder)
     assert open_file_count() == before
@@ -410,7 +438,7 @@ def test_a_folder_is_described_in_numbers(tmp_path: Path, monkeypatch: pytest.Mo
         folder=str(folder),
         vocabulary=10,
         length=5,
-        splits=(SplitSummary("train", 2, 4, 1.5, 100 / 3, 12, "float16", 48, held=True),),
+        splits=(SplitSummary("train", 2, 4, 1.5, 100 / 3, 12, "float16", 48, 1, held=True),),
     )
     assert describe(open_data(folder, raw=True)) == expected
     json.dumps(attrs.asdict(expected), allow_nan=False)

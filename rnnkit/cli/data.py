@@ -50,11 +50,21 @@ def info(
     raw: Annotated[bool, typer.Option("--raw", help="With the features before PCA.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Check a data folder, and show what is in it."""
+    """Check a data folder, all of it, and show what is in it."""
+    from rich.progress import Progress
+
     from rnnkit.cli import show
     from rnnkit.data import describe, open_data
 
-    with open_data(folder, raw=raw) as dataset:
+    console = show.console()
+    hidden = as_json or not console.is_terminal
+    with (
+        open_data(folder, raw=raw) as dataset,
+        Progress(console=console, transient=True, disable=hidden) as progress,
+    ):
+        images = sum(split.images for split in dataset.splits.values())
+        bar = progress.add_task("looking at features", total=images)
+        dataset.check(lambda rows: progress.advance(bar, rows))
         summary = describe(dataset)
     if as_json:
         import attrs
@@ -70,6 +80,7 @@ def info(
         ">features",
         "type",
         ">size",
+        ">files",
         "kept",
     ]
     rows = [
@@ -82,11 +93,11 @@ def info(
             show.count(s.feature_width),
             s.feature_type,
             show.size(s.feature_bytes),
-            "in memory" if s.held else "in the file, read by rows",
+            show.count(s.feature_files),
+            "in memory" if s.held else "on disk, read by rows",
         )
         for s in summary.splits
     ]
-    console = show.console()
     console.print(show.table(columns, rows))
     console.print(
         f"\n{show.count(summary.vocabulary)} words; captions of at most {summary.length} tokens, "

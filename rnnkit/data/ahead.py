@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 T = TypeVar("T")
 
 
-def read_ahead(reads: Iterable[Callable[[], T]]) -> Iterator[T]:
+def read_ahead(reads: Iterable[Callable[[], T]]) -> Generator[T, None, None]:
     """The result of each read, in order; the next one is under way while this one is used.
 
     What a read raises is raised here, in its place. Nothing is read any more once the iterator is closed.

@@ -247,7 +247,8 @@ def _hidden_folder(path: Path) -> Iterator[Path]:
 
 def _open(folder: Path) -> None:
     for raw in (False, True):
-        open_data(folder, raw=raw).close()
+        with open_data(folder, raw=raw) as data:
+            data.check()
 
 
 def _check_content(archive: Path, unpacked: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -13,16 +13,19 @@ from typing import Any, Self
 import attrs
 import numpy as np
 
-from rnnkit.data.features import Features, open_features
+from rnnkit.data.features import Features, ignore, open_features
 from rnnkit.data.reading import find_dataset, listed, names_in, open_hdf5, reading
+from rnnkit.data.shards import find_files
 from rnnkit.data.vocabulary import START, Vocabulary, read_text, read_vocabulary
 from rnnkit.errors import DataError
 from rnnkit.kinds.arrays import Array, DType, Ints, Mask
 
+_COUNTED = 2**16  # captions whose tokens are counted at once
+
 
 @attrs.frozen
 class Layout:
-    """The names of a folder's files; `{}` stands for the split."""
+    """The names of a folder's files; `{}` stands for the split. Features may be in shards of theirs."""
 
     captions: str
     vocabulary: str
@@ -85,16 +88,23 @@ class Split:
         first, last = np.searchsorted(self.image_idxs, bounds, sorter=self._by_image)
         return self.captions[self._by_image[first:last]]
 
-    def batches(self, batches: Iterable[Ints], dtype: DType) -> Iterator[tuple[Ints, Array]]:
-        """Captions (k, T) and the features of their images (k, F), for one array of rows after the other."""
-        once, again = itertools.tee(batches)
-        features = self.features.batches((self.image_idxs[rows] for rows in once), dtype)
-        return zip((self.captions[rows] for rows in again), features, strict=True)
+    def batches(
+        self, batches: Iterable[Ints], dtype: DType
+    ) -> Generator[tuple[Ints, Array], None, None]:
+        """Captions (k, T) and the features of their images (k, F), for one array of rows after the other.
+
+        Features are read ahead, as `Features.batches` does it.
+        """
+        now, ahead = itertools.tee(batches)
+        images = (self.image_idxs[rows] for rows in ahead)
+        with contextlib.closing(self.features.batches(images, dtype)) as features:
+            for rows, of_images in zip(now, features, strict=True):
+                yield self.captions[rows], of_images
 
 
 @attrs.frozen(eq=False)
 class Dataset:
-    """An open data folder. A context manager: `close` closes feature files too large to be held.
+    """An open data folder. A context manager: `close` closes features too large to be held.
 
     Attributes:
         folder: where it is.
@@ -124,6 +134,18 @@ class Dataset:
         length: int = next(iter(self.splits.values())).captions.shape[1]
         return length
 
+    def check(self, progress: Callable[[int], object] = ignore) -> None:
+        """Look at every value of the features, which takes as long as reading all of them.
+
+        Args:
+            progress: called with the number of rows in each piece that has been looked at.
+
+        Raises:
+            DataError: a value is not finite, or a file cannot be read.
+        """
+        for split in self.splits.values():
+            split.features.check(progress)
+
     def close(self) -> None:
         """Close the files that are still open."""
         for split in self.splits.values():
@@ -142,11 +164,15 @@ class Dataset:
 
 
 def open_data(folder: str | Path, *, raw: bool = False) -> Dataset:
-    """Open a data folder, or a folder in the layout of the assignment, and check all that is in it.
+    """Open a data folder, or a folder in the layout of the assignment, and check that its files fit each other.
+
+    That features are finite is checked here if they are small enough to be held; else whenever rows are
+    read, and by `Dataset.check`.
 
     Args:
         folder: has `captions.h5`, `vocab.json` and `features_{split}.h5`, or the assignment's
-            `coco2014_captions.h5`, `coco2014_vocab.json` and `{split}2014_vgg16_fc7_pca.h5`.
+            `coco2014_captions.h5`, `coco2014_vocab.json` and `{split}2014_vgg16_fc7_pca.h5`. Features may be
+            in shards: `features_{split}-00000-of-00004.h5` and so on.
         raw: take the features from before the PCA: `features_raw_{split}.h5`, or
             `{split}2014_vgg16_fc7.h5`.
 
@@ -169,7 +195,7 @@ def open_data(folder: str | Path, *, raw: bool = False) -> Dataset:
     splits: dict[str, Split] = {}
     with contextlib.ExitStack() as opened, open_hdf5(folder / layout.captions) as file:
         for name in _split_names(file, folder / layout.captions):
-            features = open_features(_features_path(folder, layout, name, raw, present))
+            features = open_features(*_find_features(folder, layout, name, raw, present))
             opened.callback(features.close)
             captions, image_idxs = _read_captions(
                 file, folder / layout.captions, name, vocabulary, layout.vocabulary, features
@@ -192,9 +218,10 @@ class SplitSummary:
         mean_words: words in a caption, on average, without `<START>`, `<END>` and `<NULL>`.
         unknown_percent: how many of 100 words are `<UNK>`; None if the vocabulary has no such word.
         feature_width: F.
-        feature_type: of the values in the file, such as float32.
-        feature_bytes: size of the values in the file's type.
-        held: True if the features are held in memory, False if they are read row by row.
+        feature_type: of the values in the files, such as float32.
+        feature_bytes: size of the values in that type.
+        feature_files: how many files they are in.
+        held: True if the features are held in memory, False if they are read as they are wanted.
     """
 
     split: str
@@ -205,6 +232,7 @@ class SplitSummary:
     feature_width: int
     feature_type: str
     feature_bytes: int
+    feature_files: int
     held: bool
 
 
@@ -236,7 +264,9 @@ def describe(dataset: Dataset) -> Summary:
 
 
 def _describe(split: Split, vocabulary: Vocabulary) -> SplitSummary:
-    counts = np.bincount(split.captions.ravel(), minlength=len(vocabulary))
+    counts = np.zeros(len(vocabulary), np.int64)
+    for i in range(0, len(split.captions), _COUNTED):
+        counts += np.bincount(split.captions[i : i + _COUNTED].ravel(), minlength=len(vocabulary))
     words = counts.sum() - counts[[vocabulary.null, vocabulary.start, vocabulary.end]].sum()
     unknown = None if vocabulary.unknown is None else counts[vocabulary.unknown]
     features = split.features
@@ -249,6 +279,7 @@ def _describe(split: Split, vocabulary: Vocabulary) -> SplitSummary:
         feature_width=features.width,
         feature_type=features.stored.name,
         feature_bytes=len(features) * features.width * features.stored.itemsize,
+        feature_files=features.files,
         held=features.held,
     )
 
@@ -276,16 +307,23 @@ def _split_names(file: Any, path: Path) -> list[str]:
     return sorted(names, key=lambda name: (name != "train", name))
 
 
-def _features_path(folder: Path, layout: Layout, split: str, raw: bool, present: set[str]) -> Path:
+def _find_features(
+    folder: Path, layout: Layout, split: str, raw: bool, present: set[str]
+) -> list[Path]:
     pca, before = layout.features.format(split), layout.raw_features.format(split)
     wanted, other = (before, pca) if raw else (pca, before)
-    if wanted not in present:
-        instead = f"; {other} is there, for use {'without' if raw else 'as'} raw features"
+    found = find_files(folder, wanted, present)
+    if not found:
+        others = find_files(folder, other, present)
         raise DataError(
-            f"{folder / wanted} is missing, which the {split} captions of {layout.captions} need"
-            + (instead if other in present else "; add it, or leave those captions out")
+            f"{folder / wanted} is missing, which the {split} captions of {layout.captions} need; "
+            + (
+                f"{others[0].name} is there, for use {'without' if raw else 'as'} raw features"
+                if others
+                else "add it, or leave those captions out"
+            )
         )
-    return folder / wanted
+    return found
 
 
 def _read_captions(
@@ -310,8 +348,9 @@ def _read_captions(
         image_idxs: Ints = idxs_set[:]
     if captions.shape[1] < 2:
         raise DataError(f"{path}: {name} has rows of one token, too short for <START> and <END>")
-    at = _first((captions < 0) | (captions >= len(vocabulary)))
-    if at:
+    # Of millions of captions, one look at all and no copy.
+    if captions.min() < 0 or captions.max() >= len(vocabulary):
+        at = _first((captions < 0) | (captions >= len(vocabulary)))
         raise DataError(
             f"{path}: {name}[{at[0]}, {at[1]}] is {captions[at]}, but the {len(vocabulary)} words of "
             f"{vocabulary_file} are tokens 0 to {len(vocabulary) - 1}; use the vocabulary that the "
@@ -330,7 +369,8 @@ def _read_captions(
             f"{path}: {idxs}[{at[0]}] is {image_idxs[at]}, but the {len(features)} rows of "
             f"{features.source} are 0 to {len(features) - 1}; use the features of the same images"
         )
-    captions, image_idxs = captions.astype(np.int32), image_idxs.astype(np.int32)
+    captions = captions.astype(np.int32, copy=False)
+    image_idxs = image_idxs.astype(np.int32, copy=False)
     captions.flags.writeable = image_idxs.flags.writeable = False
     return captions, image_idxs
 

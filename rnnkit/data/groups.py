@@ -1,0 +1,73 @@
+"""Batches of rows read in groups: each distinct row once, in the order of the files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rnnkit.errors import DataError
+from rnnkit.kinds.arrays import Array, DType, Ints
+
+if TYPE_CHECKING:
+    from rnnkit.data.features import FileFeatures
+
+GROUP_BYTES = 64 * 2**20
+"""Stored values of a group: enough for long reads, and little beside a process's memory, which has two."""
+
+FIRST_BYTES = 4 * 2**20
+"""Of the first group, which the first batch waits for; each one after it is twice as large."""
+
+PIECE = 256
+"""Rows that are copied from the group before at once; they are twice in memory meanwhile."""
+
+
+def groups(batches: Iterable[Ints], first: int, most: int) -> Iterator[list[Ints]]:
+    """Consecutive batches together: as few as have `first` distinct rows, then twice as many, up to `most`."""
+    group: list[Ints] = []
+    rows: set[int] = set()
+    enough = first
+    for indices in batches:
+        group.append(indices)
+        rows.update(indices.tolist())
+        if len(rows) >= enough:
+            yield group
+            group, rows, enough = [], set(), min(2 * enough, most)
+    if group:
+        yield group
+
+
+class GroupReader:
+    """Reads one group after the other. What two neighbours have in common is read once."""
+
+    def __init__(self, features: FileFeatures, dtype: DType) -> None:
+        """The batches will be of `dtype`."""
+        self._features = features
+        self._dtype = dtype
+        self._rows: Ints = np.empty(0, np.int64)
+        self._values: Array = np.empty((0, features.width), features.stored)
+
+    def read(self, group: Sequence[Ints]) -> Iterator[Array]:
+        """`rows` of each batch of a group, which are in memory until the last of them has been taken."""
+        rows = np.unique(np.concatenate(group)).astype(np.int64)
+        try:
+            values = self._read(rows)
+        except DataError:
+            # One by one, so that those before the batch that cannot be read come, and it is told in its place.
+            return (self._features.rows(indices, self._dtype) for indices in group)
+        self._rows, self._values = rows, values
+        return (
+            values[np.searchsorted(rows, indices)].astype(self._dtype, copy=False)
+            for indices in group
+        )
+
+    def _read(self, rows: Ints) -> Array:
+        self._features.require(rows)
+        values = np.empty((len(rows), self._features.width), self._features.stored)
+        _, at, before = np.intersect1d(rows, self._rows, assume_unique=True, return_indices=True)
+        for i in range(0, len(at), PIECE):
+            values[at[i : i + PIECE]] = self._values[before[i : i + PIECE]]
+        new = np.setdiff1d(np.arange(len(rows)), at, assume_unique=True)
+        self._features.fill(values, new, rows[new])
+        return values
