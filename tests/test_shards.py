@@ -274,17 +274,19 @@ def test_no_more_files_are_open_than_a_process_may_have(
 # Groups
 
 
-def test_groups_grow_to_the_distinct_rows_that_they_may_have() -> None:
-    batches = [
-        np.array(rows) for rows in ([0, 0], [1, 0], [2, 3], [2], [], [4], [9, 8, 7, 6, 5], [1])
-    ]
-    found = [[b.tolist() for b in group] for group in groups(batches, first=2, most=3)]
-    assert found == [
-        [[0, 0], [1, 0]],
-        [[2, 3], [2], [], [4]],
-        [[9, 8, 7, 6, 5]],
+def test_a_group_is_as_many_batches_as_have_its_distinct_rows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rows = [[0, 0], [1, 0], [2, 3], [2], [], [4], [9, 8, 7, 6, 5], [1]]
+    found = groups(map(np.array, rows), 3)
+    assert [[batch.tolist() for batch in group] for group in found] == [
+        [[0, 0], [1, 0], [2, 3]],
+        [[2], [], [4], [9, 8, 7, 6, 5]],
         [[1]],
     ]
+    monkeypatch.setattr("rnnkit.data.groups.GROUP_BATCHES", 50)
+    for group in itertools.islice(groups(itertools.repeat(np.array([1, 2])), 3), 3):
+        assert len(group) == 50
 
 
 class Filled:
@@ -311,9 +313,8 @@ def values() -> Array:
 def features(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, values: Array
 ) -> Iterator[FileFeatures]:
-    """Of these values, in three shards, read in groups of 5, 10, 20, 20, .. rows."""
+    """Of these values, in three shards, read in groups of 20 rows."""
     monkeypatch.setattr("rnnkit.data.features.HELD_BYTES", 0)
-    monkeypatch.setattr("rnnkit.data.features.FIRST_BYTES", 5 * 24)
     monkeypatch.setattr("rnnkit.data.features.GROUP_BYTES", 20 * 24)
     found = open_features(*write_shards(tmp_path, values, 50, 7, 63))
     assert isinstance(found, FileFeatures)
@@ -341,12 +342,11 @@ def test_batches_are_the_rows_of_each(features: FileFeatures, values: Array, dty
 def test_the_rows_of_a_group_are_read_once_in_the_order_of_the_files(
     features: FileFeatures, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rnnkit.data.features.FIRST_BYTES", 20 * 24)
     batches = windows(np.random.default_rng(2))
     filled = Filled(monkeypatch)
     for _ in features.batches(batches, FLOAT32):
         pass
-    assert len(filled.calls) == len(list(groups(batches, 20, 20)))
+    assert len(filled.calls) == len(list(groups(batches, 20)))
     for rows in filled.calls:
         assert rows == sorted(set(rows))
     # Each window is smaller than a group, and what a group has in common with the one before is not read.
@@ -399,21 +399,19 @@ def test_batches_come_from_no_more_than_the_next_group(
             yield np.arange(2 * k, 2 * k + 2) % 120
 
     with closing(features.batches(endless(), FLOAT32)) as found:
-        assert next(drawn) == 0
-        for k in range(3):  # the group of rows 2 to 7
-            np.testing.assert_array_equal(next(found), values[2 * k + 2 : 2 * k + 4])
-        assert next(drawn) == 9  # that of rows 8 to 17 is read meanwhile
+        for k in range(10):  # the group of rows 0 to 19
+            np.testing.assert_array_equal(next(found), values[2 * k : 2 * k + 2])
+        assert next(drawn) == 20  # that of rows 20 to 39 is read meanwhile
         next(found)
-    assert next(drawn) == 20
+        assert next(drawn) == 31
     assert not [t for t in threading.enumerate() if t.name.startswith("rnnkit-read")]
     with pytest.raises(StopIteration):
         next(found)
-    assert next(drawn) == 21
+    assert next(drawn) == 32
 
 
 def test_two_groups_are_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rnnkit.data.features.HELD_BYTES", 0)
-    monkeypatch.setattr("rnnkit.data.features.FIRST_BYTES", 2**18)
     monkeypatch.setattr("rnnkit.data.features.GROUP_BYTES", 2**20)
     monkeypatch.setattr("rnnkit.data.features.READ_BYTES", 2**16)
     monkeypatch.setattr("rnnkit.data.groups.PIECE", 16)
@@ -438,7 +436,6 @@ def test_a_split_goes_through_batches_once_and_as_they_are_needed(
 ) -> None:
     for limit in (0, 2**20):
         monkeypatch.setattr("rnnkit.data.features.HELD_BYTES", limit)
-        monkeypatch.setattr("rnnkit.data.features.FIRST_BYTES", 24)
         monkeypatch.setattr("rnnkit.data.features.GROUP_BYTES", 24)
         with open_data(write_data_folder(tmp_path)) as data:
             train = data.split("train")

@@ -17,7 +17,7 @@ import h5py
 import numpy as np
 
 from rnnkit.data.ahead import read_ahead
-from rnnkit.data.groups import FIRST_BYTES, GROUP_BYTES, GroupReader, groups
+from rnnkit.data.groups import GROUP_BYTES, GroupReader, groups
 from rnnkit.data.reading import find_dataset, open_hdf5, reading
 from rnnkit.errors import DataError
 from rnnkit.kinds.arrays import Array, DType, Ints
@@ -245,10 +245,7 @@ class FileFeatures(Features):
     def batches(self, batches: Iterable[Ints], dtype: DType) -> Generator[Array, None, None]:
         size = self.width * self.stored.itemsize
         reader = GroupReader(self, dtype)
-        reads = (
-            partial(reader.read, group)
-            for group in groups(batches, FIRST_BYTES // size, GROUP_BYTES // size)
-        )
+        reads = (partial(reader.read, group) for group in groups(batches, GROUP_BYTES // size))
         with contextlib.closing(read_ahead(reads)) as ahead:
             for group in ahead:
                 yield from group

@@ -14,26 +14,29 @@ if TYPE_CHECKING:
     from rnnkit.data.features import FileFeatures
 
 GROUP_BYTES = 64 * 2**20
-"""Stored values of a group: enough for long reads, and little beside a process's memory, which has two."""
+"""Stored values of a group: enough for long reads, and a small part of the memory, which has two of them.
 
-FIRST_BYTES = 4 * 2**20
-"""Of the first group, which the first batch waits for; each one after it is twice as large."""
+The first batch waits for the first group, a tenth of a second on an SSD. Smaller groups to begin with would come
+sooner, but batches after them would wait, for longer in all.
+"""
+
+GROUP_BATCHES = 1000
+"""The most batches of a group: they may have few rows, again and again, and be without end."""
 
 PIECE = 256
 """Rows that are copied from the group before at once; they are twice in memory meanwhile."""
 
 
-def groups(batches: Iterable[Ints], first: int, most: int) -> Iterator[list[Ints]]:
-    """Consecutive batches together: as few as have `first` distinct rows, then twice as many, up to `most`."""
+def groups(batches: Iterable[Ints], enough: int) -> Iterator[list[Ints]]:
+    """Consecutive batches together: as few as have so many distinct rows, unless those are too many batches."""
     group: list[Ints] = []
     rows: set[int] = set()
-    enough = first
     for indices in batches:
         group.append(indices)
         rows.update(indices.tolist())
-        if len(rows) >= enough:
+        if len(rows) >= enough or len(group) == GROUP_BATCHES:
             yield group
-            group, rows, enough = [], set(), min(2 * enough, most)
+            group, rows = [], set()
     if group:
         yield group
 
