@@ -245,7 +245,7 @@ def test_the_pca_is_that_of_the_singular_values(
 def test_a_pca_survives_a_mean_far_from_zero() -> None:
     rng = np.random.default_rng(0)
     rows = 1e6 + rng.standard_normal((50, 4))
-    fitted = fit_pca(lambda: np.split(rows, 5), 4)
+    fitted = fit_pca(lambda: np.split(rows, 5), 4, 4)
     projected = fitted.project(rows)
     assert projected.var(axis=0).mean() == pytest.approx(1, rel=1e-4)
     assert fitted.kept == pytest.approx(1)

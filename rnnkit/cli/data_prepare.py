@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from rnnkit.parallel import job
+from rnnkit.process import settle
+
+if TYPE_CHECKING:
+    from rnnkit.data.prepare import Prepared
 
 
 def prepare(
@@ -14,12 +20,12 @@ def prepare(
         typer.Option("--captions", metavar="JSON", help="Images and captions, in COCO's form."),
     ],
     features: Annotated[
-        Path,
+        list[Path],
         typer.Option(
             "--features",
             metavar="FILE",
             help="HDF5 with the dataset features, or .npy; a row for each image, in the order of the JSON "
-            "unless the HDF5 file has image_ids.",
+            "unless the HDF5 file has image_ids. Repeatable: the rows of several files follow each other.",
         ),
     ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder to make.")],
@@ -48,21 +54,38 @@ def prepare(
             help="Reduce the features to K dimensions of variance 1 on average.",
         ),
     ] = None,
+    shards: Annotated[
+        int,
+        typer.Option("--shards", min=1, metavar="K", help="Files for the features of each split."),
+    ] = 1,
 ) -> None:
-    """Make a data folder of your own captions and features."""
-    from rnnkit.cli import show
-    from rnnkit.data.prepare import prepare
+    """Make a data folder of your own captions and features.
 
-    done = prepare(
-        captions,
-        features,
-        out,
-        min_count=min_count,
-        length=length,
-        val=_share_or_file(val),
-        seed=seed,
-        pca=pca,
-    )
+    Under mpiexec -n R, R processes share the shards.
+    """
+    with job() as ranks:
+        settle(ranks.sharing)
+        from rnnkit.data.prepare import prepare
+
+        done = prepare(
+            captions,
+            features,
+            out,
+            min_count=min_count,
+            length=length,
+            val=_share_or_file(val),
+            seed=seed,
+            pca=pca,
+            shards=shards,
+            ranks=ranks,
+        )
+        if ranks.rank == 0:
+            _show(done, out, length, plain=ranks.size > 1)
+
+
+def _show(done: Prepared, out: Path, length: int, plain: bool) -> None:
+    from rnnkit.cli import show
+
     columns = ["split", ">images", ">captions", ">words a caption", ">unknown", ">cut", ">features"]
     rows = [
         (
@@ -76,7 +99,7 @@ def prepare(
         )
         for s in done.summary.splits
     ]
-    console = show.console()
+    console = show.console(plain)
     console.print(show.table(columns, rows))
     console.print(
         f"\n{show.count(done.summary.vocabulary)} words; captions of at most {length} tokens"

@@ -1,9 +1,10 @@
-"""Features of images that are in no split yet, from an HDF5 file or a NumPy one, read in blocks of rows."""
+"""Features of images that are in no split yet, from HDF5 files or NumPy ones, read in blocks of rows."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,9 @@ import attrs
 import numpy as np
 
 from rnnkit.data.annotations import ImageId
-from rnnkit.data.reading import find_dataset, open_hdf5, reading
+from rnnkit.data.reading import called, find_dataset, open_hdf5, reading
 from rnnkit.errors import DataError
-from rnnkit.kinds.arrays import Array, DType
+from rnnkit.kinds.arrays import Array, DType, Ints
 
 BLOCK_BYTES = 16 * 2**20
 """How much is read in one piece."""
@@ -22,70 +23,148 @@ _IDS = ("image_ids", "ids")
 
 
 @attrs.frozen(eq=False)
-class FeatureSource:
-    """Open features.
-
-    Attributes:
-        path: of the file.
-        ids: of the image of each row, if the file says them.
-    """
+class _File:
+    """An open file: its shape and type, how rows `first` to before `last` are read, and the ids of its images."""
 
     path: Path
-    ids: list[ImageId] | None
-    _values: Any
+    shape: tuple[int, int]
+    stored: DType
+    read: Callable[[int, int], Array]
+    read_ids: Callable[[], list[ImageId] | None]
+
+
+@attrs.frozen(eq=False)
+class FeatureSource:
+    """Open features; the rows of several files follow each other.
+
+    Attributes:
+        name: what errors call them.
+        width: F.
+    """
+
+    name: str
+    width: int
+    _files: Sequence[_File]
 
     def __len__(self) -> int:
-        return len(self._values)
-
-    @property
-    def width(self) -> int:
-        """F."""
-        return int(self._values.shape[1])
+        return sum(file.shape[0] for file in self._files)
 
     @property
     def dtype(self) -> DType:
         """What rows are read as: half or single precision."""
-        stored: DType = self._values.dtype
-        return np.dtype(np.float16 if stored.itemsize == 2 else np.float32)
+        half = all(file.stored.itemsize == 2 for file in self._files)
+        return np.dtype(np.float16 if half else np.float32)
 
-    def blocks(self) -> Iterator[tuple[int, Array]]:
-        """All rows from first to last, as (number of the first row, rows).
+    def ids(self) -> list[ImageId] | None:
+        """The image of each row; None if the files do not say them.
 
         Raises:
-            DataError: a value is not finite in single precision, or the file is damaged.
+            DataError: some files say them and some do not, or one has too few, or an image has two rows.
         """
-        step = max(1, BLOCK_BYTES // (self.width * self._values.dtype.itemsize))
-        for start in range(0, len(self), step):
-            with reading(self.path), np.errstate(over="ignore"):
-                block: Array = np.asarray(self._values[start : start + step]).astype(self.dtype)
-            finite = np.isfinite(block)
-            if not finite.all():
-                row, column = np.argwhere(~finite)[0].tolist()
+        by_file = [(file.path, file.read_ids()) for file in self._files]
+        known: dict[ImageId, Path] = {}
+        silent = [path for path, ids in by_file if ids is None]
+        if len(silent) == len(by_file):
+            return None
+        for path, ids in by_file:
+            if ids is None:
                 raise DataError(
-                    f"{self.path}: the feature in row {start + row}, column {column} is "
-                    f"{block[row, column]}, but features must be finite (in float32); compute that "
-                    "image's features again, or leave it out"
+                    f"{path} has no {_IDS[0]}, as other files have; it must name the image of each row, or "
+                    "none must"
                 )
-            yield start, block
+            for image in ids:
+                if image in known:
+                    where = "twice" if known[image] == path else f"as {known[image]} has"
+                    raise DataError(
+                        f"{path}: {_IDS[0]} has {image!r} {where}; an image has one row of features"
+                    )
+                known[image] = path
+        return list(known)
+
+    def blocks(self, rows: Ints) -> Iterator[tuple[int, Array]]:
+        """Some rows in pieces, as (how many came before, values).
+
+        Args:
+            rows: (k,), rising. Blocks of the files that have none of them are not read.
+
+        Raises:
+            DataError: a value is not finite in single precision, or a file is damaged.
+        """
+        begin = 0
+        for file in self._files:
+            end = begin + file.shape[0]
+            step = max(1, BLOCK_BYTES // (self.width * file.stored.itemsize))
+            for start in range(begin, end, step):
+                first, last = np.searchsorted(rows, (start, min(start + step, end)))
+                if first < last:
+                    yield int(first), self._read(file, rows[first:last] - begin)
+            begin = end
+
+    def _read(self, file: _File, rows: Ints) -> Array:
+        first, last = int(rows[0]), int(rows[-1]) + 1
+        block = file.read(first, last)
+        if len(block) > len(rows):
+            block = block[rows - first]
+        with np.errstate(over="ignore"):
+            block = block.astype(self.dtype, copy=False)
+        finite = np.isfinite(block)
+        if not finite.all():
+            row, column = np.argwhere(~finite)[0].tolist()
+            raise DataError(
+                f"{file.path}: the feature in row {rows[row]}, column {column} is "
+                f"{block[row, column]}, but features must be finite (in float32); compute that "
+                "image's features again, or leave it out"
+            )
+        return block
 
 
 @contextlib.contextmanager
-def open_source(path: Path) -> Iterator[FeatureSource]:
+def open_source(paths: Sequence[Path]) -> Iterator[FeatureSource]:
     """Open features, (images, width), floating-point.
 
     Args:
-        path: a NumPy file if it ends in .npy; else an HDF5 file with the dataset `features` and perhaps
+        paths: NumPy files if they end in .npy; else HDF5 files with the dataset `features` and perhaps
             `image_ids` (or `ids`), the image of each row.
 
     Raises:
-        DataError: the file is not of this form.
+        DataError: a file is not of this form, or has another width than the first.
     """
-    if path.suffix == ".npy":
-        yield FeatureSource(path, None, _open_npy(path))
-        return
-    with open_hdf5(path) as file:
-        values = find_dataset(file, path, ("features",), np.floating, ("images", "width"))
-        yield FeatureSource(path, _read_ids(file, path, len(values)), values)
+    with contextlib.ExitStack() as opened:
+        files = [
+            _npy(path)
+            if path.suffix == ".npy"
+            else _hdf5(path, opened.enter_context(open_hdf5(path)))
+            for path in paths
+        ]
+        width = files[0].shape[1]
+        for file in files:
+            if file.shape[1] != width:
+                raise DataError(
+                    f"{file.path} has features of width {file.shape[1]}, but {paths[0]} of width {width}; "
+                    "features of one kind have one width"
+                )
+        yield FeatureSource(called(paths), width, files)
+
+
+def _hdf5(path: Path, file: Any) -> _File:
+    values = find_dataset(file, path, ("features",), np.floating, ("images", "width"))
+
+    def read(first: int, last: int) -> Array:
+        with reading(path):
+            block: Array = values[first:last]
+        return block
+
+    ids = partial(_read_ids, file, path, len(values))
+    return _File(path, values.shape, values.dtype, read, ids)
+
+
+def _npy(path: Path) -> _File:
+    def read(first: int, last: int) -> Array:
+        # Mapped anew each time: of a map that stays, all that was ever read counts as this process's memory.
+        return np.array(_open_npy(path)[first:last])
+
+    values = _open_npy(path)
+    return _File(path, values.shape, values.dtype, read, lambda: None)
 
 
 def _open_npy(path: Path) -> Any:
@@ -119,7 +198,4 @@ def _read_ids(file: Any, path: Path, rows: int) -> list[ImageId] | None:
         raise DataError(
             f"{path}: {name} has {len(ids)} rows, but features has {rows}; it must name the image of each"
         )
-    if len(set(ids)) != rows:
-        twice = next(i for i in ids if ids.count(i) > 1)
-        raise DataError(f"{path}: {name} has {twice!r} twice; an image has one row of features")
     return ids

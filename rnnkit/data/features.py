@@ -18,7 +18,7 @@ import numpy as np
 
 from rnnkit.data.ahead import read_ahead
 from rnnkit.data.groups import GROUP_BYTES, GroupReader, groups
-from rnnkit.data.reading import find_dataset, open_hdf5, reading
+from rnnkit.data.reading import called, find_dataset, open_hdf5, reading
 from rnnkit.errors import DataError
 from rnnkit.kinds.arrays import Array, DType, Ints
 
@@ -233,7 +233,7 @@ class FileFeatures(Features):
 
     @property
     def source(self) -> str:
-        return _called(self.paths)
+        return called(self.paths)
 
     def check(self, progress: Callable[[int], object] = ignore) -> None:
         for block in _blocks(self.paths):
@@ -331,7 +331,7 @@ def open_features(*paths: Path) -> Features:
         values[done : done + len(block)] = block
         done += len(block)
     values.flags.writeable = False
-    return HeldFeatures(values, _called(paths), stored, len(paths))
+    return HeldFeatures(values, called(paths), stored, len(paths))
 
 
 @attrs.frozen
@@ -354,11 +354,6 @@ def _read_header(path: Path) -> _Header:
 
 def _find_features(file: Any, path: Path) -> Any:
     return find_dataset(file, path, ("features",), np.floating, ("images", "width"), True)
-
-
-def _called(paths: Sequence[Path]) -> str:
-    """What errors call some files."""
-    return str(paths[0]) if len(paths) == 1 else f"{paths[0]} .. {paths[-1].name}"
 
 
 def _blocks(paths: Sequence[Path]) -> Iterator[Array]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 
 import attrs
 import numpy as np
 
 from rnnkit.errors import DataError
 from rnnkit.kinds.arrays import Array
+from rnnkit.parallel import ALONE, Ranks
 
 
 @attrs.frozen(eq=False)
@@ -38,31 +40,53 @@ class PCA:
         return projected.astype(np.float32)
 
 
-def fit_pca(blocks: Callable[[], Iterable[Array]], dimensions: int) -> PCA:
+def fit_pca(
+    blocks: Callable[[], Iterable[Array]], width: int, dimensions: int, ranks: Ranks = ALONE
+) -> PCA:
     """Fit a PCA to rows that come in blocks, in float64.
 
     Args:
-        blocks: gives all rows (n, F) in pieces; is called twice, for the mean and the covariance.
+        blocks: gives all rows (n, F) in pieces, each rank some of them; is called twice, for the mean and the
+            covariance.
+        width: F.
         dimensions: K, at most F and n - 1.
+        ranks: those whose rows it is fitted to, all together.
 
     Raises:
         DataError: K is out of range, or the rows vary in fewer than K directions.
     """
-    rows, total = 0, np.zeros(())
-    for block in blocks():
-        rows, total = rows + len(block), total + block.sum(axis=0, dtype=np.float64)
-    mean = total / rows
-    width = len(mean)
+    sums = np.zeros(width + 1)
+    ranks.each(partial(_add_rows, sums, blocks))
+    ranks.sum(sums)
+    rows = round(sums[-1])
+    mean = sums[:-1] / rows
     if not 1 <= dimensions <= min(width, rows - 1):
         raise DataError(
             f"a PCA of {rows} features of width {width} has 1 to {min(width, rows - 1)} dimensions; "
             f"it cannot have {dimensions}"
         )
     covariance = np.zeros((width, width))
+    ranks.each(partial(_add_products, covariance, blocks, mean))
+    ranks.sum(covariance)
+    covariance /= rows
+    return ranks.first(partial(_principal, mean, covariance, dimensions))
+
+
+def _add_rows(sums: Array, blocks: Callable[[], Iterable[Array]]) -> None:
+    """Add the sum of all rows, and behind it their number."""
+    for block in blocks():
+        sums[:-1] += block.sum(axis=0, dtype=np.float64)
+        sums[-1] += len(block)
+
+
+def _add_products(covariance: Array, blocks: Callable[[], Iterable[Array]], mean: Array) -> None:
     for block in blocks():
         centred = block.astype(np.float64) - mean
         covariance += centred.T @ centred
-    covariance /= rows
+
+
+def _principal(mean: Array, covariance: Array, dimensions: int) -> PCA:
+    width = len(mean)
     variances, directions = np.linalg.eigh(covariance)
     variances, components = variances[::-1][:dimensions], directions.T[::-1][:dimensions]
     whole = float(np.trace(covariance))

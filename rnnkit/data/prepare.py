@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import re
-import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import attrs
-import h5py
 import numpy as np
 
+import rnnkit.hdf5
 from rnnkit.data.annotations import AnnotatedImage, ImageId, read_annotations
 from rnnkit.data.feature_source import FeatureSource, open_source
 from rnnkit.data.folder import DATA_FOLDER, Summary, describe, open_data
-from rnnkit.data.pca import PCA, fit_pca
+from rnnkit.data.new_features import NewFeatures
+from rnnkit.data.new_folder import new_folder, writing
 from rnnkit.data.splitting import choose_splits
 from rnnkit.data.tokenizer import build_vocabulary, tokenize
 from rnnkit.data.vocabulary import Vocabulary
 from rnnkit.errors import DataError
-from rnnkit.kinds.arrays import DType
+from rnnkit.kinds.arrays import Ints
+from rnnkit.parallel import ALONE, Ranks
 
 Splits: TypeAlias = Mapping[str, Sequence[AnnotatedImage]]
-
-_CHUNK = 64  # rows of features in a chunk of the file
 
 
 @attrs.frozen
@@ -51,7 +47,7 @@ class Prepared:
 
 def prepare(
     captions: str | Path,
-    features: str | Path,
+    features: str | Path | Sequence[str | Path],
     out: str | Path,
     *,
     min_count: int = 5,
@@ -59,6 +55,8 @@ def prepare(
     val: float | str | Path | None = None,
     seed: int = 231,
     pca: int | None = None,
+    shards: int = 1,
+    ranks: Ranks = ALONE,
 ) -> Prepared:
     """Write a data folder that `open_data` reads.
 
@@ -72,10 +70,14 @@ def prepare(
     features of another image: `(x - mean) @ components.T * scale`. Features are read in blocks; no more
     than a block and the covariance is in memory.
 
+    Several ranks share the shards of each split, and the sums of the PCA. What they write is what one process
+    writes, but for the last digits of a PCA.
+
     Args:
         captions: JSON, `{"images": [{"id", "file_name", ..}], "annotations": [{"image_id", "caption"}]}`.
         features: HDF5 with the dataset `features` (images, F), or a NumPy file (.npy). The rows are those of
             `images`, in that order, unless the HDF5 file names the image of each in `image_ids` or `ids`.
+            Of several files the rows follow each other.
         out: the folder; must not exist.
         min_count: how often train must have a word for the vocabulary.
         length: T, the tokens of a caption, `<START>` and `<END>` included; longer captions are cut.
@@ -83,6 +85,8 @@ def prepare(
             open, the images' `split` decides, and 0.1 where they have none.
         seed: decides which images are drawn for val.
         pca: K, the number of dimensions to keep; no PCA if left open.
+        shards: how many files the features of a split are written to, at most one for each image.
+        ranks: processes that do this together, each called with the same arguments, on one file system.
 
     Raises:
         DataError: an argument is out of range, the files are damaged or do not fit each other, or the folder
@@ -92,73 +96,95 @@ def prepare(
         ("min_count", min_count, 1),
         ("length", length, 3),
         ("seed", seed, 0),
+        ("shards", shards, 1),
     ):
         if value < least:
             raise DataError(f"{name} is {value}, but must be at least {least}")
-    captions, features, out = Path(captions), Path(features), Path(out).absolute()
-    images = read_annotations(captions)
+    sources = [Path(features)] if isinstance(features, str | Path) else list(map(Path, features))
+    if not sources:
+        raise DataError("there is no file of features; name one")
     if not isinstance(val, float | int | None):
         val = Path(val)
-    with open_source(features) as source, _new_folder(out) as folder:
-        rows = _rows_by_image(images, captions, source)
-        splits = _split(images, val, seed, rows)
-        cut = _write_captions(folder, splits, min_count, length)
-        _write_pictures(folder, splits)
-        _copy_features(folder, splits, rows, source, raw=pca is not None)
-        fitted = None if pca is None else _reduce(folder, splits, pca)
-        with open_data(folder) as written:
-            summary = attrs.evolve(describe(written), folder=str(out))
+    out = Path(out).absolute()
+    with new_folder(out, ranks) as folder:
+
+        def begin() -> _Begun:
+            with writing(out):
+                return _begin(folder, Path(captions), sources, min_count, length, val, seed)
+
+        def end() -> Summary:
+            with open_data(folder) as written:
+                return attrs.evolve(describe(written), folder=str(out))
+
+        begun = ranks.first(begin)
+        written = NewFeatures(folder, out, begun.rows, shards, ranks)
+        written.copy(sources, raw=pca is not None)
+        fitted = None if pca is None else written.reduce(pca)
+        summary = ranks.first(end)
     return Prepared(
         summary=summary,
-        cut=cut,
-        uncaptioned=tuple(image.file_name for image in images if not image.captions),
-        unlisted=len(source) - len(rows),
+        cut=begun.cut,
+        uncaptioned=begun.uncaptioned,
+        unlisted=begun.unlisted,
         kept_variance=None if fitted is None else fitted.kept,
     )
 
 
-@contextlib.contextmanager
-def _new_folder(out: Path) -> Iterator[Path]:
-    """A hidden folder beside `out`, on the same file system, which takes its place if all goes well."""
-    if os.path.lexists(out):
-        raise DataError(f"{out} exists; name a new folder, or delete it")
-    part = out.with_name(f".{out.name}.{os.getpid()}.part")
-    try:
-        part.mkdir(parents=True)
-        yield part
-        part.rename(out)
-    # HDF5 reports some failed writes as a RuntimeError.
-    except (OSError, RuntimeError) as error:
-        raise DataError(
-            f"cannot write the data to {out}: {_reason(error)}; make room there, or name another folder"
-        ) from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+@attrs.frozen(eq=False)
+class _Begun:
+    """What is known once all but the features are written; `rows` are those of the source, for each split."""
+
+    rows: Mapping[str, Ints]
+    cut: Mapping[str, int]
+    uncaptioned: tuple[str, ...]
+    unlisted: int
 
 
-def _reason(error: OSError | RuntimeError) -> str:
-    """What the system says, which HDF5 wraps in pages of its own."""
-    said = re.search(r"error message = '([^']+)'", str(error))
-    return said[1] if said else getattr(error, "strerror", None) or str(error)
+def _begin(
+    folder: Path,
+    captions: Path,
+    sources: Sequence[Path],
+    min_count: int,
+    length: int,
+    val: float | Path | None,
+    seed: int,
+) -> _Begun:
+    images = read_annotations(captions)
+    with open_source(sources) as source:
+        rows = _rows_by_image(images, captions, source)
+        unlisted = len(source) - len(rows)
+    splits = _split(images, val, seed, rows)
+    cut = _write_captions(folder, splits, min_count, length)
+    _write_pictures(folder, splits)
+    return _Begun(
+        rows={
+            split: np.array([rows[image.id] for image in members])
+            for split, members in splits.items()
+        },
+        cut=cut,
+        uncaptioned=tuple(image.file_name for image in images if not image.captions),
+        unlisted=unlisted,
+    )
 
 
 def _rows_by_image(
     images: Sequence[AnnotatedImage], path: Path, source: FeatureSource
 ) -> dict[ImageId, int]:
     """The row of the features of each image."""
-    if source.ids is None:
+    ids = source.ids()
+    if ids is None:
         if len(source) != len(images):
             raise DataError(
-                f"{source.path} has {len(source)} rows, but {path} has {len(images)} images; it must have "
+                f"{source.name} has {len(source)} rows, but {path} has {len(images)} images; it must have "
                 "a row for each, in their order, or be an HDF5 file that names the image of each in "
                 "image_ids"
             )
         return {image.id: row for row, image in enumerate(images)}
-    named = {image_id: row for row, image_id in enumerate(source.ids)}
+    named = {image_id: row for row, image_id in enumerate(ids)}
     for i, image in enumerate(images):
         if image.id not in named:
             raise DataError(
-                f"{path}: images[{i}] has the id {image.id!r}, but {source.path} has no features of it; "
+                f"{path}: images[{i}] has the id {image.id!r}, but {source.name} has no features of it; "
                 "compute them, or leave the image out"
             )
     return {image.id: named[image.id] for image in images}
@@ -187,7 +213,7 @@ def _write_captions(folder: Path, splits: Splits, min_count: int, length: int) -
         for split, images in splits.items()
     }
     vocabulary = build_vocabulary((caption for _, caption in words["train"]), min_count)
-    with h5py.File(folder / DATA_FOLDER.captions, "w") as file:
+    with rnnkit.hdf5.writing(folder / DATA_FOLDER.captions) as file:
         for split, pairs in words.items():
             tokens = [vocabulary.encode(" ".join(caption), length) for _, caption in pairs]
             file[f"{split}_captions"] = np.stack(tokens)
@@ -226,56 +252,6 @@ def _write_pictures(folder: Path, splits: Splits) -> None:
         addresses = [image.address for image in images if image.address]
         if len(addresses) == len(images):
             _write_lines(folder / DATA_FOLDER.urls.format(split), addresses)
-
-
-def _copy_features(
-    folder: Path, splits: Splits, rows: Mapping[ImageId, int], source: FeatureSource, *, raw: bool
-) -> None:
-    """Give each split its rows, in one pass over the source."""
-    with contextlib.ExitStack() as files:
-        targets = []
-        for split, images in splits.items():
-            path = _features_path(folder, split, raw=raw)
-            shape = (len(images), source.width)
-            wanted = np.array([rows[image.id] for image in images])
-            targets.append((wanted, files.enter_context(_new_features(path, shape, source.dtype))))
-        for start, block in source.blocks():
-            for wanted, target in targets:
-                first, last = np.searchsorted(wanted, (start, start + len(block)))
-                if first < last:
-                    target[first:last] = block[wanted[first:last] - start]
-
-
-def _reduce(folder: Path, splits: Splits, dimensions: int) -> PCA:
-    """Fit a PCA to train's raw features, and write what it makes of every split's."""
-    with open_source(_features_path(folder, "train", raw=True)) as train:
-        pca = fit_pca(lambda: (block for _, block in train.blocks()), dimensions)
-    for split, images in splits.items():
-        shape = (len(images), dimensions)
-        with (
-            open_source(_features_path(folder, split, raw=True)) as raw,
-            _new_features(
-                _features_path(folder, split, raw=False), shape, np.dtype(np.float32)
-            ) as target,
-        ):
-            for start, block in raw.blocks():
-                target[start : start + len(block)] = pca.project(block)
-    with h5py.File(folder / "pca.h5", "w") as file:
-        file["mean"], file["components"], file["scale"] = pca.mean, pca.components, pca.scale
-    return pca
-
-
-def _features_path(folder: Path, split: str, *, raw: bool) -> Path:
-    return folder / (DATA_FOLDER.raw_features if raw else DATA_FOLDER.features).format(split)
-
-
-@contextlib.contextmanager
-def _new_features(path: Path, shape: tuple[int, int], dtype: DType) -> Iterator[Any]:
-    """A dataset to be filled."""
-    with h5py.File(path, "w") as file:
-        yield file.create_dataset(
-            "features", shape, dtype, chunks=(min(_CHUNK, shape[0]), shape[1])
-        )
 
 
 def _write_lines(path: Path, lines: Sequence[str]) -> None:

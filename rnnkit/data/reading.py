@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,11 @@ def names_in(file: Any) -> list[str]:
 def listed(names: Iterable[str]) -> str:
     """Names for a sentence that begins "it has"."""
     return ", ".join(names) or "nothing"
+
+
+def called(paths: Sequence[Path]) -> str:
+    """What errors call some files."""
+    return str(paths[0]) if len(paths) == 1 else f"{paths[0]} .. {paths[-1].name}"
 
 
 def find_dataset(
