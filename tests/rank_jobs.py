@@ -5,13 +5,12 @@ overlap DATA OUT     the same, with gradients on their way during the backward p
 interrupt DATA OUT   the same, but for Ctrl-C on rank 1 after the ninth update
 raise                on rank 1, while the others wait for it
 command OUT ..       the command line, with a file in OUT for each rank's process id
-full OUT ..          the same, where the first rank can write no file of more than 20 kB
+full RANK OUT ..     the same, where this rank can write no file of more than 16 KiB
 """
 
 from __future__ import annotations
 
 import os
-import resource
 import signal
 import sys
 from pathlib import Path
@@ -70,11 +69,15 @@ def press_control_c() -> None:
 def run(name: str, *args: str) -> None:
     """Do the job of this name."""
     if name in ("command", "full"):
+        rank = args[0] if name == "full" else None
+        out, *words = args[rank is not None :]
         with job() as ranks:
-            (Path(args[0]) / f"rank{ranks.rank}.pid").write_text(str(os.getpid()))
-        if name == "full" and ranks.rank == 0:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
-        sys.argv = ["rnnkit", *args[1:]]
+            (Path(out) / f"rank{ranks.rank}.pid").write_text(str(os.getpid()))
+        if str(ranks.rank) == rank:
+            import resource  # not on every system
+
+            resource.setrlimit(resource.RLIMIT_FSIZE, (2**14, resource.RLIM_INFINITY))
+        sys.argv = ["rnnkit", *words]
         main()
         return
     with job() as ranks:
@@ -83,16 +86,13 @@ def run(name: str, *args: str) -> None:
                 raise ValueError("a row is upside down")
             ranks.sum(np.zeros(3))
         if name == "overlap":
-            from rnnkit.parallel.mpi import (
-                MPIRanks,
-            )  # needs an MPI, where importing this module needs none
+            from rnnkit.parallel.mpi import MPIRanks  # initializes MPI
 
             assert isinstance(ranks, MPIRanks)
             ranks.overlaps = True
         if name == "interrupt" and ranks.rank == 1:
             press_control_c()
-        data, out = map(Path, args)
-        numbers(ranks, data, out)
+        numbers(ranks, *map(Path, args))
 
 
 if __name__ == "__main__":

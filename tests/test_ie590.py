@@ -50,7 +50,7 @@ from rnnkit.compat.ie590.rnn_layers import (
 from rnnkit.errors import DataError
 from rnnkit.kinds import Array, Ints
 from rnnkit.testing import check
-from tests.datafolders import write_data_folder
+from tests.datafolders import features_path, into_shards, write_data_folder
 
 TOLERABLE = 1e-6
 """Of a numerical gradient by central differences, where the notebook prints less."""
@@ -563,6 +563,13 @@ def test_a_folder_becomes_a_dict(tmp_path: Path, assignment: bool) -> None:
     assert data["val_urls"][1] == "https://example.org/val1.png"
     raw = load_coco_data(folder, pca_features=False)
     assert raw["train_features"].shape[1] == 2 * data["train_features"].shape[1]
+
+
+def test_shards_of_features_are_read_as_one_array(tmp_path: Path) -> None:
+    folder = write_data_folder(tmp_path, assignment=True, images=5)
+    whole = load_coco_data(folder)["train_features"]
+    into_shards(features_path(folder, "train"), 2, 3)
+    np.testing.assert_array_equal(load_coco_data(folder)["train_features"], whole, strict=True)
 
 
 def test_max_train_draws_captions_and_leaves_features(tmp_path: Path) -> None:

@@ -160,7 +160,7 @@ def test_a_full_disk_ends_the_job_with_a_sentence_and_the_run_goes_on(
     shutil.copytree(plain / "float64", tmp_path / "run")
     before = (tmp_path / "run" / "last.h5").read_bytes()
     more = ["--set", "train.epochs=9"]
-    process = start(2, "full", tmp_path, "train", "--resume", tmp_path / "run", *more)
+    process = start(2, "full", "0", tmp_path, "train", "--resume", tmp_path / "run", *more)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 2
     (line,) = err.splitlines()

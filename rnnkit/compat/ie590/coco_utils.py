@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -12,6 +13,7 @@ import numpy.typing as npt
 
 from rnnkit.data.folder import ASSIGNMENT, DATA_FOLDER, Layout
 from rnnkit.data.reading import names_in, open_hdf5, reading
+from rnnkit.data.shards import find_files
 from rnnkit.data.vocabulary import END, NULL, read_text, read_vocabulary
 from rnnkit.kinds import Array, Ints
 
@@ -48,7 +50,10 @@ def load_coco_data(
     features = layout.features if pca_features else layout.raw_features
     data: Data = _read_hdf5(folder / layout.captions)
     for split in SPLITS:
-        data[f"{split}_features"] = _read_hdf5(folder / features.format(split))["features"]
+        name = features.format(split)
+        files = find_files(folder, name, os.listdir(folder)) or [folder / name]
+        parts = [_read_hdf5(file)["features"] for file in files]
+        data[f"{split}_features"] = parts[0] if len(parts) == 1 else np.concatenate(parts)
     read_vocabulary(folder / layout.vocabulary)  # says what is wrong with it
     data |= json.loads(read_text(folder / layout.vocabulary))
     for split in SPLITS:
