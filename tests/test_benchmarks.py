@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -20,11 +22,13 @@ from benchmarks.measures import MEASURES, decode, growth, memory, size, startup,
 from benchmarks.network import initial_parameters, trained_parameters
 from benchmarks.ratios import exponent, geometric_means, milliseconds, ratios
 from benchmarks.results import Results
+from benchmarks.shards import write_data
 from benchmarks.table import line, markdown, number, numbers
 from benchmarks.task import END, NULL, START, UNKNOWN, Problem, Task
-from benchmarks.turns import WorkerError, take_turns, workers
+from benchmarks.turns import ROOT, WorkerError, take_turns, workers
+from rnnkit.data import describe, open_data
 
-linux = pytest.mark.skipif(sys.platform != "linux", reason="contenders are measured on Linux only")
+linux = pytest.mark.skipif(sys.platform != "linux", reason="what is measured, is measured on Linux")
 
 
 def tiny_task(cell: str = "lstm") -> Task:
@@ -322,3 +326,28 @@ def test_a_measurement_goes_to_the_terminal_and_into_the_results(
     assert results["not_measured"] == {"epoch": "an epoch needs a data folder: --data DIR"}
     assert "not measured: an epoch needs a data folder" in capsys.readouterr().out
     json.dumps(results)
+
+
+@linux
+def test_random_shards_are_data(tmp_path: Path) -> None:
+    images = write_data(tmp_path / "data", 0.004, 3)
+    with open_data(tmp_path / "data") as data:
+        data.check()
+        train = describe(data).splits[0]
+        assert data.split("train").captions[:, 0].tolist() == [1] * 5 * images
+    assert (train.images, train.captions, train.feature_files) == (images, 5 * images, 3)
+    assert train.feature_bytes == pytest.approx(4e6, rel=0.01)
+
+
+@linux
+def test_each_process_says_what_it_has_read(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "benchmarks.shards", "run", "--folder", str(tmp_path)]
+    options = ["--gigabytes", "0.004", "--ranks", "1", "--updates", "2", "--shards", "2"]
+    done = subprocess.run(
+        [*command, *options], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert "wrote 244 images in 2 shards" in done.stdout
+    read = re.search(r"rank 0: peak memory [0-9,]+ MB; read ([0-9]+) MB", done.stdout)
+    assert read is not None
+    assert int(read[1]) >= 4
+    assert not list(tmp_path.iterdir())
