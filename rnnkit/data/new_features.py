@@ -51,14 +51,12 @@ class NewFeatures:
     shards: int
     ranks: Ranks
 
-    def copy(self, sources: Sequence[Path], *, raw: bool) -> None:
-        """Give each split its rows, as features or as raw ones."""
-        self.ranks.each(partial(self._copy, sources, raw))
+    def copy(self, sources: Sequence[Path], *, raw: bool) -> int:
+        """Give each split its rows, as features or as raw ones; their width."""
+        return self.ranks.each(partial(self._copy, sources, raw))[0]
 
-    def reduce(self, dimensions: int) -> PCA:
-        """Fit a PCA to train's raw features, and write what it makes of every split's."""
-        with open_source([self._split("train", True)[0].path]) as source:
-            width = source.width
+    def reduce(self, width: int, dimensions: int) -> PCA:
+        """Fit a PCA to train's raw features of that width, and write what it makes of every split's."""
         pca = fit_pca(self._to_fit, width, dimensions, self.ranks)
         self.ranks.each(partial(self._project, pca))
         self.ranks.first(partial(self._keep, pca))
@@ -80,7 +78,7 @@ class NewFeatures:
         mine = _part(len(shards), self.ranks.rank, self.ranks.size)
         return shards[mine.start : mine.stop]
 
-    def _copy(self, sources: Sequence[Path], raw: bool) -> None:
+    def _copy(self, sources: Sequence[Path], raw: bool) -> int:
         """In one pass over the source."""
         shards = {split: self._mine(split, raw) for split in self.rows}
         rows = {
@@ -101,6 +99,7 @@ class NewFeatures:
                 for at, writer in targets:
                     first, last = np.searchsorted(at, (start, start + len(block)))
                     writer.write(block[at[first:last] - start])
+            return source.width
 
     def _to_fit(self) -> Iterator[Array]:
         """This rank's part of train's raw features, of as many rows as another's."""

@@ -118,8 +118,8 @@ def prepare(
 
         begun = ranks.first(begin)
         written = NewFeatures(folder, out, begun.rows, shards, ranks)
-        written.copy(sources, raw=pca is not None)
-        fitted = None if pca is None else written.reduce(pca)
+        width = written.copy(sources, raw=pca is not None)
+        fitted = None if pca is None else written.reduce(width, pca)
         summary = ranks.first(end)
     return Prepared(
         summary=summary,
