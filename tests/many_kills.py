@@ -92,13 +92,16 @@ def survives(folder: Path, kills: int, seed: int, size: int = 1) -> Survival:
     spec.write_text(SPEC.replace("EPOCHS", str(8 * kills)))
     finish(train(folder, size, spec, "--data", data, "--out", whole))
     moments, late, longest, said = random.Random(seed), 0, 0.0, []
-    for number in range(kills):
+
+    def begin() -> subprocess.Popen[str]:
         if (run / "last.h5").exists():
-            process = train(folder, size, "--resume", run)
-        else:
-            for left in run.glob("*"):
-                left.unlink()
-            process = train(folder, size, spec, "--data", data, "--out", run)
+            return train(folder, size, "--resume", run)
+        for left in run.glob("*"):
+            left.unlink()
+        return train(folder, size, spec, "--data", data, "--out", run)
+
+    for number in range(kills):
+        process = begin()
         assert process.stdout is not None
         process.stdout.readline()  # training begins
         time.sleep(moments.uniform(0.0, 0.5))
@@ -111,7 +114,7 @@ def survives(folder: Path, kills: int, seed: int, size: int = 1) -> Survival:
             if (run / name).exists():
                 read_model_file(run / name)
     assert longest < PATIENCE
-    finish(train(folder, size, "--resume", run))
+    finish(begin())
     for name in ("last.h5", "best.h5"):
         a, b = (read_model_file(which / name) for which in (whole, run))
         assert a.parameters.keys() == b.parameters.keys()
