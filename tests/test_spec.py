@@ -6,14 +6,18 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
+from rnnkit import registry
 from rnnkit.errors import SpecError
+from rnnkit.kinds import Initializer, Plugin, Progress, Schedule
 from rnnkit.spec import parse_spec, read_spec, write_spec
 from rnnkit.spec.places import lines_of
 from rnnkit_builtin.activations.leaky_relu import LeakyRelu
 from rnnkit_builtin.cells.lstm import LSTM
 from rnnkit_builtin.cells.vanilla import Vanilla
+from rnnkit_builtin.initializers.zeros import Zeros
 from rnnkit_builtin.layers.affine import Affine
 from rnnkit_builtin.layers.dropout import Dropout
 from rnnkit_builtin.optimizers.adam import Adam
@@ -144,6 +148,41 @@ def test_a_wrong_override_is_reported_as_what_was_typed() -> None:
         "--set model.rnn[7].hidden=3: model.rnn[7].hidden: there is no element 7: the array has 2",
         "--set train: train: expected path=value, as in train.epochs=3",
     ]
+
+
+@attrs.frozen
+class Jumps(Schedule):
+    """A schedule with options of all sorts; the first two take arrays."""
+
+    steps: tuple[int, ...] | None = None
+    inits: Initializer | tuple[Initializer, ...] = ()
+    rate: float | None = None
+
+    def factor(self, at: Progress) -> float:
+        return 1.0
+
+
+@pytest.fixture
+def jumps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A schedule of that name is installed."""
+
+    def load(kind: type[Plugin], name: str) -> type[Plugin]:
+        return Jumps if name == "jumps" else registry.load(kind, name)
+
+    monkeypatch.setattr("rnnkit.spec.reader.load", load)
+
+
+@pytest.mark.usefixtures("jumps")
+def test_an_array_may_be_one_choice_among_others() -> None:
+    def schedule(options: str) -> Schedule:
+        override = f'train.schedule={{ use = "jumps", {options} }}'
+        return parse_spec(GOOD, overrides=[override]).train.schedule
+
+    assert schedule("steps = [3, 5]") == Jumps(steps=(3, 5))
+    assert schedule('inits = "zeros"') == Jumps(inits=Zeros())
+    assert schedule('inits = ["zeros", "zeros"]') == Jumps(inits=(Zeros(), Zeros()))
+    (found,) = problems(GOOD, "train.schedule.use=jumps", "train.schedule.steps=3")
+    assert found.endswith("train.schedule.steps: expected an array, got 3")
 
 
 @pytest.mark.parametrize("file", SPECS, ids=lambda file: file.stem)

@@ -86,12 +86,13 @@ class _Reader:
         self.problems = list(problems)
 
     def value(self, v: object, want: Annotation, path: Path, default: object) -> Any:
-        item, choices = element(want), alternatives(want)
+        choices = alternatives(want)
+        items = [item for item in map(element, choices) if item is not None]
+        if items and (isinstance(v, list) or len(choices) == 1):
+            return self.array(v, items[0], path, default)
         kinds = [k for k in map(plugin_kind, choices) if k is not None]
         if kinds:
             return self.plugin(v, kinds, path, default)
-        if item is not None:
-            return self.array(v, item, path, default)
         for choice in choices:
             if typing.get_origin(choice) is Literal:
                 if v in typing.get_args(choice):
