@@ -52,6 +52,12 @@ def element(want: Annotation) -> Annotation | None:
     return item
 
 
+def array_depth(want: Annotation) -> int:
+    """How many arrays lie in each other in a value of this type; 0 if it takes none."""
+    items = [item for item in map(element, alternatives(want)) if item is not None]
+    return max((1 + array_depth(item) for item in items), default=0)
+
+
 def plugin_kind(want: Annotation) -> type[Plugin] | None:
     """The kind of plugin that this type asks for, else None."""
     origin = typing.get_origin(want) or want

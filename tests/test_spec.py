@@ -6,12 +6,10 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-import attrs
 import pytest
 
-from rnnkit import registry
 from rnnkit.errors import SpecError
-from rnnkit.kinds import Initializer, Plugin, Progress, Schedule
+from rnnkit.kinds import Schedule
 from rnnkit.spec import parse_spec, read_spec, write_spec
 from rnnkit.spec.places import lines_of
 from rnnkit_builtin.activations.leaky_relu import LeakyRelu
@@ -21,6 +19,7 @@ from rnnkit_builtin.initializers.zeros import Zeros
 from rnnkit_builtin.layers.affine import Affine
 from rnnkit_builtin.layers.dropout import Dropout
 from rnnkit_builtin.optimizers.adam import Adam
+from tests.jumps import Jumps, installed
 
 SPECS = sorted((Path(__file__).parents[1] / "specs").glob("*.toml"))
 
@@ -150,30 +149,31 @@ def test_a_wrong_override_is_reported_as_what_was_typed() -> None:
     ]
 
 
-@attrs.frozen
-class Jumps(Schedule):
-    """A schedule with options of all sorts; the first two take arrays."""
-
-    steps: tuple[int, ...] | None = None
-    inits: Initializer | tuple[Initializer, ...] = ()
-    rate: float | None = None
-
-    def factor(self, at: Progress) -> float:
-        return 1.0
-
-
-@pytest.fixture
-def jumps(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A schedule of that name is installed."""
-
-    def load(kind: type[Plugin], name: str) -> type[Plugin]:
-        return Jumps if name == "jumps" else registry.load(kind, name)
-
-    monkeypatch.setattr("rnnkit.spec.reader.load", load)
+@pytest.mark.parametrize("path", ["train.epochs", "train.optimizer", "train.metric", "model.dtype"])
+def test_several_values_are_for_comparing(path: str) -> None:
+    (found,) = problems(GOOD, f'{path}=["a", "b"]')
+    assert found.endswith("got an array; several values, a run for each, are for rnnkit compare")
+    table, _, key = path.partition(".")
+    (of_file,) = problems(
+        GOOD.replace(f"[{table}]", f'[{table}]\n{key} = ["a"]').replace(
+            "optimizer = {", "clip = 1 #"
+        )
+    )
+    assert of_file.endswith("got an array")
 
 
-@pytest.mark.usefixtures("jumps")
-def test_an_array_may_be_one_choice_among_others() -> None:
+def test_an_array_that_is_not_toml_is_no_string() -> None:
+    (found,) = problems(GOOD, "model.rnn[0].cell=[gru, lstm]")
+    assert found.startswith(
+        "--set model.rnn[0].cell=[gru, lstm]: model.rnn[0].cell: not valid TOML: "
+    )
+    assert "strings in arrays and tables want double quotes" in found
+    assert parse_spec(GOOD, overrides=["data.path=a [b]"]).data.path == "a [b]"
+
+
+def test_an_array_may_be_one_choice_among_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    installed(monkeypatch)
+
     def schedule(options: str) -> Schedule:
         override = f'train.schedule={{ use = "jumps", {options} }}'
         return parse_spec(GOOD, overrides=[override]).train.schedule

@@ -1,7 +1,7 @@
 """Specs: a network, its data and its training in one TOML file."""
 
 from rnnkit.spec.origin import Origin, Problem
-from rnnkit.spec.reader import parse_spec, read_spec
+from rnnkit.spec.reader import parse_spec, read_spec, source_of
 from rnnkit.spec.schema import (
     CaptionTable,
     Chain,
@@ -12,6 +12,7 @@ from rnnkit.spec.schema import (
     Spec,
     TrainTable,
 )
+from rnnkit.spec.sweep import Variant, sweep
 from rnnkit.spec.writer import write_spec
 
 __all__ = [
@@ -25,7 +26,10 @@ __all__ = [
     "RnnTable",
     "Spec",
     "TrainTable",
+    "Variant",
     "parse_spec",
     "read_spec",
+    "source_of",
+    "sweep",
     "write_spec",
 ]

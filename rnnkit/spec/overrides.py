@@ -7,49 +7,81 @@ import tomllib
 from collections.abc import Iterable
 from typing import Any
 
+import attrs
+
 from rnnkit.spec.origin import Origin, Problem
 from rnnkit.spec.places import Path
+
+
+@attrs.frozen
+class Override:
+    """A `path=value`, taken apart.
+
+    Attributes:
+        path: where the value goes; one that no table has if the text names none.
+        value: to go there.
+        problem: why it cannot be used, if it cannot.
+    """
+
+    path: Path
+    value: object = None
+    problem: str | None = None
+
+
+def read_override(text: str) -> Override:
+    """Take a `path=value` apart.
+
+    The value is TOML; what is not, is a string, so that `cell=gru` needs no quotes. Elements of arrays
+    are `model.rnn[0].hidden` or `model.rnn.0.hidden`.
+    """
+    name, equals, written = text.partition("=")
+    path = _path(name)
+    if not equals or not path:
+        return Override(("", text), problem="expected path=value, as in train.epochs=3")
+    written = written.strip()
+    try:
+        return Override(path, tomllib.loads(f"value = {written}")["value"])
+    except tomllib.TOMLDecodeError as e:
+        if written.startswith(("[", "{")):
+            return Override(path, problem=f"{not_toml(e)}; {_QUOTES}")
+    return Override(path, written)
+
+
+_QUOTES = (
+    "strings in arrays and tables want double quotes, and a shell wants single ones around it all, as in "
+    '--set \'PATH=["gru", "lstm"]\''
+)
+
+
+def not_toml(error: tomllib.TOMLDecodeError) -> str:
+    """What is wrong with a text, without the place that it has there."""
+    what = re.sub(r"\s*\(at .*\)$", "", str(error))
+    return f"not valid TOML: {what}"
 
 
 def apply_overrides(
     tree: dict[str, Any], overrides: Iterable[str], origin: Origin
 ) -> tuple[Origin, list[Problem]]:
-    """Put each `path=value` into the tree, in order.
+    """Put the value of each `path=value` into the tree, in order.
 
-    The value is TOML; what is not, is a string, so that `cell=gru` needs no quotes. Elements of arrays
-    are `model.rnn[0].hidden` or `model.rnn.0.hidden`. A plugin given by its name alone gains options, as
-    in `train.optimizer.learning_rate=1e-4`.
+    A plugin given by its name alone gains options, as in `train.optimizer.learning_rate=1e-4`.
 
     Returns:
         The origin that knows about them, and what was wrong with any.
     """
     problems: list[Problem] = []
-    for override in overrides:
-        label = f"--set {override}"
-        name, equals, text = override.partition("=")
-        path = _path(name)
-        if not equals or not path:
-            nowhere = ("", override)  # a path of its own, that no table has
-            origin = origin.overridden(nowhere, label)
-            problems.append(Problem(nowhere, "expected path=value, as in train.epochs=3"))
-            continue
-        origin = origin.overridden(path, label)
-        wrong = _put(tree, path, _value(text.strip()))
+    for text in overrides:
+        override = read_override(text)
+        origin = origin.overridden(override.path, f"--set {text}")
+        wrong = override.problem or _put(tree, override.path, override.value)
         if wrong:
-            problems.append(Problem(path, wrong))
+            problems.append(Problem(override.path, wrong))
     return origin, problems
 
 
 def _path(name: str) -> Path:
     keys = re.sub(r"\[(\d+)\]", r".\1", name.strip()).split(".")
     return tuple(int(k) if k.isdigit() else k for k in keys) if all(keys) else ()
-
-
-def _value(text: str) -> object:
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
 
 
 def _put(tree: dict[str, Any], path: Path, value: object) -> str | None:

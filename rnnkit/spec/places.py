@@ -18,7 +18,8 @@ _STRING: Final = re.compile(
     r"|'[^'\n]*'",
     re.DOTALL,
 )
-_BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
+BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
+"""A key that needs no quotes."""
 _OTHER: Final = re.compile(r"[^\s,\]}#]+(?: [0-9][^\s,\]}#]*)?")
 _ESCAPE: Final = re.compile(r'\\(?:u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|(["\\bfnrt]))')
 _ESCAPED: Final = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
@@ -106,7 +107,7 @@ class _Scanner:
         while True:
             self.skip_blank()
             quoted = _STRING.match(self.source, self.at)
-            found = quoted or _BARE.match(self.source, self.at)
+            found = quoted or BARE.match(self.source, self.at)
             assert found is not None
             self.at = found.end()
             parts.append(_unquoted(found[0]) if quoted else found[0])

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import tomllib
 import typing
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path as FilePath
 from typing import Any, Literal, TypeVar
 
@@ -30,7 +30,7 @@ from rnnkit.options import (
 )
 from rnnkit.registry import closest, load, names
 from rnnkit.spec.origin import Origin, Place, Problem
-from rnnkit.spec.overrides import apply_overrides
+from rnnkit.spec.overrides import apply_overrides, not_toml, read_override
 from rnnkit.spec.places import Path, lines_of
 from rnnkit.spec.schema import Spec
 
@@ -50,42 +50,73 @@ def read_spec(file: str | FilePath, overrides: Sequence[str] = ()) -> Spec:
     Raises:
         SpecError: a line `file:line: path: what` for each problem.
     """
+    return parse_spec(source_of(file), str(file), overrides)
+
+
+def source_of(file: str | FilePath) -> str:
+    """The text of a spec file.
+
+    Raises:
+        SpecError: it cannot be read.
+    """
     try:
-        source = FilePath(file).read_text(encoding="utf-8")
+        return FilePath(file).read_text(encoding="utf-8")
     except OSError as e:
         raise SpecError(f"{file}: cannot read the spec: {e.strerror}") from e
     except UnicodeDecodeError as e:
         raise SpecError(f"{file}: the spec is not UTF-8 text: {e.reason} at byte {e.start}") from e
-    return parse_spec(source, str(file), overrides)
 
 
 def parse_spec(source: str, name: str = "spec", overrides: Iterable[str] = ()) -> Spec:
     """Read a spec from TOML text; `name` stands for the file in messages."""
-    try:
-        tree = tomllib.loads(source)
-    except tomllib.TOMLDecodeError as e:
-        found = re.search(r"\(at line (\d+), column (\d+)\)", str(e))
-        line = found[1] if found else source.count("\n") + 1
-        what = re.sub(r"\s*\(at .*\)$", "", str(e))
-        raise SpecError(f"{name}:{line}: not valid TOML: {what}") from e
-    places = {path: Place(f"{name}:{line}", line) for path, line in lines_of(source).items()}
-    origin, problems = apply_overrides(
-        tree, overrides, Origin({(): Place(f"{name}:1", 1), **places})
-    )
-    reader = _Reader(problems)
-    spec = reader.table(tree, Spec, ())
+    reader, spec, origin = _read(source, name, tuple(overrides))
     if reader.problems:
         raise origin.error(reader.problems)
     return attrs.evolve(spec, origin=origin)
 
 
-class _Reader:
-    """Turns TOML values into typed ones, and notes every problem with its path."""
+def types_in(
+    source: str, name: str = "spec", overrides: Sequence[str] = ()
+) -> Mapping[Path, Annotation]:
+    """The type that is wanted of each value of a spec, by its path; of those whose place there is.
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    Raises:
+        SpecError: the text is not TOML.
+    """
+    return _read(source, name, overrides)[0].types
+
+
+def _read(source: str, name: str, overrides: Sequence[str]) -> tuple[_Reader, Spec, Origin]:
+    """The spec, what reading it has brought to light, and where its values come from."""
+    try:
+        tree = tomllib.loads(source)
+    except tomllib.TOMLDecodeError as e:
+        found = re.search(r"\(at line (\d+), column (\d+)\)", str(e))
+        line = found[1] if found else source.count("\n") + 1
+        raise SpecError(f"{name}:{line}: {not_toml(e)}") from e
+    places = {path: Place(f"{name}:{line}", line) for path, line in lines_of(source).items()}
+    origin, problems = apply_overrides(
+        tree, overrides, Origin({(): Place(f"{name}:1", 1), **places})
+    )
+    reader = _Reader(problems, {read_override(text).path for text in overrides})
+    return reader, reader.table(tree, Spec, ()), origin
+
+
+class _Reader:
+    """Turns TOML values into typed ones, and notes every problem with its path.
+
+    Attributes:
+        problems: so far.
+        types: path -> the type that is wanted there.
+    """
+
+    def __init__(self, problems: Iterable[Problem], overridden: Collection[Path]) -> None:
         self.problems = list(problems)
+        self.types: dict[Path, Annotation] = {}
+        self._overridden = overridden
 
     def value(self, v: object, want: Annotation, path: Path, default: object) -> Any:
+        self.types.setdefault(path, want)  # an element that stands for its array comes second
         choices = alternatives(want)
         items = [item for item in map(element, choices) if item is not None]
         if items and (isinstance(v, list) or len(choices) == 1):
@@ -106,7 +137,7 @@ class _Reader:
                     return float(v)
             elif isinstance(choice, type) and isinstance(v, Mapping):
                 return self.table(v, choice, path)
-        return self.wrong(path, f"expected {_a(noun(want))}, got {_said(v)}")
+        return self.unfit(path, noun(want), v)
 
     def array(self, v: object, item: Annotation, path: Path, default: object) -> Any:
         if not isinstance(v, list):
@@ -129,10 +160,9 @@ class _Reader:
         if "use" not in options and isinstance(v, Mapping) and isinstance(default, Plugin):
             return self.table(options, type(default), path)
         name = options.pop("use", None)
+        self.types[*path, "use"] = str
         if not isinstance(name, str):
-            return self.wrong(
-                path, f'expected {_a(what)} name or {{ use = "...", ... }}, got {_said(v)}'
-            )
+            return self.unfit(path, f'{what} name or {{ use = "...", ... }}', v)
         place = (*path, "use") if isinstance(v, Mapping) else path
         short = name.rpartition(":")[2]
         having = [k for k in kinds if short in names(k)]
@@ -189,6 +219,11 @@ class _Reader:
                     self.wrong((*path, field.name), str(e.args[0]))
         if len(self.problems) == before:
             self.wrong(path, str(error.args[0] if error.args else error))
+
+    def unfit(self, path: Path, wanted: str, v: object) -> Any:
+        several = isinstance(v, list) and path in self._overridden
+        hint = "; several values, a run for each, are for rnnkit compare" if several else ""
+        return self.wrong(path, f"expected {_a(wanted)}, got {_said(v)}{hint}")
 
     def wrong(self, path: Path, text: str) -> Any:
         self.problems.append(Problem(path, text))

@@ -12,6 +12,7 @@ from rnnkit.errors import SpecError
 from rnnkit.kinds import Plugin
 from rnnkit.options import is_option
 from rnnkit.registry import entry_of
+from rnnkit.spec.places import BARE
 from rnnkit.spec.schema import Spec
 
 
@@ -40,7 +41,7 @@ def _tables(name: str, table: Any, header: str, qualified: bool) -> Iterator[str
         elif isinstance(value, tuple) and value and all(map(_is_table, value)):
             below.extend((path, row, "[[{}]]") for row in value)
         else:
-            lines.append(f"{key} = {_inline(value, qualified)}")
+            lines.append(f"{key} = {inline(_plain(value, qualified))}")
     yield "\n".join(lines)
     for path, value, kind in below:
         yield from _tables(path, value, kind, qualified)
@@ -57,24 +58,36 @@ def _set_options(table: Any) -> Iterator[tuple[str, object]]:
             yield field.name, value
 
 
-def _inline(value: object, qualified: bool) -> str:
+def inline(value: object) -> str:
+    """A value, as `tomllib` has it, as TOML in one line."""
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, int | float):
-        return repr(value)
     if isinstance(value, str):
         # A JSON string is a TOML basic string, but for DEL, which TOML wants escaped.
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, list):
+        return f"[{', '.join(map(inline, value))}]"
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{_key(k)} = {inline(v)}' for k, v in value.items())} }}"
+    return str(value)
+
+
+def _key(key: str) -> str:
+    return key if BARE.fullmatch(key) else inline(key)
+
+
+def _plain(value: object, qualified: bool) -> object:
+    """The value that is read back as this one."""
     if isinstance(value, tuple):
-        items = ", ".join(_inline(item, qualified) for item in value)
-        return items if len(value) == 1 and isinstance(value[0], Plugin) else f"[{items}]"
-    options = [f"{key} = {_inline(v, qualified)}" for key, v in _set_options(value)]
-    if isinstance(value, Plugin):
-        use = f'"{_registered_name(value, qualified)}"'
-        options = [f"use = {use}", *options]
-        if len(options) == 1:
-            return use
-    return f"{{ {', '.join(options)} }}"
+        items = [_plain(item, qualified) for item in value]
+        return items[0] if len(value) == 1 and isinstance(value[0], Plugin) else items
+    if not attrs.has(type(value)):
+        return value
+    options = {key: _plain(v, qualified) for key, v in _set_options(value)}
+    if not isinstance(value, Plugin):
+        return options
+    name = _registered_name(value, qualified)
+    return {"use": name, **options} if options else name
 
 
 def _registered_name(plugin: Plugin, qualified: bool) -> str:
