@@ -1,4 +1,4 @@
-"""Several specs trained on the same captions in the same order: which learns faster, which learns more?"""
+"""Several runs on the same captions in the same order: which learns faster, which learns more?"""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, TypeAlias
 
 import attrs
 
-from rnnkit.builder import as_spec, assemble, opened, sizes_of, tokenized
+from rnnkit.builder import assemble, opened, sizes_of, tokenized
 from rnnkit.data import Dataset
-from rnnkit.errors import CheckpointError, DataError, RnnkitError, place_of
+from rnnkit.errors import CheckpointError, DataError, RnnkitError
 from rnnkit.evaluation import evaluate, nats_per_token
 from rnnkit.files import write_text_whole, write_whole
 from rnnkit.labels import label
 from rnnkit.metrics import check
+from rnnkit.parallel import ALONE, Ranks
+from rnnkit.planning import Reason, Run, attempt, make_plan
 from rnnkit.spec import Spec
 from rnnkit.training import Step, Trainer
-
-T = TypeVar("T")
 
 WINDOW: Final = 50
 """Updates that a loss is averaged over, where an epoch has that many."""
@@ -47,10 +47,12 @@ class Point:
 
 @attrs.frozen
 class Learnt:
-    """What came of one spec.
+    """What came of one run.
 
     Attributes:
-        name: the spec's file, or its number; with a number behind it if the same was there before.
+        number: its place among all, from 0.
+        name: the spec's file, or its number; with the values that it has of several, and a number behind it
+            if the same was there before.
         cell: its cells with their options, bottom to top.
         parameters: number of them.
         window: updates that losses are averaged over: 50, or those of an epoch if it has fewer.
@@ -60,6 +62,7 @@ class Learnt:
         scores: of its captions on val at the end, as `rnnkit.metrics.scores` has them: those asked for.
     """
 
+    number: int
     name: str
     cell: str
     parameters: int
@@ -87,14 +90,16 @@ class Learnt:
 
 @attrs.frozen
 class Failed:
-    """A spec that came to nothing.
+    """A run that came to nothing.
 
     Attributes:
+        number: as in `Learnt`.
         name: as in `Learnt`.
         reason: why.
         mistake: whether it is the user's to mend, rather than a fault in a plugin.
     """
 
+    number: int
     name: str
     reason: str
     mistake: bool
@@ -118,59 +123,69 @@ def compare(
     on_start: Callable[[str, Trainer], None] = _nothing,
     on_step: Callable[[Step], None] = _nothing,
     on_result: Callable[[Result], None] = _nothing,
+    ranks: Ranks = ALONE,
 ) -> list[Result]:
-    """Train each spec in turn, on the same captions in the same order.
+    """Train each spec, in turn or in several processes, on the same captions in the same order.
 
     The mean loss is that per caption over the last 50 updates, or as many as make an epoch if that is fewer.
-    A spec that fails is told in its place, and the others go on.
+    A run that fails is told in its place, and the others go on; what is wrong with a spec whatever its values
+    are is told once.
 
     Args:
         specs: files, or specs in memory.
         data: a data folder or an open dataset; the `data.path` of the specs if left open.
         until_loss: end a run as soon as its mean loss is this or less.
-        overrides: `path=value` texts that go over every file's values.
-        seed: of all runs; that of the first spec that can be read if left open.
+        overrides: `path=value` texts that go over every file's values. An array for a field that takes none
+            is several values, a run for each; with several such arrays, for each combination.
+        seed: of all runs; that of the first spec that can be read if left open, or of each run its own if the
+            overrides give several.
         metrics: of `rnnkit.metrics.METRICS`, for what each writes on val with its spec's decoder.
-        on_start: called with the name of a spec and its trainer before its first update.
-        on_step: called after each update.
-        on_result: called with each result when it is there.
+        on_start: called with the name of a run and its trainer before its first update, by whichever process
+            has the run.
+        on_step: called after each update, likewise.
+        on_result: called with each result when it is there, by the first process alone.
+        ranks: processes that are called with the same arguments, such as `rnnkit.parallel.job` has them; each
+            run is one's alone, whichever is free.
 
     Returns:
-        A result for each spec, in the order given.
+        A result for each run, in the order given, the last of several arrays varying fastest; on processes
+        beyond the first, none.
 
     Raises:
+        SpecError: there is one seed for all, and several in the overrides.
         RnnkitError: there is no such metric, or what computes it is not installed.
     """
-    check(metrics)
-    names = _names(specs)
-    read = [
-        _attempt(name, partial(as_spec, spec, overrides))
-        for name, spec in zip(names, specs, strict=True)
-    ]
-    readable = [spec for spec in read if isinstance(spec, Spec)]
-    shared = next((spec.data.path for spec in readable if spec.data.path), None)
+    ranks.first(partial(check, metrics))
+    plan = ranks.first(partial(make_plan, specs, overrides, seed))
 
-    def learn(name: str, spec: Spec) -> Learnt:
-        if data is None and spec.data.path not in (None, shared):
+    def learn(run: Run) -> Learnt:
+        spec = run.read(specs)
+        if data is None and spec.data.path not in (None, plan.data):
             raise DataError(
-                f"its data.path is {spec.data.path}, and the first spec's {shared}; name one folder for "
+                f"its data.path is {spec.data.path}, and the first spec's {plan.data}; name one folder for "
                 "all with --data"
             )
-        same_seed = readable[0].model.seed if seed is None else seed
-        spec = attrs.evolve(spec, model=attrs.evolve(spec.model, seed=same_seed))
-        with opened(spec, data or shared) as dataset:
+        if plan.seed is not None:
+            spec = attrs.evolve(spec, model=attrs.evolve(spec.model, seed=plan.seed))
+        with opened(spec, data or plan.data) as dataset:
             if dataset is None:
                 raise DataError(
                     "comparing wants data: name a folder with data.path in the spec, or --data"
                 )
-            return _learn(name, spec, dataset, until_loss, metrics, on_start, on_step)
+            return _learn(run, spec, dataset, until_loss, metrics, on_start, on_step)
+
+    def do(number: int) -> Result:
+        run = plan.runs[number]
+        found = attempt(partial(learn, run)) if run.problem is None else run.problem
+        if isinstance(found, Reason):
+            return Failed(number, run.name, found.text, found.mistake)
+        return found
 
     results: list[Result] = []
-    for name, spec in zip(names, read, strict=True):
-        result = spec if isinstance(spec, Failed) else _attempt(name, partial(learn, name, spec))
+    for _, result in ranks.spread(do, len(plan.runs)):
         results.append(result)
         on_result(result)
-    return results
+    return sorted(results, key=lambda result: result.number)
 
 
 def make_folder(folder: Path) -> None:
@@ -230,7 +245,7 @@ def _learnt(results: Sequence[Result]) -> Iterator[Learnt]:
 
 
 def _learn(
-    name: str,
+    run: Run,
     spec: Spec,
     dataset: Dataset,
     until_loss: float | None,
@@ -251,7 +266,7 @@ def _learn(
 
     trainer = Trainer(model, dataset.split("train"), on_step=step_done)
     curve = _Curve(min(WINDOW, trainer.epoch_steps))
-    on_start(name, trainer)
+    on_start(run.name, trainer)
     for _ in trainer.records():
         pass
     val = dataset.splits.get("val")
@@ -259,7 +274,8 @@ def _learn(
     if metrics and val is not None:
         scores = evaluate(model.frozen(), in_words, "val", metrics=metrics).scores
     return Learnt(
-        name=name,
+        number=run.number,
+        name=run.name,
         cell=" + ".join(label(level.cell) for level in spec.model.rnn),
         parameters=sum(w.size for w in model.parameters.values()),
         window=curve.window,
@@ -286,20 +302,3 @@ class _Curve:
         before = self.points[-1].seconds if self.points else 0.0
         self.points.append(Point(step.number, step.loss, mean, before + step.seconds))
         return mean
-
-
-def _names(specs: Sequence[str | Path | Spec]) -> list[str]:
-    """What to call each spec, no two alike."""
-    names = [f"spec {i}" if isinstance(s, Spec) else str(s) for i, s in enumerate(specs, 1)]
-    before = [names[:i].count(name) for i, name in enumerate(names)]
-    return [f"{name} ({n + 1})" if n else name for name, n in zip(names, before, strict=True)]
-
-
-def _attempt(name: str, work: Callable[[], T]) -> T | Failed:
-    """What the work gives, or why it gives nothing: a plugin may raise anything."""
-    try:
-        return work()
-    except RnnkitError as e:
-        return Failed(name, str(e), mistake=True)
-    except Exception as e:
-        return Failed(name, f"{type(e).__name__}: {e} {place_of(e)}", mistake=False)

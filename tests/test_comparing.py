@@ -6,7 +6,9 @@ import csv
 import json
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pytest
@@ -14,10 +16,13 @@ import pytest
 import rnnkit
 from rnnkit.comparing import Failed, Learnt, Result, compare, draw_curves, write_curves
 from rnnkit.data import as_characters
-from rnnkit.errors import CheckpointError, RnnkitError
+from rnnkit.errors import CheckpointError, RnnkitError, SpecError
 from rnnkit.evaluation import nats_per_token
 from rnnkit.kinds import Array, Ints
+from rnnkit.parallel import Alone
 from rnnkit.training import Step, Trainer
+
+T = TypeVar("T")
 
 SPEC = """
 [model]
@@ -238,6 +243,79 @@ def test_a_plugin_that_raises_is_no_mistake_of_the_user(
     assert a.reason.startswith("ZeroDivisionError: by a plugin [")
     assert "test_comparing.py:" in a.reason
     assert not a.mistake
+
+
+def test_several_values_are_a_run_each(tanh: Path, sigmoid: Path, tiny_data: Path) -> None:
+    overrides = ["train.epochs=[1, 2]", "train.batch=8", 'train.optimizer.use=["adam", "sgd"]']
+    found = learnt(compare([tanh, sigmoid], tiny_data, overrides=overrides))
+    grid = [(file, n, use) for file in (tanh, sigmoid) for n in (1, 2) for use in ("adam", "sgd")]
+    assert [r.name for r in found] == [f"{file} epochs={n}, use={use}" for file, n, use in grid]
+    assert [r.number for r in found] == list(range(8))
+    for result, (file, n, use) in zip(found, grid, strict=True):
+        single = [f"train.epochs={n}", "train.batch=8", f"train.optimizer.use={use}"]
+        (alone,) = learnt(compare([file], tiny_data, overrides=single))
+        assert losses(result) == losses(alone)
+
+
+def test_runs_of_one_name_are_numbered(tanh: Path, tiny_data: Path) -> None:
+    found = compare([tanh, tanh], tiny_data, overrides=["train.epochs=[1, 1]"])
+    name = f"{tanh} epochs=1"
+    assert [r.name for r in found] == [name, *(f"{name} ({k})" for k in (2, 3, 4))]
+
+
+def test_a_wrong_value_is_one_run_and_a_wrong_path_one_spec(tanh: Path, tiny_data: Path) -> None:
+    values = ["train.epochs=[1, 0, 2]"]
+    a, b, c = compare([tanh], tiny_data, overrides=values)
+    assert isinstance(a, Learnt)
+    assert isinstance(b, Failed)
+    assert isinstance(c, Learnt)
+    assert (b.number, b.name, b.mistake) == (1, f"{tanh} epochs=0", True)
+    assert b.reason.startswith("--set train.epochs=0: train.epochs: ")
+    (failed,) = compare([tanh], tiny_data, overrides=["train.epochs=[1, 2]", "train.bach=[1, 2]"])
+    assert isinstance(failed, Failed)
+    assert failed.name == str(tanh)
+    assert "unknown key 'bach'; did you mean 'batch'?" in failed.reason
+    (empty,) = compare([tanh], tiny_data, overrides=["train.batch=[]"])
+    assert isinstance(empty, Failed)
+    assert "there is no value in the array" in empty.reason
+
+
+def test_several_seeds_are_each_runs_own(tanh: Path, sigmoid: Path, tiny_data: Path) -> None:
+    seeds = ["model.seed=[5, 6]", "train.epochs=1"]
+    found = learnt(compare([tanh, sigmoid], tiny_data, overrides=seeds))
+    for result, (file, seed) in zip(
+        found, [(tanh, 5), (tanh, 6), (sigmoid, 5), (sigmoid, 6)], strict=True
+    ):
+        (alone,) = learnt(compare([file], tiny_data, overrides=["train.epochs=1"], seed=seed))
+        assert losses(result) == losses(alone)
+    with pytest.raises(SpecError, match="3 cannot be the seed of all runs"):
+        compare([tanh], tiny_data, overrides=seeds, seed=3)
+
+
+def test_a_file_is_read_before_the_first_run(tanh: Path, sigmoid: Path, tiny_data: Path) -> None:
+    """Who goes on editing it while runs go on for hours does not change what is compared."""
+
+    def edit(*_: object) -> None:
+        sigmoid.write_text("[model]")
+
+    wanted = compare([tanh, sigmoid], tiny_data, overrides=["train.epochs=1"])
+    found = compare([tanh, sigmoid], tiny_data, overrides=["train.epochs=1"], on_start=edit)
+    assert [losses(r) for r in learnt(found)] == [losses(r) for r in learnt(wanted)]
+
+
+def test_results_are_told_as_they_come_and_returned_in_order(tanh: Path, tiny_data: Path) -> None:
+    class Backwards(Alone):
+        def spread(self, job: Callable[[int], T], count: int) -> Iterator[tuple[int, T]]:
+            return ((number, job(number)) for number in reversed(range(count)))
+
+    told: list[Result] = []
+    overrides = ["train.epochs=[1, 2, 0]"]
+    found = compare(
+        [tanh], tiny_data, overrides=overrides, on_result=told.append, ranks=Backwards()
+    )
+    assert [r.number for r in found] == [0, 1, 2]
+    assert told == found[::-1]
+    assert [r.name[-1] for r in found] == ["1", "2", "0"]
 
 
 def test_the_data_is_one_for_all(

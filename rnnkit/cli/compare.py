@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from rnnkit.cli.options import AsJson, DataFolder, Overrides
+from rnnkit.parallel import Ranks, job
 from rnnkit.process import settle
 
 if TYPE_CHECKING:
@@ -53,38 +55,90 @@ def compare(
 ) -> None:
     """Train specs on the same captions in the same order, and show side by side how they learn.
 
-    A spec that fails is told in the table, and the others go on. Exit code 1 if one failed, 2 if all did and
-    it is yours to mend. Ctrl-C shows what was done before.
+    --set with an array, as in train.optimizer.learning_rate=[1e-3,3e-4], makes a run for each value; several
+    of them, for each combination. For a field that takes an array, such as model.head, give an array of arrays.
+
+    Under mpiexec -n R, R processes share the runs. A run that fails is told in the table, and the others go on.
+    Exit code 1 if one failed, 2 if all did and it is yours to mend. Ctrl-C shows what was done before.
     """
-    settle()
-    from importlib.util import find_spec
+    with job() as ranks:
+        code = _compare(
+            specs,
+            data,
+            out,
+            until_loss,
+            override or (),
+            seed,
+            metrics.replace(",", " ").split(),
+            as_json,
+            ranks,
+        )
+    if code:
+        raise typer.Exit(code)
 
-    from rnnkit.cli import show
-    from rnnkit.comparing import Failed, draw_curves, make_folder, write_curves
+
+def _compare(
+    specs: Sequence[Path],
+    data: Path | None,
+    out: Path,
+    until_loss: float | None,
+    override: Sequence[str],
+    seed: int | None,
+    metrics: Sequence[str],
+    as_json: bool,
+    ranks: Ranks,
+) -> int:
+    """The exit code, which the first rank has for all."""
+    settle(ranks.sharing)
     from rnnkit.comparing import compare as train_each
+    from rnnkit.comparing import make_folder
 
-    make_folder(out)
     results: list[Result] = []
-    interrupted = False
+
+    def on_result(result: Result) -> None:
+        results.append(result)
+        if ranks.size > 1:  # instead of a bar
+            typer.echo(_line(result), err=True)
+
+    ranks.first(partial(make_folder, out))
+    tell = partial(_tell, results, out, until_loss, as_json, plain=ranks.size > 1)
     try:
-        with _progress() as (on_start, on_step):
+        with _progress(shown=ranks.size == 1) as (on_start, on_step):
             train_each(
                 specs,
                 data,
                 until_loss=until_loss,
-                overrides=override or (),
+                overrides=override,
                 seed=seed,
-                metrics=metrics.replace(",", " ").split(),
+                metrics=metrics,
                 on_start=on_start,
                 on_step=on_step,
-                on_result=results.append,
+                on_result=on_result,
+                ranks=ranks,
             )
     except KeyboardInterrupt:
-        interrupted = True
+        if ranks.rank == 0:
+            tell()
+            typer.echo("interrupted; this is what was done before", err=True)
+        raise
+    code = ranks.first(tell)
+    return 0 if ranks.rank else code
+
+
+def _tell(
+    results: list[Result], out: Path, until_loss: float | None, as_json: bool, *, plain: bool
+) -> int:
+    """Print the results and write the curves; the exit code."""
+    from importlib.util import find_spec
+
+    from rnnkit.cli import show
+    from rnnkit.comparing import Failed, draw_curves, write_curves
+
+    results.sort(key=lambda result: result.number)
     if as_json:
         show.print_json([_json(result) for result in results])
     else:
-        _print(results, targeted=until_loss is not None)
+        _print(results, targeted=until_loss is not None, plain=plain)
     failed = [result for result in results if isinstance(result, Failed)]
     if len(failed) < len(results):
         write_curves(results, out / CURVES)
@@ -96,16 +150,25 @@ def compare(
             typer.echo('no plot, for want of matplotlib: pip install "rnnkit[plots]"', err=True)
         if not as_json:
             typer.echo(f"\nwrote {wrote}")
-    if interrupted:
-        typer.echo("interrupted; this is what was done before", err=True)
-        raise typer.Exit(130)
-    if failed:
-        hopeless = len(failed) == len(results) and all(result.mistake for result in failed)
-        raise typer.Exit(2 if hopeless else 1)
+    if not failed:
+        return 0
+    hopeless = len(failed) == len(results) and all(result.mistake for result in failed)
+    return 2 if hopeless else 1
+
+
+def _line(result: Result) -> str:
+    """A result in a line, while others are still to come."""
+    from rnnkit.comparing import Failed
+
+    if isinstance(result, Failed):
+        return f"{result.name}: failed: {result.reason}"
+    return f"{result.name}: loss {result.loss:.3f} after {result.seconds:.1f} s"
 
 
 @contextmanager
-def _progress() -> Iterator[tuple[Callable[[str, Trainer], None], Callable[[Step], None]]]:
+def _progress(
+    *, shown: bool
+) -> Iterator[tuple[Callable[[str, Trainer], None], Callable[[Step], None]]]:
     """A bar for the spec under way, in a terminal: what to call at its start, and at each update."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
@@ -118,7 +181,7 @@ def _progress() -> Iterator[tuple[Callable[[str, Trainer], None], Callable[[Step
         TaskProgressColumn(),
         TextColumn("loss {task.fields[loss]:.3f}"),
         console=console,
-        disable=not console.is_terminal,
+        disable=not (shown and console.is_terminal),
         transient=True,
     )
     bar = progress.add_task("", total=None, loss=float("nan"))
@@ -133,7 +196,7 @@ def _progress() -> Iterator[tuple[Callable[[str, Trainer], None], Callable[[Step
         yield on_start, on_step
 
 
-def _print(results: Sequence[Result], *, targeted: bool) -> None:
+def _print(results: Sequence[Result], *, targeted: bool, plain: bool) -> None:
     from rich.markup import escape
 
     from rnnkit.cli import show
@@ -160,7 +223,7 @@ def _print(results: Sequence[Result], *, targeted: bool) -> None:
         )
         for result in results
     ]
-    console = show.console()
+    console = show.console(plain)
     console.print(show.table(columns, rows, folding=("spec", "cell", "failed because")))
     windows = sorted({result.window for result in results if isinstance(result, Learnt)})
     if windows:

@@ -1,0 +1,148 @@
+"""Runs, plugins and images shared among real ranks: what is told is what one process tells."""
+
+from __future__ import annotations
+
+import csv
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.ranks import needs_mpi, start
+
+SPEC = """
+[model]
+dtype = "float64"
+words = { use = "embedding", dim = 12 }
+[[model.rnn]]
+hidden = 16
+cell = "gru"
+[train]
+epochs = 3
+batch = 16
+optimizer = { use = "adam", learning_rate = 1e-2 }
+"""
+
+Words = list[str | Path]
+Ran = subprocess.CompletedProcess[str]
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> Path:
+    file = tmp_path / "gru.toml"
+    file.write_text(SPEC)
+    return file
+
+
+def alone(*arguments: str | Path) -> Ran:
+    command = [sys.executable, "-m", "rnnkit", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def together(ranks: int, folder: Path, *arguments: str | Path) -> Ran:
+    process = start(ranks, "command", folder, *arguments)
+    out, err = process.communicate(timeout=60)
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+def curves(file: Path) -> list[tuple[str, int, float, float]]:
+    with file.open() as lines:
+        return [
+            (row["spec"], int(row["update"]), float(row["loss"]), float(row["mean"]))
+            for row in csv.DictReader(lines)
+        ]
+
+
+@needs_mpi
+@pytest.mark.parametrize("ranks", [2, 3])
+def test_the_runs_of_several_ranks_are_those_of_one(
+    ranks: int, spec: Path, tiny_data: Path, tmp_path: Path
+) -> None:
+    """With one that diverges, and one whose spec is wrong."""
+    grid = [
+        *("--set", 'model.rnn[0].cell=["gru", "lstm", "lsmt"]'),
+        *("--set", "train.optimizer.learning_rate=[1e-2, 1e300]"),
+    ]
+    command: Words = ["compare", spec, "--data", tiny_data, *grid, "--json", "--out"]
+    ours = together(ranks, tmp_path, *command, tmp_path / "ours")
+    theirs = alone(*command, tmp_path / "theirs")
+    assert ours.returncode == theirs.returncode == 1
+    found, wanted = json.loads(ours.stdout), json.loads(theirs.stdout)
+    assert [row["spec"] for row in found] == [
+        f"{spec} cell={cell}, learning_rate={rate}"
+        for cell in ("gru", "lstm", "lsmt")
+        for rate in ("0.01", "1e+300")
+    ]
+    assert ["failed" in row for row in found] == [False, True, False, True, True, True]
+    for row, expected in zip(found, wanted, strict=True):
+        for key in ("loss", "val_nats"):
+            assert row.pop(key, 0.0) == pytest.approx(expected.pop(key, 0.0), rel=1e-12)
+        assert {**row, "seconds": 0} == {**expected, "seconds": 0}
+    points = curves(tmp_path / "ours" / "curves.csv")
+    for point, other in zip(points, curves(tmp_path / "theirs" / "curves.csv"), strict=True):
+        assert point[:2] == other[:2]
+        assert point[2:] == pytest.approx(other[2:], rel=1e-12)
+    for row in json.loads(ours.stdout):
+        told = "failed: " if "failed" in row else f"loss {row['loss']:.3f} after "
+        assert ours.stderr.count(f"{row['spec']}: {told}") == 1
+
+
+@needs_mpi
+def test_an_interrupt_shows_what_was_done_and_ends_all_ranks(
+    spec: Path, tiny_data: Path, tmp_path: Path
+) -> None:
+    epochs = "train.epochs=[100000, 1, 100001, 2]"
+    command: Words = [
+        "compare",
+        spec,
+        "--data",
+        tiny_data,
+        "--out",
+        tmp_path / "out",
+        "--set",
+        epochs,
+    ]
+    process = start(3, "command", tmp_path, *command)
+    assert process.stderr is not None
+    done: list[str] = []
+    while len(done) < 2:
+        line = process.stderr.readline()
+        assert line, process.communicate()
+        done += [line] if ": loss " in line else []
+    process.send_signal(signal.SIGINT)
+    told, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    table = [line for line in told.splitlines() if line.startswith(str(spec))]
+    assert [line.split()[1] for line in table] == ["epochs=1", "epochs=2"]
+    assert err.count("interrupted; this is what was done before") == 1
+    assert "Traceback" not in err
+    assert (tmp_path / "out" / "curves.csv").exists()
+    ids = [int((tmp_path / f"rank{rank}.pid").read_text()) for rank in range(3)]
+    end = time.monotonic() + 30
+    while any(map(runs, ids)):
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def runs(process: int) -> bool:
+    """Whether there is such a process, and it is no zombie."""
+    try:
+        return " Z " not in Path(f"/proc/{process}/stat").read_text()
+    except OSError:
+        return False
+
+
+@needs_mpi
+def test_what_is_wrong_for_all_runs_is_told_once(
+    spec: Path, tiny_data: Path, tmp_path: Path
+) -> None:
+    command: Words = ["compare", spec, "--data", tiny_data, "--metrics", "belu"]
+    ran = together(3, tmp_path, *command, "--out", tmp_path / "out")
+    assert ran.returncode == 2
+    assert ran.stderr.count("no metric is called 'belu'; did you mean 'bleu'?") == 1
+    assert "rank" not in ran.stderr.partition("belu")[0]
+    assert ran.stdout == ""
