@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from tests.ranks import needs_mpi, start
+
+ROOT = Path(__file__).parents[1]
 
 SPEC = """
 [model]
@@ -146,3 +149,39 @@ def test_what_is_wrong_for_all_runs_is_told_once(
     assert ran.stderr.count("no metric is called 'belu'; did you mean 'bleu'?") == 1
     assert "rank" not in ran.stderr.partition("belu")[0]
     assert ran.stdout == ""
+
+
+CHECKED = ("vanilla", "affine", "adam", "zeros", "greedy", "cosine")
+
+
+@needs_mpi
+def test_plugins_are_checked_as_by_one_process(tmp_path: Path) -> None:
+    """A wrong one among right ones, and a whole spec: the same text, in the same order, but for times."""
+    wrong = ROOT / "tests" / "wrongcells" / "wrong_cells" / "missing_factor.py"
+    command: Words = ["gradcheck", *CHECKED, wrong, "--spec", ROOT / "specs" / "stacked.toml"]
+    ours, theirs = together(3, tmp_path, *command), alone(*command)
+    assert ours.returncode == theirs.returncode == 1
+    assert ours.stderr == theirs.stderr == ""
+    assert without_times(ours.stdout) == without_times(theirs.stdout)
+    assert ours.stdout.count("FAILS") == 1
+    assert "a factor (1 - tanh_c^2) is missing" in ours.stdout
+
+
+def without_times(text: str) -> list[str]:
+    return [" ".join(re.sub(r"\d+\.\d\d s", "s", line).split()) for line in text.splitlines()]
+
+
+@needs_mpi
+def test_reports_are_the_same_as_json(tmp_path: Path) -> None:
+    command: Words = ["gradcheck", "tanh", "sgd", "lsmt"]
+    ran = together(2, tmp_path, *command, "--json")
+    assert ran.returncode == 2
+    assert ran.stderr.count("no plugin is called 'lsmt'; did you mean 'lstm'?") == 1
+    ours = together(2, tmp_path, *command[:-1], "--json", "--seed", "3")
+    theirs = alone(*command[:-1], "--json", "--seed", "3")
+    assert ours.returncode == theirs.returncode == 0
+    assert timeless(ours.stdout) == timeless(theirs.stdout)
+
+
+def timeless(text: str) -> list[dict[str, object]]:
+    return [{**row, "seconds": 0.0} for row in json.loads(text)]

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rnnkit.cli.options import AsJson
+from rnnkit.parallel import job
+from rnnkit.process import settle
 
 if TYPE_CHECKING:
     from rnnkit.testing.targets import Report, Target
@@ -34,12 +36,24 @@ def gradcheck(
     seed: Annotated[int, typer.Option("--seed", min=0, help="Other random numbers.")] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Check gradients and laws of plugins and whole specs; explain what is wrong."""
-    from rnnkit.testing.report import explain
-    from rnnkit.testing.targets import run
+    """Check gradients and laws of plugins and whole specs; explain what is wrong.
 
-    chosen = list(_targets(name or [], kind, spec or []))
-    reports = [run(target, seed, case) for target in chosen]
+    Under mpiexec -n R, R processes share the plugins.
+    """
+    with job() as ranks:
+        settle(ranks.sharing)
+        from rnnkit.testing.targets import run_each
+
+        reports = run_each(_targets(name or [], kind, spec or []), seed, case, ranks)
+        code = 0 if ranks.rank else _tell(reports, seed, case, as_json)
+    if code:
+        raise typer.Exit(code)
+
+
+def _tell(reports: list[Report], seed: int, case: str, as_json: bool) -> int:
+    """Print what was found; the exit code."""
+    from rnnkit.testing.report import explain
+
     failed = [report for report in reports if not report.ok]
     if as_json:
         from rnnkit.cli import show
@@ -51,8 +65,8 @@ def gradcheck(
             typer.echo(f"\n{explain(report, seed)}")
     if case and not any(report.checks for report in reports):
         typer.echo(f"no check is called anything with {case!r} in it", err=True)
-        raise typer.Exit(2)
-    raise typer.Exit(1 if failed else 0)
+        return 2
+    return 1 if failed else 0
 
 
 def _targets(names: list[str], kind: str | None, specs: list[Path]) -> list[Target]:

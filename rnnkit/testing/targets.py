@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import attrs
@@ -11,6 +11,7 @@ import attrs
 from rnnkit import registry
 from rnnkit.errors import RegistryError
 from rnnkit.kinds import KINDS, Plugin
+from rnnkit.parallel import ALONE, Ranks
 from rnnkit.spec import read_spec
 from rnnkit.testing.checks import Check, checks_of_class, checks_of_spec
 from rnnkit.testing.examine import Finding
@@ -103,6 +104,24 @@ def run(target: Target, seed: int = 0, only: str = "") -> Report:
                 failures.append(Failure(check.id, finding))
     seconds = time.perf_counter() - began
     return Report(target, count, worst, seconds, tuple(failures), tuple(notes))
+
+
+def run_each(
+    targets: Sequence[Target], seed: int = 0, only: str = "", ranks: Ranks = ALONE
+) -> list[Report]:
+    """Run the checks of several targets; each is one rank's, whichever is free.
+
+    Returns:
+        The reports in the order of the targets; on ranks beyond the first, none.
+    """
+
+    def found(number: int) -> tuple[int, float, float, tuple[Failure, ...], tuple[str, ...]]:
+        report = run(targets[number], seed, only)
+        # Without the target, whose checks are functions: those cannot be sent.
+        return report.checks, report.worst, report.seconds, report.failures, report.notes
+
+    done = dict(ranks.spread(found, len(targets)))
+    return [Report(targets[number], *done[number]) for number in sorted(done)]
 
 
 def installed(package: str | None = None, kind: str | None = None) -> Iterator[Target]:
