@@ -77,6 +77,9 @@ class Ensemble(Writer[Memories]):
         """Of the image features that it takes, and of its probabilities: the finest of the networks' own."""
         return np.result_type(*(model.dtype for model in self.models))
 
+    def afresh(self) -> Ensemble:
+        return Ensemble([model.afresh() for model in self.models])
+
     def begin(self, features: Array) -> Memories:
         return Memories(tuple(model.begin(features) for model in self.models))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -72,6 +73,7 @@ def evaluate(
     decoder: Decoder | None = None,
     metrics: Sequence[str] = DEFAULT,
     limit: int | None = None,
+    ranks: Ranks = ALONE,
 ) -> Evaluation:
     """Judge a model on the first `limit` images of a split, or all.
 
@@ -82,17 +84,21 @@ def evaluate(
         decoder: how to choose words; the spec's if left open.
         metrics: of `rnnkit.metrics.METRICS`.
         limit: number of images; all if left open.
+        ranks: processes that are called with the same arguments and share the images; the first alone scores
+            the captions. All get what one process comes to, to the bit if it has as many threads as each.
 
     Raises:
         DataError: there is no such split, its features or words are not those of the model, its annotations
             are damaged or of other images, or an image has none.
         RnnkitError: there is no such metric, or what computes it is not installed.
     """
-    check(metrics)
+    ranks.first(partial(check, metrics))
     check_fits(model, dataset)
     references = read_references(dataset, split)
-    shown = caption_split(model, dataset, split, limit, decoder)
+    shown = caption_split(model, dataset, split, limit, decoder, ranks)
     captions = [attrs.evolve(one, truth=[*references.captions[one.image]]) for one in shown]
+    said = {one.image: one.caption for one in captions}
+    wanted = {one.image: one.truth for one in captions}
     tokens = as_characters(dataset) if model.vocabulary.by_character else dataset
     return Evaluation(
         split=split,
@@ -101,12 +107,8 @@ def evaluate(
         source=references.source,
         decoder=label(decoder or model.spec.caption.decoder),
         by_character=model.vocabulary.by_character,
-        nats=nats_per_token(model, _first_images(tokens.split(split), len(captions))),
-        scores=scores(
-            {one.image: one.caption for one in captions},
-            {one.image: one.truth for one in captions},
-            metrics,
-        ),
+        nats=nats_per_token(model, _first_images(tokens.split(split), len(captions)), ranks),
+        scores=ranks.first(partial(scores, said, wanted, metrics)),
         captions=tuple(captions),
         image_ids=references.image_ids[: len(captions)],
     )
@@ -114,15 +116,19 @@ def evaluate(
 
 def nats_per_token(model: Writer[Any], split: Split, ranks: Ranks = ALONE) -> float:
     """Negative log likelihood per token of a split's captions, in nats; each rank takes some of them."""
-    sums = np.zeros(2)
     # Rows of like length share a batch, so that no step is run for a few rows alone.
     lengths = np.count_nonzero(split.captions != model.vocabulary.null, axis=1)
     order = np.argsort(lengths, kind="stable")
     batches = [order[i : i + EVAL_BATCH] for i in range(0, len(order), EVAL_BATCH)]
-    for captions, features in split.batches(batches[ranks.rank :: ranks.size], model.dtype):
-        sums += model.nats(features, captions)
-    ranks.sum(sums)
-    nats, tokens = sums.tolist()
+    # Of each batch, so that the order of the sum is one for any number of ranks.
+    found = np.zeros((len(batches), 2))
+    own = slice(ranks.rank, None, ranks.size)
+    for row, (captions, features) in zip(
+        found[own], split.batches(batches[own], model.dtype), strict=True
+    ):
+        row[:] = model.nats(features, captions)
+    ranks.sum(found)
+    nats, tokens = found.sum(axis=0).tolist()
     return float(nats / max(tokens, 1.0))
 
 

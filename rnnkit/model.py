@@ -215,6 +215,10 @@ class Captioner(Writer[Remembered]):
         model = self.with_parameters(values)
         return attrs.evolve(model, lexicon=model._new_lexicon())
 
+    def afresh(self) -> Captioner:
+        """This network without the words that it has met: rounding depends on those that came up together."""
+        return attrs.evolve(self, lexicon=None)
+
     def loss(self, features: Array, captions: Ints) -> float:
         """The training loss, without dropout; see `loss_and_gradients`."""
         return float(self.evaluate(features, captions, backward=False)[0])

@@ -53,6 +53,10 @@ class Writer(abc.ABC, Generic[M]):
         The array is the caller's to overwrite.
         """
 
+    @abc.abstractmethod
+    def afresh(self) -> Writer[M]:
+        """The same, but what it writes does not depend, in the last digit, on what it has written before."""
+
     def decode(
         self, features: Array, decoder: Decoder | None = None, rng: Rng | None = None
     ) -> Decoded:
