@@ -123,7 +123,7 @@ def train(
             dataset.split("train"),
             dataset.splits.get(VAL),
             on_step,
-            _score(model.spec, in_words),
+            _score(model.spec, in_words, ranks),
             ranks,
         )
         if kept is not None:
@@ -160,7 +160,7 @@ def _data(spec: Spec, data: str | Path | Dataset | None) -> Iterator[tuple[Spec,
         yield attrs.evolve(spec, data=attrs.evolve(spec.data, path=str(data))), dataset
 
 
-def _score(spec: Spec, dataset: Dataset) -> Callable[[Captioner], float] | None:
+def _score(spec: Spec, dataset: Dataset, ranks: Ranks) -> Callable[[Captioner], float] | None:
     """What the best model is chosen by, if that is not nats.
 
     Raises:
@@ -173,7 +173,7 @@ def _score(spec: Spec, dataset: Dataset) -> Callable[[Captioner], float] | None:
     check(metrics)
 
     def score(model: Captioner) -> float:
-        return evaluate(model, dataset, VAL, metrics=metrics).scores[wanted]
+        return evaluate(model, dataset, VAL, metrics=metrics, ranks=ranks).scores[wanted]
 
     return score
 

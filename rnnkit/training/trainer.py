@@ -6,7 +6,6 @@ import math
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
 from typing import Final
 
 import attrs
@@ -93,7 +92,7 @@ class Trainer:
             train: what to learn.
             val: what to evaluate on.
             on_step: called after each update.
-            score: the value of the spec's metric for a model, if that is not nats.
+            score: the value of the spec's metric for a model, if that is not nats; called by all ranks.
             ranks: that train together, from the first one's parameters.
         """
         self._descent = descent(model, ranks)
@@ -305,7 +304,7 @@ class Trainer:
         val_nats = None if self._val is None else nats_per_token(self.model, self._val, self._ranks)
         value = val_nats
         if table.metric != "nats" and self._score is not None:
-            value = self._ranks.first(partial(self._score, self.model))
+            value = self._score(self.model)
         best = self._place.best
         better = value is not None and (
             best is None or (value < best if table.metric == "nats" else value > best)
