@@ -3,6 +3,7 @@
 numbers DATA OUT     train the spec in float64 and in float32, and compare the ranks' parameters
 overlap DATA OUT     the same, with gradients on their way during the backward pass, as between nodes
 interrupt DATA OUT   the same, but for Ctrl-C on rank 1 after the ninth update
+captions DATA OUT    captions by several decoders and networks, and a run that is judged by its captions
 raise                on rank 1, while the others wait for it
 command OUT ..       the command line, with a file in OUT for each rank's process id
 full RANK OUT ..     the same, where this rank can write no file of more than 16 KiB
@@ -10,18 +11,32 @@ full RANK OUT ..     the same, where this rank can write no file of more than 16
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+import attrs
 import numpy as np
 
 import rnnkit
+from rnnkit import captioning, evaluation
 from rnnkit.cli import main
-from rnnkit.kinds import Array, Ints
+from rnnkit.ensemble import Ensemble
+from rnnkit.evaluation import evaluate
+from rnnkit.files import write_text_whole
+from rnnkit.kinds import Array, Decoder, Ints
+from rnnkit.metrics import installed
 from rnnkit.parallel import Ranks, job
 from rnnkit.training import Step, Trainer
+from rnnkit.writer import Writer
+from rnnkit_builtin.decoders.beam import Beam
+from rnnkit_builtin.decoders.greedy import Greedy
+from rnnkit_builtin.decoders.sample import Sample
 
 SPEC = """
 [model]
@@ -51,6 +66,50 @@ def numbers(ranks: Ranks, data: Path, out: Path) -> None:
         )
         for name, w in run.model.parameters.items():
             assert np.array_equal(w, ranks.broadcast(w)), name
+
+
+DECODERS: Mapping[str, Decoder] = {
+    "greedy": Greedy(),
+    "beam": Beam(width=3),
+    "sample": Sample(temperature=0.7, draws=2),
+}
+
+
+JUDGED = (
+    "train.metric=cider",
+    "train.epochs=4",
+    "train.evaluate=2",
+    "train.optimizer.learning_rate=0.02",
+)
+
+
+def make_batches_small(put: Callable[[object, str, int], None] = setattr) -> None:
+    """So that few images are several batches."""
+    put(captioning, "BATCH", 5)
+    put(evaluation, "EVAL_BATCH", 16)
+
+
+def captions(ranks: Ranks, data: Path, out: Path) -> None:
+    """Of networks in float32, which rounds; all ranks come to the same."""
+    spec = rnnkit.parse_spec(SPEC)
+    with rnnkit.open_data(data) as dataset:
+        models = [
+            rnnkit.build(attrs.evolve(spec, model=attrs.evolve(spec.model, seed=k)), dataset)
+            for k in (1, 2)
+        ]
+        writers: Mapping[str, Writer[Any]] = {
+            "one": models[0].frozen(),
+            "two": Ensemble([model.frozen() for model in models]),
+        }
+        for name, writer in writers.items():
+            for way, decoder in DECODERS.items():
+                found = evaluate(writer, dataset, "train", decoder, metrics=(), ranks=ranks)
+                assert ranks.broadcast(found) == found
+                said = {"nats": found.nats, "captions": [*map(attrs.asdict, found.captions)]}
+                ranks.first(partial(write_text_whole, out / f"{name}-{way}.json", json.dumps(said)))
+    if installed():
+        judged = [*JUDGED, "model.dtype=float64"]
+        rnnkit.train(rnnkit.parse_spec(SPEC, overrides=judged), data, out / "run", ranks=ranks)
 
 
 def press_control_c() -> None:
@@ -92,7 +151,12 @@ def run(name: str, *args: str) -> None:
             ranks.overlaps = True
         if name == "interrupt" and ranks.rank == 1:
             press_control_c()
-        numbers(ranks, *map(Path, args))
+        data, out = map(Path, args)
+        if name == "captions":
+            make_batches_small()
+            captions(ranks, data, out)
+        else:
+            numbers(ranks, data, out)
 
 
 if __name__ == "__main__":

@@ -11,9 +11,16 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from tests.ranks import needs_mpi, start
+import rnnkit
+from rnnkit.captioning import caption_split
+from rnnkit.metrics import installed
+from rnnkit.parallel import ALONE
+from rnnkit.training import read_history
+from tests import rank_jobs
+from tests.ranks import finish, needs_mpi, start
 
 ROOT = Path(__file__).parents[1]
 
@@ -185,3 +192,62 @@ def test_reports_are_the_same_as_json(tmp_path: Path) -> None:
 
 def timeless(text: str) -> list[dict[str, object]]:
     return [{**row, "seconds": 0.0} for row in json.loads(text)]
+
+
+@pytest.fixture(scope="module")
+def captioned(tiny_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What one process says, in batches as small as the ranks have."""
+    folder = tmp_path_factory.mktemp("captioned")
+    with pytest.MonkeyPatch.context() as patch:
+        rank_jobs.make_batches_small(patch.setattr)
+        rank_jobs.captions(ALONE, tiny_data, folder)
+    return folder
+
+
+@needs_mpi
+@pytest.mark.parametrize("ranks", [2, 3])
+def test_captions_and_scores_do_not_depend_on_who_computes_them(
+    ranks: int, captioned: Path, tiny_data: Path, tmp_path: Path
+) -> None:
+    finish(start(ranks, "captions", tiny_data, tmp_path))
+    files = sorted(captioned.glob("*.json"))
+    assert len(files) == 6
+    for file in files:
+        ours = json.loads((tmp_path / file.name).read_text())
+        assert ours == json.loads(file.read_text())
+        assert [one["image"] for one in ours["captions"]] == list(range(24))
+    if installed():
+        scores = [record.val_metric for record in read_history(captioned / "run").records]
+        assert len({*scores}) > 1
+        assert [r.val_metric for r in read_history(tmp_path / "run").records] == scores
+
+
+def test_each_batch_draws_for_itself(tiny_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rnnkit.captioning.BATCH", 6)
+    with rnnkit.open_data(tiny_data) as data:
+        model = rnnkit.build(rnnkit.parse_spec(rank_jobs.SPEC), data)
+        decoder = rank_jobs.DECODERS["sample"]
+        said = [one.caption for one in caption_split(model, data, "train", decoder=decoder)]
+        features = data.split("train").features.rows(np.arange(24), model.dtype)
+        assert said[:6] == model.caption(features[:6], decoder)
+        seed = model.spec.model.seed
+        for number in (1, 3):
+            rows = slice(6 * number, 6 * number + 6)
+            rng = np.random.default_rng([seed, 0, number])
+            assert said[rows] == model.caption(features[rows], decoder, rng)
+        assert said[6:12] != model.caption(features[6:12], decoder)
+
+
+@needs_mpi
+def test_the_command_judges_alike(tiny_data: Path, spec: Path, tmp_path: Path) -> None:
+    run = rnnkit.train(spec, tiny_data, tmp_path / "run", ["train.epochs=1"]).folder
+    command: Words = ["eval", run, "--metrics", "", "--decoder", "beam", "--results"]
+    ours = together(2, tmp_path, *command, tmp_path / "ours.json")
+    theirs = alone(*command, tmp_path / "theirs.json")
+    assert ours.returncode == theirs.returncode == 0
+    assert ours.stdout.replace("ours", "theirs") == theirs.stdout
+    assert (tmp_path / "ours.json").read_text() == (tmp_path / "theirs.json").read_text()
+    wrong = together(2, tmp_path, *command[:-1], "--split", "test")
+    assert wrong.returncode == 2
+    assert wrong.stderr.count("has no split 'test'") == 1
+    assert wrong.stdout == ""

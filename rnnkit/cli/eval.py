@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -9,6 +10,7 @@ import typer
 
 from rnnkit.cli.decoders import DecoderText, decoder_of
 from rnnkit.cli.options import AsJson, ModelData, ModelFiles, SplitName
+from rnnkit.parallel import Ranks, job
 from rnnkit.process import settle
 
 if TYPE_CHECKING:
@@ -42,51 +44,86 @@ def evaluate(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Judge a model on a split: perplexity, and BLEU, ROUGE-L and CIDEr of its captions."""
-    settle()
-    import json
+    """Judge a model on a split: perplexity, and BLEU, ROUGE-L and CIDEr of its captions.
 
+    Under mpiexec -n R, R processes share the images.
+    """
+    with job() as ranks:
+        settle(ranks.sharing)
+        from rnnkit.errors import RnnkitError
+        from rnnkit.metrics import check
+
+        wanted = metrics.replace(",", " ").split()
+        missing = None
+        try:
+            ranks.first(partial(check, wanted))
+        except RnnkitError as e:
+            if metrics != METRICS:
+                raise
+            wanted, missing = [], str(e)
+        found, folder = _evaluate(models, data, split, n, decoder, wanted, ranks)
+        plain = ranks.size > 1
+        ranks.first(partial(_tell, found, models, folder, results, missing, as_json, plain=plain))
+
+
+def _evaluate(
+    models: list[Path],
+    data: Path | None,
+    split: str,
+    n: int | None,
+    decoder: str | None,
+    metrics: list[str],
+    ranks: Ranks,
+) -> tuple[Evaluation, str | Path]:
+    """What came of it, and the data folder."""
     from rich.console import Console
 
     import rnnkit.evaluation
-    from rnnkit.cli import show
     from rnnkit.data import open_data
     from rnnkit.ensemble import load_writer
-    from rnnkit.errors import DataError, RnnkitError
-    from rnnkit.files import write_text_whole
-    from rnnkit.metrics import check
+    from rnnkit.errors import DataError
 
-    wanted = metrics.replace(",", " ").split()
-    missing = None
-    try:
-        check(wanted)
-    except RnnkitError as e:
-        if metrics != METRICS:
-            raise
-        wanted, missing = [], str(e)
     writer = load_writer(models)
     chosen = decoder_of(writer, decoder)
     folder = data or writer.spec.data.path
     if folder is None:
         raise DataError("evaluation wants data: name a folder with --data")
     with (
-        Console(stderr=True).status("captioning"),
+        Console(stderr=True, quiet=ranks.size > 1).status("captioning"),
         open_data(folder, raw=writer.spec.data.raw) as dataset,
     ):
-        found = rnnkit.evaluation.evaluate(writer, dataset, split, chosen, wanted, n)
+        return rnnkit.evaluation.evaluate(writer, dataset, split, chosen, metrics, n, ranks), folder
+
+
+def _tell(
+    found: Evaluation,
+    models: list[Path],
+    folder: str | Path,
+    results: Path | None,
+    missing: str | None,
+    as_json: bool,
+    *,
+    plain: bool,
+) -> None:
+    """Print it, and write the captions."""
+    import json
+
+    from rnnkit.cli import show
+    from rnnkit.files import write_text_whole
+
     if results:
         write_text_whole(results, json.dumps(found.results(), ensure_ascii=False))
     if as_json:
         show.print_json({"models": [*map(str, models)], "data": str(folder), **_json(found)})
     else:
-        _print(found, models, folder)
+        _print(found, models, folder, plain=plain)
     if missing:
         typer.echo(missing, err=True)
     if results and not as_json:
         typer.echo(f"\nwrote {results}")
 
 
-def _print(found: Evaluation, models: list[Path], folder: str | Path) -> None:
+def _print(found: Evaluation, models: list[Path], folder: str | Path, *, plain: bool) -> None:
     from rnnkit.cli import show
     from rnnkit.metrics.scorers import TITLES
 
@@ -96,7 +133,7 @@ def _print(found: Evaluation, models: list[Path], folder: str | Path) -> None:
         (f"nats per {token}", f"{found.nats:.3f}"),
         *((TITLES[name], f"{value:.3f}") for name, value in found.scores.items()),
     ]
-    console = show.console()
+    console = show.console(plain)
     together = ", an ensemble" if len(models) > 1 else ""
     console.print(f"{' + '.join(map(str, models))}{together}", style="bold", markup=False)
     console.print(

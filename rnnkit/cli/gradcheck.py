@@ -45,12 +45,13 @@ def gradcheck(
         from rnnkit.testing.targets import run_each
 
         reports = run_each(_targets(name or [], kind, spec or []), seed, case, ranks)
-        code = 0 if ranks.rank else _tell(reports, seed, case, as_json)
+        plain = ranks.size > 1
+        code = 0 if ranks.rank else _tell(reports, seed, case, as_json, plain=plain)
     if code:
         raise typer.Exit(code)
 
 
-def _tell(reports: list[Report], seed: int, case: str, as_json: bool) -> int:
+def _tell(reports: list[Report], seed: int, case: str, as_json: bool, *, plain: bool) -> int:
     """Print what was found; the exit code."""
     from rnnkit.testing.report import explain
 
@@ -60,7 +61,7 @@ def _tell(reports: list[Report], seed: int, case: str, as_json: bool) -> int:
 
         show.print_json([_json(report) for report in reports])
     else:
-        _print(reports)
+        _print(reports, plain=plain)
         for report in failed:
             typer.echo(f"\n{explain(report, seed)}")
     if case and not any(report.checks for report in reports):
@@ -83,7 +84,7 @@ def _targets(names: list[str], kind: str | None, specs: list[Path]) -> list[Targ
     return found if names or specs else list(targets.installed(kind=kind))
 
 
-def _print(reports: list[Report]) -> None:
+def _print(reports: list[Report], *, plain: bool) -> None:
     from rnnkit.cli import show
 
     def worst(report: Report) -> str:
@@ -102,7 +103,7 @@ def _print(reports: list[Report]) -> None:
         for report in reports
     ]
     columns = ["kind", "plugin", "package", ">checks", ">worst error", ">time", "verdict"]
-    console = show.console()
+    console = show.console(plain)
     console.print(show.table(columns, rows, folding=("plugin", "package")))
     for report in reports:
         for note in report.notes:
