@@ -129,9 +129,9 @@ def run(name: str, *args: str) -> None:
     """Do the job of this name."""
     if name in ("command", "full"):
         rank = args[0] if name == "full" else None
-        out, *words = args[rank is not None :]
+        folder, *words = args[rank is not None :]
         with job() as ranks:
-            (Path(out) / f"rank{ranks.rank}.pid").write_text(str(os.getpid()))
+            (Path(folder) / f"rank{ranks.rank}.pid").write_text(str(os.getpid()))
         if str(ranks.rank) == rank:
             import resource  # not on every system
 
