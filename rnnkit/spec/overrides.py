@@ -5,12 +5,17 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
 from rnnkit.spec.origin import Origin, Problem
 from rnnkit.spec.places import Path
+
+_QUOTES: Final = (
+    "strings in arrays and tables want double quotes, and a shell wants single ones around it all, as in "
+    '--set \'PATH=["gru", "lstm"]\''
+)
 
 
 @attrs.frozen
@@ -45,12 +50,6 @@ def read_override(text: str) -> Override:
         if written.startswith(("[", "{")):
             return Override(path, problem=f"{not_toml(e)}; {_QUOTES}")
     return Override(path, written)
-
-
-_QUOTES = (
-    "strings in arrays and tables want double quotes, and a shell wants single ones around it all, as in "
-    '--set \'PATH=["gru", "lstm"]\''
-)
 
 
 def not_toml(error: tomllib.TOMLDecodeError) -> str:
