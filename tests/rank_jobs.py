@@ -1,6 +1,7 @@
 """What tests have several ranks do: mpiexec -n R python -m tests.rank_jobs JOB ..
 
 numbers DATA OUT     train the spec in float64 and in float32, and compare the ranks' parameters
+nodes DATA OUT       the same on two nodes
 overlap DATA OUT     the same, with gradients on their way during the backward pass, as between nodes
 interrupt DATA OUT   the same, but for Ctrl-C on rank 1 after the ninth update
 captions DATA OUT    captions by several decoders and networks, and a run that is judged by its captions
@@ -144,6 +145,8 @@ def run(name: str, *args: str) -> None:
             if ranks.rank == 1:
                 raise ValueError("a row is upside down")
             ranks.sum(np.zeros(3))
+        if name == "nodes":
+            assert ranks.share == ([0, 2, 1, 3] if ranks.size == 4 else [0, 1, 2])[ranks.rank]
         if name == "overlap":
             from rnnkit.parallel.mpi import MPIRanks  # initializes MPI
 

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -27,12 +28,24 @@ ENVIRONMENT = {
     "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
 }
 
+TWO_NODES = ("-launcher", "fork", "-hosts", "localhost,127.0.0.1", "-ppn", "2")
+"""Of MPICH's mpiexec: this machine as two nodes, each with two ranks, or two and one."""
 
-def start(ranks: int, *args: str | Path) -> subprocess.Popen[str]:
-    """A job of `tests.rank_jobs`."""
+
+def hydra() -> bool:
+    """Whether mpiexec is MPICH's, and takes such options."""
+    if MPIEXEC is None:
+        return False
+    ran = subprocess.run([MPIEXEC, "--version"], capture_output=True, text=True, check=False)
+    return "HYDRA" in ran.stdout
+
+
+def start(ranks: int, *args: str | Path, options: Sequence[str] = ()) -> subprocess.Popen[str]:
+    """A job of `tests.rank_jobs`, with options of mpiexec."""
     assert MPIEXEC is not None
+    program = [sys.executable, "-m", "tests.rank_jobs", *map(str, args)]
     return subprocess.Popen(
-        [MPIEXEC, "-n", str(ranks), sys.executable, "-m", "tests.rank_jobs", *map(str, args)],
+        [MPIEXEC, *options, "-n", str(ranks), *program],
         cwd=FOLDER,
         env=os.environ | ENVIRONMENT,
         stdout=subprocess.PIPE,

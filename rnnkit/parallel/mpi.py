@@ -31,6 +31,9 @@ _PATIENCE: Final = 1.0
 """Seconds that a rank which failed waits for the others to say that they failed, too."""
 
 
+_TYPES: Final = {"f": MPI.FLOAT, "d": MPI.DOUBLE}
+"""Of the arrays that ranks have shares of."""
+
 _PULSE: Final = 5e-4
 """Seconds between two looks at a transfer that is under way: seldom enough to leave the core to the work beside it."""
 
@@ -48,16 +51,15 @@ class MPIRanks(Ranks):
         # Of its own, so that a rank which failed never meets what the others are just at.
         self._failed = MPI.COMM_WORLD.Dup()
         self.rank, self.size = self._world.rank, self._world.size
-        mine = cores()
         node = self._world.Split_type(MPI.COMM_TYPE_SHARED)
+        mine = cores()
         self.sharing = sum(not mine.isdisjoint(others) for others in node.allgather(mine))
-        watcher = None
-        if self.rank == 0:
-            watcher = start_watcher(self.size, one_node=node.size == self.size)
-        several_nodes = node.size < self.size
-        self.overlaps = several_nodes and MPI.Query_thread() == MPI.THREAD_MULTIPLE
-        self._gradients = MPI.COMM_WORLD.Dup()
+        one_node = node.size == self.size
+        self._stages, self.share = _stages(self._world, node)
+        self._shares: list[int] = self._world.allgather(self.share)
+        self.overlaps = not one_node and MPI.Query_thread() == MPI.THREAD_MULTIPLE
         self._poller = ThreadPoolExecutor(1, thread_name_prefix="rnnkit-mpi")
+        watcher = start_watcher(self.size, one_node=one_node) if self.rank == 0 else None
         here = 0 in node.allgather(self.rank)
         self._watched = Watched(str(self), self._world.bcast(watcher), here=here)
 
@@ -66,15 +68,34 @@ class MPIRanks(Ranks):
 
     def sum_shares(self, buffer: Array, share: Array) -> Callable[[], None]:
         if not self.overlaps:
-            return partial(self._world.Reduce_scatter_block, buffer, share)
-        request = self._gradients.Ireduce_scatter_block(buffer, share)
-        return self._poller.submit(_poll, request).result
+            return partial(self._sum_shares, buffer, share, _Stage.sum)
+        return self._poller.submit(self._sum_shares, buffer, share, _Stage.sum_aside).result
+
+    def _sum_shares(
+        self, buffer: Array, share: Array, way: Callable[[_Stage, Array, Array], None]
+    ) -> None:
+        *before, last = self._stages
+        for stage in before:
+            part = stage.room(buffer)
+            way(stage, buffer, part)
+            buffer = part
+        way(last, buffer, share)
 
     def join_shares(self, buffer: Array) -> None:
-        self._world.Allgather(MPI.IN_PLACE, buffer)
+        parts = [buffer]
+        for stage in self._stages[:-1]:
+            parts.append(stage.part(parts[-1]))
+        for stage, part in zip(reversed(self._stages), reversed(parts), strict=True):
+            stage.ranks.Allgather(MPI.IN_PLACE, part)
 
     def collect(self, share: Array, whole: Array) -> None:
-        self._world.Gather(share, None if self.rank else whole)
+        places = [place * len(share) for place in self._shares]
+        into = (
+            None
+            if self.rank
+            else [whole, [len(share)] * self.size, places, _TYPES[share.dtype.char]]
+        )
+        self._world.Gatherv(share, into)
 
     def copy(self, buffer: Array) -> None:
         self._world.Bcast(buffer)
@@ -143,10 +164,48 @@ class MPIRanks(Ranks):
         return f"rank {self.rank} of {self.size} (on {socket.gethostname()})"
 
 
-def _poll(request: Any) -> None:
-    """See a transfer through: MPI goes on with it only while it is called."""
-    while not request.Test():
-        time.sleep(_PULSE)
+class _Stage:
+    """Ranks that deal a buffer out among them: one part each."""
+
+    def __init__(self, ranks: Any) -> None:
+        self.ranks = ranks
+        self._room: dict[tuple[int, str], Array] = {}
+
+    def part(self, buffer: Array) -> Array:
+        """Where this rank's part is in a buffer."""
+        size = len(buffer) // self.ranks.size
+        return buffer[self.ranks.rank * size : (self.ranks.rank + 1) * size]
+
+    def room(self, buffer: Array) -> Array:
+        """An array for the sum of that."""
+        part = self.part(buffer)
+        key = (len(part), part.dtype.char)
+        if key not in self._room:
+            self._room[key] = part.copy()
+        return self._room[key]
+
+    def sum(self, buffer: Array, part: Array) -> None:
+        self.ranks.Reduce_scatter_block(buffer, part)
+
+    def sum_aside(self, buffer: Array, part: Array) -> None:
+        """The same, leaving the core to whoever else has something to do."""
+        request = self.ranks.Ireduce_scatter_block(buffer, part)
+        while not request.Test():  # MPI goes on with it only while it is called
+            time.sleep(_PULSE)
+
+
+def _stages(world: Any, node: Any) -> tuple[list[_Stage], int]:
+    """Who deals a buffer out to whom, and which of its parts is then this rank's.
+
+    First all ranks of a node, then those of all nodes that have the same number in theirs. So what a node sends to
+    others is what one rank would, however many it has. Where nodes have different numbers of ranks, all at once.
+    """
+    sizes: list[int] = world.allgather(node.size)
+    nodes = world.size // node.size
+    if len(set(sizes)) > 1 or nodes == 1 or node.size == 1:
+        return [_Stage(world.Dup())], world.rank
+    peers = world.Split(node.rank)
+    return [_Stage(node), _Stage(peers)], node.rank * nodes + peers.rank
 
 
 _work: Callable[[int], Any] | None = None

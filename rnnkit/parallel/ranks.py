@@ -19,11 +19,13 @@ class Ranks(ABC):
         rank: which this process is.
         size: how many there are, R.
         sharing: how many, this one included, work on this one's cores.
+        share: which part of a buffer is this one's, where each has one, 0 to R - 1.
     """
 
     rank: int = 0
     size: int = 1
     sharing: int = 1
+    share: int = 0
 
     @abstractmethod
     def sum(self, buffer: Array) -> None:
@@ -44,7 +46,7 @@ class Ranks(ABC):
 
     @abstractmethod
     def collect(self, share: Array, whole: Array) -> None:
-        """Put all ranks' shares (S,) into the `whole` (R S,) of the first; that of the others is left alone."""
+        """Put all ranks' shares (S,) in their places of the first one's `whole` (R S,); that of others is left alone."""
 
     @abstractmethod
     def copy(self, buffer: Array) -> None:

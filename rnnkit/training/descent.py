@@ -233,7 +233,7 @@ class _Segment:
         """The segment that begins at these places."""
         size = sum(_rounded(math.prod(shape)) for shape in shapes.values())
         share = _rounded(-(-size // ranks.size))
-        start = whole + ranks.rank * share
+        start = whole + ranks.share * share
         return _Segment(
             shapes,
             slice(whole, whole + ranks.size * share),
