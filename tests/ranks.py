@@ -44,10 +44,12 @@ def start(ranks: int, *args: str | Path, options: Sequence[str] = ()) -> subproc
     """A job of `tests.rank_jobs`, with options of mpiexec."""
     assert MPIEXEC is not None
     program = [sys.executable, "-m", "tests.rank_jobs", *map(str, args)]
+    # Cores that ranks share: tests import NumPy before anything can settle how many threads it takes.
+    threads = {"OMP_NUM_THREADS": "1"} if ranks > 1 else {}
     return subprocess.Popen(
         [MPIEXEC, *options, "-n", str(ranks), *program],
         cwd=FOLDER,
-        env=os.environ | ENVIRONMENT,
+        env=os.environ | ENVIRONMENT | threads,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
