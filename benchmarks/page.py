@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from benchmarks.machine import Machine
 from benchmarks.measures import MEASURES
 from benchmarks.measures.train_step import TOLERANCE
 from benchmarks.results import Results
@@ -111,7 +112,7 @@ def text(results: Results) -> str:
                 paragraph(
                     SIZES.format(sizes=sizes) + " " + (REAL.format(data=data) if data else RANDOM)
                 ),
-                paragraph(_machine(results)),
+                paragraph(machine(results["machine"])),
                 *_sections(results),
             )
         )
@@ -139,8 +140,8 @@ def _one_row(values: dict[str, float]) -> str:
     return markdown([*values], [[number(v) for v in values.values()]])
 
 
-def _machine(results: Results) -> str:
-    m = results["machine"]
+def machine(m: Machine) -> str:
+    """Where and when it was measured, and with what."""
     versions = ", ".join(f"{name} {version}" for name, version in m["versions"].items())
     return (
         f"Measured on {m['date']} on {m['cpu']}, {m['cores']} cores, {m['memory_gb']} GiB, {m['system']}; "

@@ -31,7 +31,9 @@ def main(
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write the results there.")
     ] = None,
-    docs: Annotated[bool, typer.Option("--docs", help="Write docs/scaling.md and its plot.")] = False,
+    docs: Annotated[
+        bool, typer.Option("--docs", help="Write docs/scaling.md and its plot.")
+    ] = False,
     two_hosts: Annotated[
         bool,
         typer.Option(

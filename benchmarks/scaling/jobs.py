@@ -85,7 +85,9 @@ def no_mpi() -> str | None:
     return None
 
 
-def run(job: str, cores: int, launcher: Launcher | None = None, ranks: int = 1, **options: Any) -> Any:
+def run(
+    job: str, cores: int, launcher: Launcher | None = None, ranks: int = 1, **options: Any
+) -> Any:
     """What a job of `benchmarks.scaling.rank` has found.
 
     Args:
@@ -100,8 +102,15 @@ def run(job: str, cores: int, launcher: Launcher | None = None, ranks: int = 1, 
     """
     environment = {k: v for k, v in os.environ.items() if k not in THREAD_LIMITS}
     if launcher is not None:
-        environment |= OVERSUBSCRIBED | launcher.environment
-    program = [sys.executable, "-m", "benchmarks.scaling.rank", job, str(cores), json.dumps(options)]
+        environment |= {**OVERSUBSCRIBED, **launcher.environment}
+    program = [
+        sys.executable,
+        "-m",
+        "benchmarks.scaling.rank",
+        job,
+        str(cores),
+        json.dumps(options),
+    ]
     process = subprocess.Popen(
         [*(launcher.words(ranks) if launcher else ()), *program],
         cwd=ROOT,

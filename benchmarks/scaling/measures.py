@@ -7,7 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import attrs
 import numpy as np
@@ -23,7 +23,8 @@ from benchmarks.table import number
 from rnnkit.kinds.arrays import Ints
 
 BATCHES: Final = (128, 256)
-RATE: Final = "1gbit"
+RATE: Final = 1.0
+"""Gigabits a second between two hosts."""
 UPDATES: Final = 60
 """Of an epoch on random captions, and of one on two hosts."""
 
@@ -78,7 +79,29 @@ class Measuring:
     def run(self, job: str, *, cores: int | None = None, **rest: Any) -> Any:
         """A job, after a pause."""
         time.sleep(self.pause)
-        return run(job, self.ranks if cores is None else cores, **rest)
+        return run(job, cores or self.ranks, **rest)
+
+    def train(
+        self,
+        batch: int,
+        limit: int | None,
+        launcher: Launcher | None = None,
+        ranks: int = 1,
+        cores: int | None = None,
+    ) -> Any:
+        """An epoch of so many captions, after a pause."""
+        time.sleep(self.pause)
+        return run(
+            "epoch",
+            cores or self.ranks,
+            launcher,
+            ranks,
+            began=time.time(),
+            data=self.data_name,
+            batch=batch,
+            limit=limit,
+            device=launcher and launcher.device,
+        )
 
     def busy(self, job: str, **options: Any) -> Any:
         """A job on every core at once, or on one where there is no MPI; each process has one thread."""
@@ -90,19 +113,17 @@ class Measuring:
 def epochs(m: Measuring, results: Results) -> None:
     """Whole epochs by one process and by ranks, in turns."""
     results["epochs"] = []
+    if (reason := no_mpi()) is not None:
+        results["not_measured"]["ranks"] = reason
     for batch in BATCHES[: 1 if m.quick else None]:
-        options = {"data": m.data_name, "batch": batch, "limit": m.limit(batch), "device": None}
-        turns: dict[str, dict[str, Any]] = {threads(m.ranks): {"cores": m.ranks}}
-        if no_mpi():
-            results["not_measured"]["ranks"] = str(no_mpi())
-        else:
-            turns[ranks(m.ranks)] = {"launcher": SHARED_MEMORY, "ranks": m.ranks}
-        found: dict[str, list[Any]] = {name: [] for name in (*turns, threads(1))}
+        limit = m.limit(batch)
+        found: dict[str, list[Any]] = {threads(m.ranks): [], ranks(m.ranks): []}
         for _ in range(m.rounds):
-            for name, how in turns.items():
-                found[name].append(m.run("epoch", **options, **how, began=time.time() + m.pause))
-        one = m.run("epoch", **options, cores=1, began=time.time() + m.pause)
-        found[threads(1)].append(one)
+            found[threads(m.ranks)].append(m.train(batch, limit))
+            if no_mpi() is None:
+                found[ranks(m.ranks)].append(m.train(batch, limit, SHARED_MEMORY, m.ranks))
+        found[threads(1)] = [m.train(batch, limit, cores=1)]
+        found = {name: rows for name, rows in found.items() if rows}
         agree(
             {name: [r["loss"] for r in rows[:1]] for name, rows in found.items()},
             TOLERANCE,
@@ -110,8 +131,8 @@ def epochs(m: Measuring, results: Results) -> None:
         )
         entry = Epochs(
             batch=batch,
-            captions=one["captions"],
-            updates=one["updates"],
+            captions=found[threads(1)][0]["captions"],
+            updates=found[threads(1)][0]["updates"],
             seconds={name: [r["seconds"] for r in rows] for name, rows in found.items()},
             startup={
                 name: statistics.median(r["startup"] for r in rows) for name, rows in found.items()
@@ -155,7 +176,7 @@ def reductions(m: Measuring, results: Results) -> None:
 
 
 def _reduction(m: Measuring, launcher: Launcher, count: int, sizes: tuple[int, ...]) -> Reduction:
-    found = m.run(
+    found: Any = m.run(
         "reduce",
         launcher=launcher,
         ranks=count,
@@ -163,7 +184,8 @@ def _reduction(m: Measuring, launcher: Launcher, count: int, sizes: tuple[int, .
         seconds=m.seconds / 2,
         device=launcher.device,
     )
-    return Reduction(link=launcher.name, ranks=count, cores=m.ranks, **found)
+    about = {"link": launcher.name, "ranks": count, "cores": m.ranks}
+    return cast(Reduction, about | found)
 
 
 def compute(m: Measuring, results: Results) -> None:
@@ -171,8 +193,10 @@ def compute(m: Measuring, results: Results) -> None:
     results["compute"] = []
     for name, most, options in _networks(m):
         sizes = [2**i for i in range((4 if m.quick else most).bit_length())]
-        found = m.busy("gradients", sizes=sizes, draws=1 if m.quick else 4, seconds=m.seconds, **options)
-        entry = Compute(network=name, **found)
+        found = m.busy(
+            "gradients", sizes=sizes, draws=1 if m.quick else 4, seconds=m.seconds, **options
+        )
+        entry = cast(Compute, {"network": name} | found)
         results["compute"].append(entry)
         m.say(
             f"gradients of the {name} network, {entry['parameters']:,} parameters: "
@@ -185,7 +209,11 @@ def _networks(m: Measuring) -> Iterator[tuple[str, int, dict[str, Any]]]:
     """Name, largest batch, and options; a large vocabulary takes too long for large batches."""
     yield HERE, 256, {"data": m.data_name, "vocabulary": None, "features": None}
     for data, most in zip(DATA_SETS, (64, 16), strict=True):
-        yield data.name, most, {"data": None, "vocabulary": data.vocabulary, "features": data.features}
+        yield (
+            data.name,
+            most,
+            {"data": None, "vocabulary": data.vocabulary, "features": data.features},
+        )
 
 
 def update(m: Measuring, results: Results) -> None:
@@ -222,7 +250,7 @@ def hosts(m: Measuring, results: Results) -> None:
         said = str(e.stderr, "utf-8", "replace").strip().splitlines()
         results["not_measured"]["two_hosts"] = f"{' '.join(e.cmd)}: {said[-1] if said else e}"
         return
-    results["two_hosts"] = {"rate": RATE, "reduction": entry, "steps": steps}
+    results["two_hosts"] = {"rate": f"{RATE:g} Gbit/s", "reduction": entry, "steps": steps}
     for s in steps:
         m.say(
             f"two hosts, N = {s['batch']}, {s['ranks']} ranks: {number(1e3 * s['seconds'])} ms an update, "
@@ -231,16 +259,7 @@ def hosts(m: Measuring, results: Results) -> None:
 
 
 def _hosts_step(m: Measuring, launcher: Launcher, count: int, batch: int) -> HostsStep:
-    found = m.run(
-        "epoch",
-        launcher=launcher,
-        ranks=count,
-        began=time.time(),
-        data=m.data_name,
-        batch=batch,
-        limit=batch * (4 if m.quick else UPDATES),
-        device=launcher.device,
-    )
+    found = m.train(batch, batch * (4 if m.quick else UPDATES), launcher, count)
     return HostsStep(
         batch=batch,
         ranks=count,
@@ -263,7 +282,8 @@ def shares(m: Measuring, results: Results) -> None:
 def _lengths(data: Path | None) -> Ints:
     """Tokens of captions with their start."""
     if data is not None:
-        return np.count_nonzero(read_source(data).captions, axis=1)
+        counted: Ints = np.count_nonzero(read_source(data).captions, axis=1)
+        return counted
     return np.repeat(np.arange(1, len(FLICKR8K_LENGTHS) + 1), FLICKR8K_LENGTHS)
 
 

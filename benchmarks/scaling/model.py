@@ -91,9 +91,7 @@ class Cluster:
         )
         if self.by_node:
             inside = self.within.seconds(2 * math.log2(r), 2 * (r - 1) / r * size)
-            outside = self.between.seconds(
-                2 * math.log2(ranks / r), 2 * (ranks - r) / ranks * size
-            )
+            outside = self.between.seconds(2 * math.log2(ranks / r), 2 * (ranks - r) / ranks * size)
             return inside + outside + small
         ring = (ranks - 1) / ranks * size
         inside = self.within.seconds(0, (r - 1) / ranks * size)

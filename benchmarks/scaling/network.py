@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from benchmarks.captions import Source
 from benchmarks.turns import ROOT
 from rnnkit.builder import Sizes, as_spec, assemble

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -150,9 +151,13 @@ class Model:
                     ranks=ranks,
                     batch=batch,
                     seconds=seconds,
-                    efficiency=model.efficiency(begin.seconds if begin else seconds, ranks, seconds),
+                    efficiency=model.efficiency(
+                        begin.seconds if begin else seconds, ranks, seconds
+                    ),
                     step=step,
-                    limit=model.limit(first, batch / (begin.batch if begin else batch), ranks, step),
+                    limit=model.limit(
+                        first, batch / (begin.batch if begin else batch), ranks, step
+                    ),
                 )
             )
         return points
@@ -219,7 +224,9 @@ def sums_by_node(results: Results) -> bool:
     hosts = results.get("two_hosts")
     for s in hosts["steps"] if hosts else ():
         if s["ranks"] > 2:
-            return abs(s["sent"] - sent(s["ranks"], True)) < abs(s["sent"] - sent(s["ranks"], False))
+            return abs(s["sent"] - sent(s["ranks"], True)) < abs(
+                s["sent"] - sent(s["ranks"], False)
+            )
     return False
 
 
@@ -228,3 +235,40 @@ def sent(ranks: int, by_node: bool) -> float:
     if by_node:
         return 1.0
     return ranks / 2 * (ranks / 2) / ranks + (ranks - 1) / ranks
+
+
+@attrs.frozen
+class Check:
+    """The model beside what was measured: seconds of an update."""
+
+    name: str
+    batch: int
+    measured: float
+    step: Step
+
+    @property
+    def error(self) -> float:
+        """Model / measured - 1."""
+        return self.step.seconds / self.measured - 1.0
+
+
+def checks(results: Results, found: Model) -> Iterator[Check]:
+    """One thread, ranks in shared memory, and ranks on two hosts."""
+    here, count = found.clusters()[0], results["settings"]["ranks"]
+    for entry in results["epochs"]:
+        batch, captions = entry["batch"], entry["captions"]
+        for name, ranks in (("1 thread", 1), (f"{count} ranks", count)):
+            step = found.step(found.here(captions), here, ranks, batch)
+            if name in entry["seconds"] and step is not None:
+                updates = captions / batch
+                measured = statistics.median(entry["seconds"][name]) / updates
+                yield Check(name, batch, measured, step)
+    hosts = results.get("two_hosts")
+    if hosts is None:
+        return
+    between = link_of(hosts["reduction"])
+    for s in hosts["steps"]:
+        cluster = Cluster("two hosts", found.memory, between, s["ranks"] // 2, found.by_node)
+        step = found.step(found.here(1), cluster, s["ranks"], s["batch"])
+        if step is not None and s["ranks"] <= results["machine"]["cores"]:
+            yield Check(f"two hosts, {hosts['rate']}", s["batch"], s["seconds"], step)

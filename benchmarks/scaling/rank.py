@@ -54,9 +54,7 @@ def epoch(
     split = split_of(source)
     trainer = Trainer(
         captioner(source, batch),
-        attrs.evolve(
-            split, captions=split.captions[:limit], image_idxs=split.image_idxs[:limit]
-        ),
+        attrs.evolve(split, captions=split.captions[:limit], image_idxs=split.image_idxs[:limit]),
         ranks=ranks,
     )
     ranks.any(False)
@@ -99,9 +97,7 @@ def gradients(
     from benchmarks.captions import random_source
     from benchmarks.scaling.network import captioner
 
-    source = (
-        random_source(1024, vocabulary, features) if vocabulary and features else _source(data)
-    )
+    source = random_source(1024, vocabulary, features) if vocabulary and features else _source(data)
     model = captioner(source, sizes[0])
     rng = np.random.default_rng(0)
     batches: list[Batch] = []

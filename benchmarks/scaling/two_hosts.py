@@ -54,12 +54,12 @@ def impossible() -> str | None:
 
 
 @contextlib.contextmanager
-def two_hosts(folder: Path, rate: str) -> Iterator[Launcher]:
+def two_hosts(folder: Path, rate: float) -> Iterator[Launcher]:
     """Ranks on two hosts, the first half of them on one.
 
     Args:
         folder: for the program that starts processes.
-        rate: of each direction of the link, as `tc` reads it, such as 1gbit.
+        rate: of each direction of the link, in gigabits a second.
 
     Raises:
         CalledProcessError: the system does not allow it.
@@ -77,7 +77,7 @@ def two_hosts(folder: Path, rate: str) -> Iterator[Launcher]:
             _ip("-n", name, "link", "set", DEVICE, "addrgenmode", "none")
             for device in ("lo", DEVICE):
                 _ip("-n", name, "link", "set", device, "up")
-            limit = ["root", "tbf", "rate", rate, "burst", "64kb", "latency", "50ms"]
+            limit = ["root", "tbf", "rate", f"{rate:g}gbit", "burst", "64kb", "latency", "50ms"]
             _do("tc", "-n", name, "qdisc", "add", "dev", DEVICE, *limit)
         for name in HOSTS:
             _wait_for(name)
@@ -86,7 +86,7 @@ def two_hosts(folder: Path, rate: str) -> Iterator[Launcher]:
         start.write_text(START.format(cases=cases), encoding="utf-8")
         start.chmod(0o755)
         yield Launcher(
-            f"two hosts, {rate}",
+            f"two hosts, {rate:g} Gbit/s",
             within=("ip", "netns", "exec", a),
             options=(
                 *("-launcher", "ssh", "-launcher-exec", str(start), "-iface", DEVICE),
