@@ -4,7 +4,7 @@ BIN := .venv/bin
 BENCH := .venv-bench/bin
 ZOO := .venv-zoo/bin
 
-.PHONY: demo test mutants bench docs format clean
+.PHONY: demo test mutants bench scaling docs format clean
 
 .venv/ready: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -52,6 +52,11 @@ mutants: .venv/ready
 # make bench BENCH_ARGS=--help
 bench: .venv-bench/ready
 	$(BENCH)/python -m benchmarks $(BENCH_ARGS)
+
+# Training in more than one process, on Linux: measured here, and projected to 1,024. For all options:
+# make scaling SCALING_ARGS=--help; with --docs it writes docs/scaling.md.
+scaling: .venv/ready
+	$(BIN)/python -m benchmarks.scaling $(SCALING_ARGS)
 
 format: .venv/ready
 	$(BIN)/ruff check --fix
