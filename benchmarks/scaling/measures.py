@@ -26,7 +26,11 @@ BATCHES: Final = (128, 256)
 RATE: Final = 1.0
 """Gigabits a second between two hosts."""
 UPDATES: Final = 60
-"""Of an epoch on random captions, and of one on two hosts."""
+"""Of an epoch on random captions."""
+
+HOSTS_UPDATES: Final = 40
+DRAWS: Final = 3
+"""Batches of each size whose gradients are timed."""
 
 TOLERANCE: Final = 0.02
 """Between the mean losses of an epoch: ranks do not drop out the same."""
@@ -73,7 +77,7 @@ class Measuring:
     def limit(self, batch: int) -> int | None:
         """Captions of an epoch, unless it has all."""
         if self.quick:
-            return 4 * batch
+            return 2 * batch
         return UPDATES * batch if self.data is None else None
 
     def run(self, job: str, *, cores: int | None = None, **rest: Any) -> Any:
@@ -194,7 +198,7 @@ def compute(m: Measuring, results: Results) -> None:
     for name, most, options in _networks(m):
         sizes = [2**i for i in range((4 if m.quick else most).bit_length())]
         found = m.busy(
-            "gradients", sizes=sizes, draws=1 if m.quick else 4, seconds=m.seconds, **options
+            "gradients", sizes=sizes, draws=1 if m.quick else DRAWS, seconds=m.seconds, **options
         )
         entry = cast(Compute, {"network": name} | found)
         results["compute"].append(entry)
@@ -259,7 +263,7 @@ def hosts(m: Measuring, results: Results) -> None:
 
 
 def _hosts_step(m: Measuring, launcher: Launcher, count: int, batch: int) -> HostsStep:
-    found = m.train(batch, batch * (4 if m.quick else UPDATES), launcher, count)
+    found = m.train(batch, batch * (2 if m.quick else HOSTS_UPDATES), launcher, count)
     return HostsStep(
         batch=batch,
         ranks=count,

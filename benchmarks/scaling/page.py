@@ -111,7 +111,7 @@ MODEL: Final = """\
 GRADIENTS: Final = """\
     Milliseconds of `loss_and_gradients` with one thread, at 1, 2, 4, .. captions; the {here} network on {captions}, the
     others on random captions of Flickr8k's lengths, with V words and features of width F. The errors are fitted /
-    measured - 1."""
+    measured - 1. Shares with more rows than that are extrapolated."""
 
 VALID: Final = """\
     The model's coefficients come from parts that were timed by themselves. Beside them, the whole: milliseconds an
