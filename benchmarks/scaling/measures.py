@@ -196,7 +196,7 @@ def compute(m: Measuring, results: Results) -> None:
     """Gradients of the network that is trained, and of those that are projected to."""
     results["compute"] = []
     for name, most, options in _networks(m):
-        sizes = [2**i for i in range((4 if m.quick else most).bit_length())]
+        sizes = [2**i for i in range((2 if m.quick else most).bit_length())]
         found = m.busy(
             "gradients", sizes=sizes, draws=1 if m.quick else DRAWS, seconds=m.seconds, **options
         )

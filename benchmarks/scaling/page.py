@@ -75,7 +75,8 @@ REDUCTION: Final = """\
     together."""
 
 LINKS: Final = """\
-    Fitted to *shares* by two ranks, with least squares of relative errors: seconds = 2 latency + bytes / bandwidth.
+    Fitted to *shares* by two ranks, with least squares of relative errors: seconds = 2 latency + bytes / bandwidth, of the
+    smallest buffer and of those from {long} on; between, buffers may stay in the processor's caches, and go faster.
     *small* is what the sums of a few numbers take that an update has besides, *sent* the bytes that the kernel saw leave
     through the network device, over those of the buffer: of both ranks on loopback, of one of two hosts."""
 
@@ -139,7 +140,8 @@ FLAT: Final = (
 BY_NODE: Final = "The reduction is *by nodes*: their ranks sum first, and a card carries at most twice the buffer."
 
 EITHER: Final = """\
-    Seconds of one reduction, should nodes sum first or should every rank send to every other:"""
+    Milliseconds of one reduction, should the ranks of a node sum first (*by nodes*) or every rank send to every other
+    (*flat*). {otherwise}"""
 
 
 def text(results: Results) -> str:
@@ -339,7 +341,7 @@ def _reductions(results: Results) -> Iterator[str]:
             f"\\* More ranks than the {found[0]['cores']} cores: they wait for each other's turn on a core, which says "
             "nothing of ranks that have one each."
         )
-    yield paragraph(LINKS)
+    yield paragraph(LINKS.format(long=_bytes(projection.LONG)))
     pairs = [r for r in found if r["ranks"] == 2]
     if "two_hosts" in results:
         pairs.append(results["two_hosts"]["reduction"])
@@ -351,7 +353,7 @@ def _reductions(results: Results) -> Iterator[str]:
 
 def _link_row(r: Reduction) -> list[str]:
     link = projection.link_of(r)
-    errors = fits.errors(projection.link_terms(r), r["shares"], (link.latency, 1 / link.bandwidth))
+    errors = fits.errors(*projection.link_terms(r), (link.latency, 1 / link.bandwidth))
     return [
         r["link"],
         number(1e6 * link.latency),
@@ -453,7 +455,7 @@ def _speeds(results: Results) -> str:
     low, high = update["elements"][0], update["elements"][-1]
     rates = reading["rates"]
     return (
-        f"From {low:,} to {high:,} elements, {' and '.join(words)}. Rows of {reading['row_bytes'] >> 10} KB of a file of "
+        f"From {low:,} to {high:,} elements that are not in the processor's caches, {' and '.join(words)}. Rows of {reading['row_bytes'] >> 10} KB of a file of "
         f"{_bytes(reading['file_bytes'])} that is not in the system's cache ({reading['filesystem']}) come at "
         f"{number(rates['in order'] / 1e6)} MB/s in order, {number(rates['runs'] / 1e6)} MB/s by shuffled runs of a "
         f"megabyte, and {number(rates['rows'] / 1e6)} MB/s one by one."
@@ -499,7 +501,7 @@ def _projections(results: Results, found: Model) -> Iterator[str]:
         yield f"### {data.name}: seconds an epoch, and efficiency"
         yield _table(found, found.task(data))
     yield "### The reduction"
-    yield paragraph(EITHER)
+    yield paragraph(EITHER.format(otherwise=_otherwise(found)))
     yield _either_table(found)
     yield "## What else limits"
     yield _limits(results, found)
@@ -544,13 +546,31 @@ def _table(found: Model, task: Task) -> str:
     return markdown(("ranks", *headings, "updates left"), rows)
 
 
+def _otherwise(found: Model) -> str:
+    """What the other kind of reduction would do to the numbers of ranks that pay."""
+    other, way = found.otherwise(), f"{WEAK} rows a rank"
+    parts = []
+    for data in DATA_SETS:
+        task = found.task(data)
+        far = [
+            projection.pays(m.curve(task, cluster, way)).ranks
+            for m in (other, found)
+            for cluster in m.clusters()[1:]
+        ]
+        parts.append(f"{data.name} up to {_either(*far[:2])} instead of {_either(*far[2:])}")
+    return (
+        f"Were it *{'by nodes' if other.by_node else 'flat'}*, {way} would pay with {' and with '.join(parts)} ranks, "
+        "updates left or not."
+    )
+
+
 def _either_table(found: Model) -> str:
     rows = []
     for data in DATA_SETS:
         size = model.FLOAT * found.task(data).parameters
         for ranks in (NODE, 2 * NODE, 4 * NODE, max(RANKS)):
             cells = [
-                number(cluster.reduce(size, ranks))
+                number(1e3 * cluster.reduce(size, ranks))
                 for link in (ETHERNET, FAST)
                 for by_node in (True, False)
                 for cluster in [Cluster("", found.memory, link, NODE, by_node)]
@@ -586,15 +606,16 @@ def _uneven(found: Model) -> str:
     task = found.task(COCO)
     parts = []
     for batch, ranks in ((128, 2), (128, 64), (WEAK * max(RANKS), max(RANKS))):
-        batches = found.batches(ranks, batch)
-        whole = found.batches(1, batch)
-        if batches is None or whole is None:
+        shares = found.shares(ranks, batch)
+        if shares is None:
             continue
-        slow = statistics.fmean(model.slowest(task.work, shares) for shares in batches)
+        pairs = list(zip(shares["tokens"], shares["batches"], strict=True))
+        slow = statistics.fmean(model.slowest(task.work, candidates) for _, candidates in pairs)
         even = statistics.fmean(
-            task.work.seconds(tokens / ranks, steps) for [(tokens, steps)] in whole
+            task.work.seconds(tokens / ranks, max(steps for _, steps in candidates))
+            for tokens, candidates in pairs
         )
-        parts.append(f"{slow / even - 1:+.0%} at N = {batch:,} and {ranks:,} ranks")
+        parts.append(f"{slow / even - 1:+.1%} at N = {batch:,} and {ranks:,} ranks")
     return (
         "against ranks with the same number of tokens and the longest row, the slowest one's gradient takes "
         + ", ".join(parts)

@@ -8,6 +8,7 @@ from typing import Any, Final
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
 from benchmarks.plot import STYLE
@@ -18,6 +19,7 @@ from benchmarks.scaling.results import Results
 COLOURS: Final = {"one machine": "#57606A", "10 Gbit/s": "#D55E00", "100 Gbit/s": "#0072B2"}
 MEASURED: Final = "#000000"
 GRID: Final = "#D0D7DE"
+FAINT: Final = "#8C959F"
 LINKS: Final = {projection.SHARED_MEMORY: "#009E73", projection.TCP: "#E69F00"}
 SLOW: Final = "#CC79A7"
 
@@ -124,45 +126,83 @@ def _projected(figure: Any, model: Model) -> None:
     """A row for each data set, a column for each way of choosing N."""
     ways = [way for way, _ in projection.batches_of(1)]
     rows = figure.subplots(len(DATA_SETS), len(ways), sharey="row", squeeze=False)
+    other = model.otherwise()
     for axes_of_row, data in zip(rows, DATA_SETS, strict=True):
         task = model.task(data)
         for axes, way in zip(axes_of_row, ways, strict=True):
+            for cluster in other.clusters()[1:]:
+                points = [p for p in other.curve(task, cluster, way) if p.ranks >= projection.NODE]
+                _line(axes, points, COLOURS[cluster.name], "--", 0.9, None)
             for cluster in model.clusters():
                 _curve(axes, model.curve(task, cluster, way), COLOURS[cluster.name], cluster.name)
             begin = model.curve(task, model.clusters()[0], way)[0].seconds
             ideal = [begin / r for r in RANKS]
-            axes.plot(RANKS, ideal, ":", color="#8C959F", linewidth=1, label="R times as fast")
+            axes.plot(RANKS, ideal, ":", color=FAINT, linewidth=1, label="R times as fast")
             _logarithmic(axes, "ranks", "")
             _ranks(axes)
             axes.set_title(f"{data.name}, {way}", fontsize=10)
         axes_of_row[0].set_ylabel("seconds an epoch")
-        low = min(line.get_ydata().min() for line in axes_of_row[0].lines)
+        low = min(min(line.get_ydata()) for line in axes_of_row[0].lines)
         axes_of_row[0].set_ylim(bottom=low / 1.5)
+        _few_updates(axes_of_row[-1], data.captions)
     handles, labels = rows[0][0].get_legend_handles_labels()
-    from matplotlib.lines import Line2D
-
-    handles.append(Line2D([], [], marker="o", color="#57606A", linestyle="", markersize=5))
-    labels.append("last of half efficiency")
-    figure.legend(handles, labels, loc="outside lower center", ncols=5, frameon=False, fontsize=8.5)
+    dashes = Line2D([], [], color=FAINT, linestyle="--", linewidth=0.9)
+    dot = Line2D([], [], color=FAINT, marker="o", linestyle="", markersize=5)
+    figure.legend(
+        [*handles, dashes, dot],
+        [
+            *labels,
+            "if by nodes" if other.by_node else "if flat",
+            "pays up to here",
+        ],
+        loc="outside lower center",
+        ncols=6,
+        frameon=False,
+        fontsize=8.5,
+    )
     figure.suptitle(
         f"Projected: {projection.NODE} ranks on a node, which share its card", fontsize=11
     )
 
 
+def _few_updates(axes: Any, captions: int) -> None:
+    """Grey where an epoch is too short for so large a batch."""
+    most = captions / (projection.WEAK * projection.UPDATES)
+    left, right = axes.get_xlim()
+    axes.axvspan(most, right, color=GRID, alpha=0.45, linewidth=0)
+    axes.set_xlim(left, right)
+    axes.text(
+        right / 1.15,
+        0.97,
+        f"fewer than {projection.UPDATES}\nupdates an epoch",
+        transform=axes.get_xaxis_transform(),
+        ha="right",
+        va="top",
+        fontsize=8,
+        color=COLOURS["one machine"],
+    )
+
+
 def _curve(axes: Any, points: list[Point], colour: str, label: str | None) -> None:
     """A line, with a dot where more ranks do not pay any more."""
-    xs, ys = [p.ranks for p in points], [p.seconds for p in points]
-    axes.plot(xs, ys, color=colour, linewidth=1.5, label=label)
+    _line(axes, points, colour, "-", 1.5, label)
     end = projection.pays(points)
     axes.plot(end.ranks, end.seconds, "o", color=colour, markersize=5)
+
+
+def _line(
+    axes: Any, points: list[Point], colour: str, style: str, width: float, label: str | None
+) -> None:
+    xs, ys = [p.ranks for p in points], [p.seconds for p in points]
+    axes.plot(xs, ys, style, color=colour, linewidth=width, label=label)
 
 
 def _logarithmic(axes: Any, x: str, y: str) -> None:
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.yaxis.set_major_locator(LogLocator())
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _plain(value)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _plain(value)))
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_minor_locator(NullLocator())
     axes.grid(color=GRID, linewidth=0.6)
@@ -171,8 +211,12 @@ def _logarithmic(axes: Any, x: str, y: str) -> None:
         axes.set_ylabel(y)
 
 
+def _plain(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1 else f"{value:g}"
+
+
 def _ranks(axes: Any) -> None:
     axes.set_xscale("log", base=2)
     axes.xaxis.set_major_locator(FixedLocator(RANKS[::2]))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _plain(value)))
     axes.xaxis.set_minor_locator(NullLocator())

@@ -9,8 +9,8 @@ from typing import Final
 import attrs
 
 from benchmarks.scaling import fits, model
-from benchmarks.scaling.model import Batches, Cluster, Link, Speeds, Step, Task, Work
-from benchmarks.scaling.results import Compute, Reduction, Results
+from benchmarks.scaling.model import Cluster, Link, Speeds, Step, Task, Work
+from benchmarks.scaling.results import Compute, Reduction, Results, Shares
 
 RANKS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 STRONG: Final = (128, 1024)
@@ -108,6 +108,10 @@ class Model:
             Cluster("100 Gbit/s", self.memory, FAST, NODE, self.by_node),
         ]
 
+    def otherwise(self) -> Model:
+        """The same with the other kind of reduction."""
+        return attrs.evolve(self, by_node=not self.by_node)
+
     def task(self, data: DataSet) -> Task:
         """A data set's network."""
         compute = computed(self._results, data.name)
@@ -120,19 +124,19 @@ class Model:
         compute = computed(self._results, HERE)
         return Task(HERE, captions, compute["parameters"], 0, work(compute))
 
-    def batches(self, ranks: int, batch: int) -> Batches | None:
+    def shares(self, ranks: int, batch: int) -> Shares | None:
         """Batches that were dealt out, if they were."""
         for shares in self._results["shares"]:
             if (shares["ranks"], shares["batch"]) == (ranks, batch):
-                return shares["batches"]
+                return shares
         return None
 
     def step(self, task: Task, cluster: Cluster, ranks: int, batch: int) -> Step | None:
         """An update; None if such batches were not dealt out."""
-        batches = self.batches(ranks, batch)
-        if batches is None:
+        shares = self.shares(ranks, batch)
+        if shares is None:
             return None
-        return model.step(task, self.speeds, cluster, ranks, batch, batches)
+        return model.step(task, self.speeds, cluster, ranks, batch, shares["batches"])
 
     def curve(self, task: Task, cluster: Cluster, way: str) -> list[Point]:
         """Epochs by more and more ranks, N chosen as `way` says."""
@@ -189,15 +193,23 @@ def work_times(compute: Compute) -> list[float]:
     return [b["seconds"] for b in compute["batches"]]
 
 
+LONG: Final = 4 << 20
+"""Bytes from which on a buffer tells of the bandwidth: what is smaller may stay in the processor's caches."""
+
+
 def link_of(reduction: Reduction) -> Link:
     """Latency and bandwidth of a reduction's link: seconds = 2 log2 R messages and 2 (R - 1) / R of the buffer."""
-    found = fits.coefficients(link_terms(reduction), reduction["shares"])
+    found = fits.coefficients(*link_terms(reduction))
     return Link(found[0], 1.0 / found[1] if found[1] else float("inf"))
 
 
-def link_terms(reduction: Reduction) -> list[tuple[float, float]]:
-    """What the seconds of a reduction by two ranks are fitted by."""
-    return [(2.0, float(size)) for size in reduction["sizes"]]
+def link_terms(reduction: Reduction) -> tuple[list[tuple[float, float]], list[float]]:
+    """What the seconds of a reduction by two ranks are fitted by, and these: of the smallest and the long buffers."""
+    pairs = zip(reduction["sizes"], reduction["shares"], strict=True)
+    used = [(n, s) for n, s in pairs if n >= LONG or n == reduction["sizes"][0]]
+    if len(used) < 2:
+        used = list(zip(reduction["sizes"], reduction["shares"], strict=True))
+    return [(2.0, float(n)) for n, _ in used], [s for _, s in used]
 
 
 def reduction_of(results: Results, name: str, ranks: int = 2) -> Reduction | None:

@@ -25,10 +25,14 @@ from rnnkit.process import settle
 if TYPE_CHECKING:
     from benchmarks.captions import Source
     from benchmarks.scaling.results import Batch
+    from rnnkit.kinds import Array
 
 LEAST: Final = 3
 MOST: Final = 200
 """How often something is timed, at least and at most."""
+
+OTHER: Final = 1 << 26
+"""Bytes that are more than the processor's caches hold."""
 
 
 def epoch(
@@ -123,14 +127,17 @@ def gradients(
 
 
 def update(ranks: Ranks, elements: list[int], seconds: float) -> dict[str, Any]:
-    """Update arrays with the optimizer of the network that is trained, in blocks as training does; and copy them."""
+    """Update arrays with the optimizer of the network that is trained, in blocks as training does; and copy them.
+
+    Before each run other memory is gone over, for gradients do that, too.
+    """
     import numpy as np
 
     from benchmarks.captions import random_source
     from benchmarks.scaling.network import captioner
     from rnnkit.kinds import map_arrays
 
-    block = 1 << 17
+    block, other = 1 << 17, np.ones(OTHER // 4, np.float32)
     optimizer = captioner(random_source(rows=2), 1).spec.train.optimizer
     times, copies = [], []
     for n in elements:
@@ -143,8 +150,8 @@ def update(ranks: Ranks, elements: list[int], seconds: float) -> dict[str, Any]:
             for values, gradient, own in blocks:
                 optimizer.update(values, gradient, own, 1, 1.0)
 
-        times.append(_timed(ranks, run, seconds))
-        copies.append(_timed(ranks, partial(np.copyto, buffer, g), seconds))
+        times.append(_timed(ranks, run, seconds, other))
+        copies.append(_timed(ranks, partial(np.copyto, buffer, g), seconds, other))
     return {"elements": elements, "seconds": times, "copy": copies}
 
 
@@ -237,18 +244,24 @@ def _source(data: str | None) -> Source:
     return read_source(Path(data)) if data else random_source(rows=30_000)
 
 
-def _timed(ranks: Ranks, run: Callable[[], object], seconds: float) -> float:
-    """Median seconds of a run that all ranks begin together, the mean over ranks; for about so long."""
-    start = time.perf_counter()
-    run()
-    once = ranks.broadcast(time.perf_counter() - start)
-    times = []
-    for _ in range(min(MOST, max(LEAST, int(seconds / once)))):
+def _timed(
+    ranks: Ranks, run: Callable[[], object], seconds: float, other: Array | None = None
+) -> float:
+    """Median seconds of a run that all ranks begin together, the mean over ranks; for about so long in all. An `other`
+    array is changed before each run."""
+
+    def once() -> float:
+        if other is not None:
+            other[:] += 1.0
         ranks.any(False)
         start = time.perf_counter()
         run()
-        times.append(time.perf_counter() - start)
-    mine = statistics.median(times)
+        return time.perf_counter() - start
+
+    start = time.perf_counter()
+    once()
+    taken = ranks.broadcast(time.perf_counter() - start)
+    mine = statistics.median(once() for _ in range(min(MOST, max(LEAST, int(seconds / taken)))))
     return statistics.fmean(ranks.each(lambda: mine))
 
 

@@ -74,7 +74,8 @@ class Compute(TypedDict):
 
 
 class Update(TypedDict):
-    """The optimizer's update, and a copy, of so many elements; seconds with one thread, every core busy."""
+    """The optimizer's update, and a copy, of so many elements that are not in the processor's caches; seconds with
+    one thread, every core busy."""
 
     elements: list[int]
     seconds: list[float]
@@ -91,11 +92,12 @@ class Reading(TypedDict):
 
 
 class Shares(TypedDict):
-    """Batches dealt out by `rnnkit.training.sharing.share`: for each, (tokens, steps) of the ranks that may be the
-    slowest; the others have no more of either."""
+    """Batches dealt out by `rnnkit.training.sharing.share`: for each, its tokens, and (tokens, steps) of the ranks that
+    may be the slowest; the others have no more of either."""
 
     batch: int
     ranks: int
+    tokens: list[int]
     batches: list[list[tuple[int, int]]]
 
 

@@ -24,7 +24,12 @@ def simulate(lengths: Ints, ranks: int, batch: int, rng: Rng) -> Shares:
     count = min(64, max(1, ROWS // batch))
     # A stable sort of short integers is many times as fast.
     drawn = rng.choice(lengths.astype(np.int16), (count, batch))
-    return Shares(batch=batch, ranks=ranks, batches=[_candidates(row, ranks) for row in drawn])
+    return Shares(
+        batch=batch,
+        ranks=ranks,
+        tokens=(drawn - 1).sum(axis=1, dtype=np.int64).tolist(),
+        batches=[_candidates(row, ranks) for row in drawn],
+    )
 
 
 def _candidates(lengths: Ints, ranks: int) -> list[tuple[int, int]]:
