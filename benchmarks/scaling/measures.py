@@ -25,6 +25,7 @@ from rnnkit.kinds.arrays import Ints
 BATCHES: Final = (128, 256)
 RATE: Final = 1.0
 """Gigabits a second between two hosts."""
+
 UPDATES: Final = 60
 """Of an epoch on random captions."""
 
@@ -276,7 +277,7 @@ def _hosts_step(m: Measuring, launcher: Launcher, count: int, batch: int) -> Hos
 def shares(m: Measuring, results: Results) -> None:
     """Batches dealt out to up to 1,024 ranks."""
     rng, lengths = np.random.default_rng(0), _lengths(m.data)
-    wanted = [(count, batch) for batch in BATCHES for count in (1, 2, 4)]
+    wanted = [(count, batch) for batch in BATCHES for count in (1, 2, 4, m.ranks)]
     for count in RANKS[: 4 if m.quick else None]:
         wanted += [(count, batch) for _, batch in batches_of(count)]
     results["shares"] = [simulate(lengths, *pair, rng) for pair in sorted(set(wanted))]

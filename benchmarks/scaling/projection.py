@@ -8,7 +8,7 @@ from typing import Final
 
 import attrs
 
-from benchmarks.scaling import fits, model
+from benchmarks.scaling import fits, jobs, model
 from benchmarks.scaling.model import Cluster, Link, Speeds, Step, Task, Work
 from benchmarks.scaling.results import Compute, Reduction, Results, Shares
 
@@ -20,6 +20,8 @@ WEAK: Final = 128
 """Rows of a rank."""
 
 NODE: Final = 64
+"""Ranks of a node."""
+
 PAYS: Final = 0.5
 """Efficiency below which more ranks are not worth their cores."""
 
@@ -28,9 +30,13 @@ UPDATES: Final = 100
 
 ETHERNET: Final = Link(30e-6, 10e9 / 8)
 FAST: Final = Link(2e-6, 100e9 / 8)
+"""Cards that nodes may have."""
 
-SHARED_MEMORY: Final = "shared memory"
-TCP: Final = "TCP on loopback"
+LONG: Final = 4 << 20
+"""Bytes from which on a buffer tells of the bandwidth: what is smaller may stay in the processor's caches."""
+
+SHARED_MEMORY: Final = jobs.SHARED_MEMORY.name
+TCP: Final = jobs.TCP.name
 HERE: Final = "flickr8k"
 """The network that is trained here, and its data."""
 
@@ -89,9 +95,9 @@ class Model:
 
     @staticmethod
     def of(results: Results) -> Model | None:
-        """The model; None if something that it needs was not measured."""
+        """The model; None if reductions were not measured."""
         memory = link(results, SHARED_MEMORY)
-        if memory is None or not all(k in results for k in ("update", "reading", "compute")):
+        if memory is None:
             return None
         update, reading = results["update"], results["reading"]
         elements = [(float(n),) for n in update["elements"]]
@@ -173,11 +179,6 @@ def pays(points: Sequence[Point]) -> Point:
     return good[-1] if good else points[0]
 
 
-def fastest(points: Sequence[Point]) -> Point:
-    """The least seconds."""
-    return min(points, key=lambda p: p.seconds)
-
-
 def work(compute: Compute) -> Work:
     """Coefficients of a network's gradient."""
     return Work(*fits.coefficients(work_terms(compute), work_times(compute)))
@@ -191,10 +192,6 @@ def work_terms(compute: Compute) -> list[tuple[float, float, float]]:
 def work_times(compute: Compute) -> list[float]:
     """The seconds."""
     return [b["seconds"] for b in compute["batches"]]
-
-
-LONG: Final = 4 << 20
-"""Bytes from which on a buffer tells of the bandwidth: what is smaller may stay in the processor's caches."""
 
 
 def link_of(reduction: Reduction) -> Link:
