@@ -65,7 +65,7 @@ PAYS_ABOUT: Final = """\
 EPOCH: Final = """\
     The LSTM of `specs/flickr8k-lstm.toml` ({parameters:,} parameters) for {what}, features in memory, without
     evaluation. Each time is that of a process or a job of its own, from the first update to the last. They take turns
-    for {rounds} rounds with {pause:g} s of rest before each; with one thread there is one turn only. Seconds are medians,
+    ({rounds} each) with {pause:g} s of rest before; with one thread there is one turn only. Seconds are medians,
     and the ratio is taken within a round: one process with {ranks} threads / {ranks} ranks with one thread each, its
     median and its range. Over 1, ranks are the faster ones."""
 
@@ -312,8 +312,9 @@ def _verdict(entry: Epochs, many: str, few: str) -> str:
     )
     alone = statistics.median(entry["seconds"]["1 thread"])
     together = statistics.median(entry["seconds"][few])
+    longer = alone / together
     return (
-        f"At N = {entry['batch']}, {how}, and {alone / together:.2f} times as fast as one thread."
+        f"At N = {entry['batch']}, {how}; one thread takes {longer:.2f} times as long as they do."
     )
 
 
@@ -331,7 +332,7 @@ def _reductions(results: Results) -> Iterator[str]:
     rows = [
         [
             _bytes(size),
-            *(number(1e3 * r[kind][i]) for r in found for kind in ("shares", "whole")),
+            *(f"{1e3 * r[kind][i]:.3g}" for r in found for kind in ("shares", "whole")),
         ]
         for i, size in enumerate(sizes)
     ]
