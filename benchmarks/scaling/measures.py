@@ -93,6 +93,7 @@ class Measuring:
         launcher: Launcher | None = None,
         ranks: int = 1,
         cores: int | None = None,
+        overlaps: bool | None = None,
     ) -> Any:
         """An epoch of so many captions, after a pause."""
         time.sleep(self.pause)
@@ -106,6 +107,7 @@ class Measuring:
             batch=batch,
             limit=limit,
             device=launcher and launcher.device,
+            overlaps=overlaps,
         )
 
     def busy(self, job: str, **options: Any) -> Any:
@@ -259,17 +261,22 @@ def hosts(m: Measuring, results: Results) -> None:
     for s in steps:
         m.say(
             f"two hosts, N = {s['batch']}, {s['ranks']} ranks: {number(1e3 * s['seconds'])} ms an update, "
+            f"{number(1e3 * s['overlapped'])} ms with gradients sent during the backward pass, "
             f"{number(s['sent'])} times the parameters' bytes sent"
         )
 
 
 def _hosts_step(m: Measuring, launcher: Launcher, count: int, batch: int) -> HostsStep:
-    found = m.train(batch, batch * (2 if m.quick else HOSTS_UPDATES), launcher, count)
+    limit = batch * (2 if m.quick else HOSTS_UPDATES)
+    found, overlapped = (
+        m.train(batch, limit, launcher, count, overlaps=overlaps) for overlaps in (False, True)
+    )
     return HostsStep(
         batch=batch,
         ranks=count,
         updates=found["updates"],
         seconds=found["seconds"] / found["updates"],
+        overlapped=overlapped["seconds"] / overlapped["updates"],
         sent=found["sent"],
     )
 

@@ -42,8 +42,10 @@ def epoch(
     batch: int,
     limit: int | None,
     device: str | None,
+    overlaps: bool | None,
 ) -> dict[str, Any]:
-    """Train for an epoch, or on the first `limit` captions.
+    """Train for an epoch, or on the first `limit` captions; gradients are sent during the backward pass if it
+    `overlaps`, and as training decides if that is open.
 
     Returns:
         `seconds` of it, and `startup` from `began` to its beginning; its `loss` and `updates`; bytes that were `sent`
@@ -54,6 +56,11 @@ def epoch(
     from benchmarks.scaling.network import captioner, split_of
     from rnnkit.training import Trainer
 
+    if overlaps is not None:
+        from rnnkit.parallel.mpi import MPIRanks
+
+        assert isinstance(ranks, MPIRanks)
+        ranks.overlaps = overlaps
     source = _source(data)
     split = split_of(source)
     trainer = Trainer(

@@ -102,13 +102,14 @@ class Shares(TypedDict):
 
 
 class HostsStep(TypedDict):
-    """Updates by ranks on two hosts: mean seconds, and bytes that the first host sent over those of the
-    parameters."""
+    """Updates by ranks on two hosts: mean seconds with gradients sent after the backward pass, and during it; and
+    bytes that the first host sent over those of the parameters."""
 
     batch: int
     ranks: int
     updates: int
     seconds: float
+    overlapped: float
     sent: float
 
 
