@@ -1,8 +1,8 @@
 """What tests have several ranks do: mpiexec -n R python -m tests.rank_jobs JOB ..
 
 numbers DATA OUT     train the spec in float64 and in float32, and compare the ranks' parameters
-nodes DATA OUT       the same on two nodes
-overlap DATA OUT     the same, with gradients on their way during the backward pass, as between nodes
+nodes DATA OUT       the same on two nodes, and as `overlap` in OUT/overlap
+overlap DATA OUT     the same, with gradients on their way during the backward pass
 interrupt DATA OUT   the same, but for Ctrl-C on rank 1 after the ninth update
 captions DATA OUT    captions by several decoders and networks, and a run that is judged by its captions
 raise                on rank 1, while the others wait for it
@@ -147,7 +147,9 @@ def run(name: str, *args: str) -> None:
             ranks.sum(np.zeros(3))
         if name == "nodes":
             assert ranks.share == ([0, 2, 1, 3] if ranks.size == 4 else [0, 1, 2])[ranks.rank]
-        if name == "overlap":
+            numbers(ranks, Path(args[0]), Path(args[1]))
+            args = (args[0], f"{args[1]}/overlap")
+        if name in ("overlap", "nodes"):
             from rnnkit.parallel.mpi import MPIRanks  # initializes MPI
 
             assert isinstance(ranks, MPIRanks)

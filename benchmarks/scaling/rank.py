@@ -45,7 +45,7 @@ def epoch(
     overlaps: bool | None,
 ) -> dict[str, Any]:
     """Train for an epoch, or on the first `limit` captions; gradients are sent during the backward pass if it
-    `overlaps`, and as training decides if that is open.
+    `overlaps`.
 
     Returns:
         `seconds` of it, and `startup` from `began` to its beginning; its `loss` and `updates`; bytes that were `sent`

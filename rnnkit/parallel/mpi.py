@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import os
 import queue
 import signal
 import socket
@@ -30,7 +31,6 @@ T = TypeVar("T")
 _PATIENCE: Final = 1.0
 """Seconds that a rank which failed waits for the others to say that they failed, too."""
 
-
 _TYPES: Final = {"f": MPI.FLOAT, "d": MPI.DOUBLE}
 """Of the arrays that ranks have shares of."""
 
@@ -42,8 +42,9 @@ class MPIRanks(Ranks):
     """The processes of MPI's world communicator.
 
     Attributes:
-        overlaps: whether gradients are on their way while the backward pass goes on. Between nodes that hides the
-            wire; within one there is only memory to wait for, which the cores at work do the copying of.
+        overlaps: whether gradients are on their way while the backward pass goes on, as `RNNKIT_OVERLAP=1` asks for.
+            It pays only where a network card moves them by itself: where MPI's own work does, in one memory or over
+            TCP, that takes the cores from the backward pass.
     """
 
     def __init__(self) -> None:
@@ -57,7 +58,8 @@ class MPIRanks(Ranks):
         one_node = node.size == self.size
         self._stages, self.share = _stages(self._world, node)
         self._shares: list[int] = self._world.allgather(self.share)
-        self.overlaps = not one_node and MPI.Query_thread() == MPI.THREAD_MULTIPLE
+        asked_for = os.environ.get("RNNKIT_OVERLAP") == "1"
+        self.overlaps = asked_for and MPI.Query_thread() == MPI.THREAD_MULTIPLE
         self._poller = ThreadPoolExecutor(1, thread_name_prefix="rnnkit-mpi")
         watcher = start_watcher(self.size, one_node=one_node) if self.rank == 0 else None
         here = 0 in node.allgather(self.rank)

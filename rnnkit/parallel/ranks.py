@@ -36,8 +36,7 @@ class Ranks(ABC):
         """Put into `share` (S,) the sum over all ranks of this one's part of `buffer` (R S,).
 
         Returns:
-            a function that waits until that is done. Between nodes it is under way before; in one node, whose cores
-            do the sending, too, it begins then.
+            a function that waits until that is done. If the ranks overlap it is under way before, else it begins then.
         """
 
     @abstractmethod

@@ -105,7 +105,7 @@ class Trainer:
         self._ranks = ranks
         table = model.spec.train
         self._place = Place(
-            captions=zlib.crc32(train.image_idxs.tobytes(), zlib.crc32(train.captions.tobytes())),
+            captions=_digest(train),
             batch=table.batch,
             shuffle=min(table.shuffle or images_together(train.features), train.images),
         )
@@ -336,3 +336,9 @@ class Trainer:
 
 def _together(images: int) -> str:
     return f"the captions of {images:,} images" if images else "all captions"
+
+
+def _digest(train: Split) -> int:
+    """Of the captions trained on, with their order."""
+    captions, image_idxs = map(np.ascontiguousarray, (train.captions, train.image_idxs))
+    return zlib.crc32(image_idxs.data, zlib.crc32(captions.data))
