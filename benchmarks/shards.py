@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import os
 import resource
-import shutil
 import signal
 import subprocess
 import sys
@@ -23,6 +22,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from benchmarks.scaling.jobs import SHARED_MEMORY, no_mpi
+from benchmarks.turns import ROOT
 from rnnkit.parallel import job
 from rnnkit.process import settle
 
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
 # NumPy, and what imports it, is imported in functions: `settle` comes first.
 
-ROOT: Final = Path(__file__).parents[1]
 WIDTH: Final = 4096
 CAPTIONS: Final = 5  # of each image
 LENGTH: Final = 17
@@ -67,6 +67,8 @@ def run(
     ] = None,
 ) -> None:
     """Write features and captions, train on them, and print a line for each process."""
+    if ranks > 1 and (reason := no_mpi()):
+        raise typer.BadParameter(reason)
     with tempfile.TemporaryDirectory(prefix="rnnkit-shards-", dir=folder) as name:
         data = Path(name) / "data"
         began = time.perf_counter()
@@ -77,7 +79,7 @@ def run(
         )
         command = [sys.executable, "-m", "benchmarks.shards", "rank", name, str(updates)]
         if ranks > 1:
-            command = [mpiexec(), "-n", str(ranks), *command]
+            command = [*SHARED_MEMORY.words(ranks), *command]
         code = subprocess.run(command, cwd=ROOT, check=False).returncode
     raise typer.Exit(code)
 
@@ -164,14 +166,6 @@ def bytes_read() -> tuple[int, int]:
     lines = Path("/proc/self/io").read_text().splitlines()
     numbers = {name: int(value) for name, value in (line.split(": ") for line in lines)}
     return numbers["rchar"], numbers["read_bytes"]
-
-
-def mpiexec() -> str:
-    """The launcher of the MPI that is installed with mpi4py, else the system's."""
-    found = shutil.which("mpiexec", path=Path(sys.executable).parent) or shutil.which("mpiexec")
-    if found is None:
-        raise typer.BadParameter('more than one rank needs an MPI: pip install "rnnkit[mpi]"')
-    return found
 
 
 if __name__ == "__main__":

@@ -385,6 +385,19 @@ def test_a_run_goes_on_with_as_many_images_shuffled_together(
     )
 
 
+def test_features_in_files_are_trained_on_as_those_in_memory(
+    spec: Path, tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    windows = ["train.epochs=2", "train.shuffle=8"]
+    held = rnnkit.train(spec, tiny_data, tmp_path / "held", windows)
+    monkeypatch.setattr("rnnkit.data.features.HELD_BYTES", 0)
+    with rnnkit.open_data(tiny_data) as data:
+        assert not data.split("train").features.held
+        read = rnnkit.train(rnnkit.read_spec(spec, windows), data, tmp_path / "read")
+    for name, w in read.model.parameters.items():
+        np.testing.assert_array_equal(w, held.model.parameters[name], err_msg=name)
+
+
 def test_there_must_be_something_to_go_on_with(spec: Path, tiny_data: Path, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="not the folder of a run"):
         rnnkit.train(resume=tmp_path / "nowhere")
