@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 
 from rnnkit.errors import DataError
 from rnnkit.kinds.arrays import Array, DType, Ints
-
-if TYPE_CHECKING:
-    from rnnkit.data.features import FileFeatures
 
 GROUP_BYTES = 64 * 2**20
 """Stored values of a group: enough for long reads, and a small part of the memory, which has two of them.
@@ -25,6 +22,22 @@ GROUP_BATCHES = 1000
 
 PIECE = 256
 """Rows that are copied from the group before at once; they are twice in memory meanwhile."""
+
+
+class Rows(Protocol):
+    """What groups are read from; see `rnnkit.data.features.FileFeatures`."""
+
+    @property
+    def width(self) -> int: ...
+
+    @property
+    def stored(self) -> DType: ...
+
+    def require(self, indices: Ints) -> None: ...
+
+    def rows(self, indices: Ints, dtype: DType) -> Array: ...
+
+    def fill(self, values: Array, at: Ints, rows: Ints) -> None: ...
 
 
 def groups(batches: Iterable[Ints], enough: int) -> Iterator[list[Ints]]:
@@ -44,7 +57,7 @@ def groups(batches: Iterable[Ints], enough: int) -> Iterator[list[Ints]]:
 class GroupReader:
     """Reads one group after the other. What two neighbours have in common is read once."""
 
-    def __init__(self, features: FileFeatures, dtype: DType) -> None:
+    def __init__(self, features: Rows, dtype: DType) -> None:
         """The batches will be of `dtype`."""
         self._features = features
         self._dtype = dtype
