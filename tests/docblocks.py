@@ -103,7 +103,10 @@ class Workspace:
         self.current = folder
         self._environment = {
             **os.environ,
-            "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+            "PATH": os.pathsep.join(
+                [str(programs), str(Path(sys.executable).parent), os.environ["PATH"]]
+            ),
+            "LD_LIBRARY_PATH": str(Path(sys.prefix) / "lib"),  # the MPI that is installed here
             "COLUMNS": "100",
             # As a reader has it, but without a network: what plugins require is there already.
             "PIP_NO_INDEX": "1",

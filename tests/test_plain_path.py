@@ -47,7 +47,7 @@ def test_fifty_losses_are_those_of_the_plain_path(
     monkeypatch.setattr(rnnkit.process, "GRAIN", 64)
     monkeypatch.setattr("rnnkit.model.HEAD_ROWS", 50)
     monkeypatch.setattr("rnnkit.model.LOSS_SIZE", 10 * V)
-    monkeypatch.setattr("rnnkit.training.trainer.UPDATE_SIZE", 100)
+    monkeypatch.setattr("rnnkit.training.descent.UPDATE_SIZE", 100)
     model = assemble(
         parse_spec(SPEC.format(cell=cell, dtype=dtype)), Sizes(F, Vocabulary.standard(V), T)
     )
