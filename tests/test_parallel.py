@@ -132,8 +132,10 @@ def test_a_launcher_that_is_to_end_ends_the_job_with_everything_saved(
 def test_a_killed_rank_is_named_and_ends_the_job_and_the_run_goes_on(tmp_path: Path) -> None:
     found = many_kills.survives(tmp_path, kills=3, seed=5, size=2)
     for number, said in enumerate(found.said):
-        assert said.count(" has died, killed by SIGKILL") == 1
-        assert said.count(f"rank {number % 2} of 2 (on ") == 1
+        (line,) = (line for line in said.splitlines() if " has died" in line)
+        assert line.startswith(f"rank {number % 2} of 2 (on ")
+        # By what signal, the system forgets once the launcher has asked.
+        assert " has died, killed by SIGKILL, " in line or " has died, and the job " in line
 
 
 @needs_mpi
