@@ -95,6 +95,7 @@ class WholeDescent(Descent):
 
     def update(self, number: int, factor: float, scale: float) -> None:
         _update(self._optimizer, self._blocks, self._gradients, number, factor, scale)
+        self._gradients.clear()  # else they would be in memory beside the next ones
 
     def slots(self) -> dict[str, dict[str, Array]]:
         return {name: dict(named_arrays(slots)) for name, slots in self._slots.items()}
