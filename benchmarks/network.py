@@ -10,10 +10,10 @@ import numpy as np
 import rnnkit
 from benchmarks.captions import Source
 from benchmarks.task import LEARNING_RATE, Batch, Problem
-from rnnkit.builder import Sizes, assemble
 from rnnkit.data import HeldFeatures, Split, Vocabulary
 from rnnkit.kinds.arrays import Array
-from rnnkit.model import Captioner
+from rnnkit.network.builder import Sizes, assemble
+from rnnkit.network.model import Captioner
 from rnnkit.training import Trainer
 
 SPEC = """\

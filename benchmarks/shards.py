@@ -25,7 +25,7 @@ import typer
 from benchmarks.scaling.jobs import SHARED_MEMORY, no_mpi
 from benchmarks.turns import ROOT
 from rnnkit.parallel import job
-from rnnkit.process import settle
+from rnnkit.system.process import settle
 
 if TYPE_CHECKING:
     from rnnkit.training import Step
@@ -119,7 +119,7 @@ def write_data(folder: Path, gigabytes: float, shards: int) -> int:
     import h5py
     import numpy as np
 
-    from rnnkit.data.shards import file_names
+    from rnnkit.data.features.shards import file_names
     from rnnkit.data.vocabulary import Vocabulary
 
     folder.mkdir()

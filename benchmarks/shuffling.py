@@ -21,7 +21,7 @@ import typer
 
 from benchmarks.table import markdown
 from rnnkit.parallel import job
-from rnnkit.process import settle
+from rnnkit.system.process import settle
 
 if TYPE_CHECKING:
     from rnnkit.data import Split

@@ -22,7 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-import rnnkit.process
+import rnnkit.system.process
 from benchmarks.contenders import CONTENDERS
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def main(name: str, folder: str, threads: str) -> None:
     os.sched_setaffinity(0, cores(int(threads)))
     contender = CONTENDERS[name]
     if contender.settled:
-        rnnkit.process.settle()
+        rnnkit.system.process.settle()
     module = importlib.import_module(f"benchmarks.contenders.{contender.module}")
     from benchmarks.task import Task
 

@@ -14,39 +14,39 @@ import importlib
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from rnnkit.builder import build as build
-    from rnnkit.checkpoint import load_model as load
-    from rnnkit.checkpoint import save_model as save
+    from rnnkit.captioning.ensemble import Ensemble as Ensemble
     from rnnkit.data import open_data as open_data
-    from rnnkit.ensemble import Ensemble as Ensemble
     from rnnkit.errors import CheckpointError as CheckpointError
     from rnnkit.errors import DataError as DataError
     from rnnkit.errors import RegistryError as RegistryError
     from rnnkit.errors import RnnkitError as RnnkitError
     from rnnkit.errors import SpecError as SpecError
-    from rnnkit.model import Captioner as Captioner
+    from rnnkit.network.builder import build as build
+    from rnnkit.network.checkpoint import load_model as load
+    from rnnkit.network.checkpoint import save_model as save
+    from rnnkit.network.model import Captioner as Captioner
     from rnnkit.spec import Spec as Spec
     from rnnkit.spec import parse_spec as parse_spec
     from rnnkit.spec import read_spec as read_spec
+    from rnnkit.system.version import __version__ as __version__
     from rnnkit.training import train as train
-    from rnnkit.version import __version__ as __version__
 
 _HOME: Final = {
-    "Captioner": "rnnkit.model:Captioner",
+    "Captioner": "rnnkit.network.model:Captioner",
     "CheckpointError": "rnnkit.errors:CheckpointError",
     "DataError": "rnnkit.errors:DataError",
-    "Ensemble": "rnnkit.ensemble:Ensemble",
+    "Ensemble": "rnnkit.captioning.ensemble:Ensemble",
     "RegistryError": "rnnkit.errors:RegistryError",
     "RnnkitError": "rnnkit.errors:RnnkitError",
     "Spec": "rnnkit.spec:Spec",
     "SpecError": "rnnkit.errors:SpecError",
-    "__version__": "rnnkit.version:__version__",
-    "build": "rnnkit.builder:build",
-    "load": "rnnkit.checkpoint:load_model",
+    "__version__": "rnnkit.system.version:__version__",
+    "build": "rnnkit.network.builder:build",
+    "load": "rnnkit.network.checkpoint:load_model",
     "open_data": "rnnkit.data:open_data",
     "parse_spec": "rnnkit.spec:parse_spec",
     "read_spec": "rnnkit.spec:read_spec",
-    "save": "rnnkit.checkpoint:save_model",
+    "save": "rnnkit.network.checkpoint:save_model",
     "train": "rnnkit.training:train",
 }
 

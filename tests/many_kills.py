@@ -18,8 +18,8 @@ from typing import Final
 import attrs
 import numpy as np
 
-from rnnkit.checkpoint import PREVIOUS, read_model_file
 from rnnkit.data.scenes import write_scenes
+from rnnkit.network.checkpoint import PREVIOUS, read_model_file
 from tests import ranks
 
 PATIENCE: Final = 10.0

@@ -25,16 +25,16 @@ import attrs
 import numpy as np
 
 import rnnkit
-from rnnkit import captioning, evaluation
+from rnnkit.captioning import evaluation
+from rnnkit.captioning.ensemble import Ensemble
+from rnnkit.captioning.evaluation import evaluate
 from rnnkit.cli import main
-from rnnkit.ensemble import Ensemble
-from rnnkit.evaluation import evaluate
-from rnnkit.files import write_text_whole
 from rnnkit.kinds import Array, Decoder, Ints
 from rnnkit.metrics import installed
+from rnnkit.network.writer import Writer
 from rnnkit.parallel import Ranks, job
+from rnnkit.system.files import write_text_whole
 from rnnkit.training import Step, Trainer
-from rnnkit.writer import Writer
 from rnnkit_builtin.decoders.beam import Beam
 from rnnkit_builtin.decoders.greedy import Greedy
 from rnnkit_builtin.decoders.sample import Sample
@@ -86,7 +86,7 @@ JUDGED = (
 
 def make_batches_small(put: Callable[[object, str, int], None] = setattr) -> None:
     """So that few images are several batches."""
-    put(captioning, "BATCH", 5)
+    put(images, "BATCH", 5)
     put(evaluation, "EVAL_BATCH", 16)
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rnnkit.builder import Sizes, assemble
 from rnnkit.data import Vocabulary
-from rnnkit.engine import GatedParams, GatedRecurrence
 from rnnkit.kinds import Activation, Array, NoParams, State
-from rnnkit.packing import Packing
+from rnnkit.network.builder import Sizes, assemble
+from rnnkit.network.engine import GatedParams, GatedRecurrence
+from rnnkit.network.packing import Packing
 from rnnkit.spec import parse_spec
 from rnnkit_builtin.activations.sigmoid import Sigmoid
 from rnnkit_builtin.activations.tanh import Tanh

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 import rnnkit
-from rnnkit.builder import Sizes, assemble
 from rnnkit.compat.ie590.attention import (
     attention_backward,
     attention_forward,
@@ -22,6 +21,7 @@ from rnnkit.compat.ie590.attention import (
 from rnnkit.compat.ie590.gradient_check import eval_numerical_gradient_array
 from rnnkit.data import Vocabulary, open_data
 from rnnkit.kinds import Array
+from rnnkit.network.builder import Sizes, assemble
 from rnnkit.spec import parse_spec
 from tests.datafolders import features_path, put, write_data_folder
 
@@ -138,7 +138,7 @@ def test_a_network_on_feature_maps_has_right_gradients() -> None:
 def test_feature_maps_are_read_flat_trained_on_and_captioned(
     limit: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rnnkit.data.features.HELD_BYTES", limit)
+    monkeypatch.setattr("rnnkit.data.features.features.HELD_BYTES", limit)
     folder = write_data_folder(tmp_path / "data")
     maps = {}
     for split in ("train", "val"):

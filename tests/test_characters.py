@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import rnnkit
-from rnnkit.captioning import caption_split
+from rnnkit.captioning.images import caption_split
 from rnnkit.data import Dataset, Vocabulary, as_characters, characters_of
 from rnnkit.errors import DataError
 from rnnkit.training import Trainer

@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 
 import rnnkit
-from rnnkit.comparing import Failed, Learnt, Result, compare, draw_curves, write_curves
+from rnnkit.captioning.evaluation import nats_per_token
 from rnnkit.data import as_characters
 from rnnkit.errors import CheckpointError, RnnkitError, SpecError
-from rnnkit.evaluation import nats_per_token
 from rnnkit.kinds import Array, Ints
 from rnnkit.parallel import Alone
 from rnnkit.training import Step, Trainer
+from rnnkit.training.comparing import Failed, Learnt, Result, compare, draw_curves, write_curves
 
 T = TypeVar("T")
 

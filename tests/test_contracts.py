@@ -11,7 +11,6 @@ import attrs
 import numpy as np
 import pytest
 
-from rnnkit.decoding import M, word_by_word
 from rnnkit.kinds import (
     Array,
     Decoded,
@@ -27,6 +26,7 @@ from rnnkit.kinds import (
     Schedule,
     Slots,
 )
+from rnnkit.kinds.decoding import M, word_by_word
 from rnnkit.registry import load, names
 from rnnkit.testing.contracts import contracts_of
 from rnnkit.testing.example import Broken, seeded

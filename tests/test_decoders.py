@@ -10,11 +10,11 @@ import attrs
 import numpy as np
 import pytest
 
-from rnnkit.builder import Sizes, assemble
 from rnnkit.data import Vocabulary
-from rnnkit.decoding import block_repeats
 from rnnkit.kinds import Array, Decoded, Decoder, Ints, Memory
-from rnnkit.model import Captioner
+from rnnkit.kinds.decoding import block_repeats
+from rnnkit.network.builder import Sizes, assemble
+from rnnkit.network.model import Captioner
 from rnnkit.spec import parse_spec
 from rnnkit.testing.contracts import contracts_of
 from rnnkit.testing.example import seeded

@@ -9,8 +9,7 @@ import attrs
 import numpy as np
 import pytest
 
-import rnnkit.process
-from rnnkit.engine import FreeRecurrence, GatedRecurrence, Recurrence
+import rnnkit.system.process
 from rnnkit.kinds import (
     Activation,
     Array,
@@ -25,8 +24,9 @@ from rnnkit.kinds import (
     map_arrays,
     named_arrays,
 )
+from rnnkit.network.engine import FreeRecurrence, GatedRecurrence, Recurrence
+from rnnkit.network.packing import Packing
 from rnnkit.numerics import blocks, sigmoid
-from rnnkit.packing import Packing
 from rnnkit.registry import load
 from rnnkit.spec.schema import builtin
 from rnnkit.testing.report import explain
@@ -215,7 +215,7 @@ class NoProducts(FewerProducts):
 def test_gates_of_x_and_of_h_need_not_be_as_many(
     cell: type[FewerProducts], threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rnnkit.process, "_threads", threads)
-    monkeypatch.setattr(rnnkit.process, "GRAIN", 4)
+    monkeypatch.setattr(rnnkit.system.process, "_threads", threads)
+    monkeypatch.setattr(rnnkit.system.process, "GRAIN", 4)
     report = run(of_class(cell, cell.__name__, __file__))
     assert report.ok, explain(report, 0)

@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-import rnnkit.ensemble
-from rnnkit.builder import Sizes, assemble, build
-from rnnkit.captioning import caption_split
-from rnnkit.checkpoint import save_model
+import rnnkit.captioning.ensemble
+from rnnkit.captioning.ensemble import Ensemble, load_writer, log_mean
+from rnnkit.captioning.images import caption_split
 from rnnkit.cli import app
 from rnnkit.data import Vocabulary, open_data
-from rnnkit.ensemble import Ensemble, load_writer, log_mean
 from rnnkit.errors import CheckpointError, DataError, SpecError
 from rnnkit.kinds import Array, Decoder, Ints
-from rnnkit.model import Captioner
+from rnnkit.network.builder import Sizes, assemble, build
+from rnnkit.network.checkpoint import save_model
+from rnnkit.network.model import Captioner
 from rnnkit.spec import parse_spec
 from rnnkit_builtin.decoders.beam import Beam
 from rnnkit_builtin.decoders.greedy import Greedy
@@ -101,7 +101,7 @@ def test_the_next_word_has_the_mean_of_the_networks_probabilities() -> None:
 def test_captions_are_judged_by_the_mean_of_probabilities(
     size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rnnkit.ensemble, "SCORE_BYTES", size)
+    monkeypatch.setattr(rnnkit.captioning.ensemble, "SCORE_BYTES", size)
     models, (features, captions) = three(), batch()
     targets = captions[:, 1:]
     of_targets = np.take_along_axis(mixed(models, features, captions), targets[:, :, None], 2)

@@ -17,14 +17,14 @@ import pytest
 from typer.testing import CliRunner
 
 import rnnkit
-from rnnkit.captioning import caption_split
+from rnnkit.captioning.ensemble import Ensemble
+from rnnkit.captioning.evaluation import evaluate, nats_per_token, perplexity
+from rnnkit.captioning.images import caption_split
 from rnnkit.cli import app
 from rnnkit.data.references import read_references
-from rnnkit.ensemble import Ensemble
 from rnnkit.errors import DataError, RnnkitError
-from rnnkit.evaluation import evaluate, nats_per_token, perplexity
 from rnnkit.metrics import installed, scores
-from rnnkit.model import Captioner
+from rnnkit.network.model import Captioner
 from rnnkit_builtin.decoders.beam import Beam
 from tests.datafolders import write_data_folder
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rnnkit.errors import CheckpointError
-from rnnkit.files import write_text_whole, write_whole
+from rnnkit.system.files import write_text_whole, write_whole
 
 
 def test_a_failed_write_leaves_what_was_there_and_nothing_else(tmp_path: Path) -> None:

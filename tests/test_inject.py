@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rnnkit.builder import Sizes, assemble
 from rnnkit.data import Vocabulary
+from rnnkit.describing.summary import summarize
 from rnnkit.errors import SpecError
 from rnnkit.kinds import Array, Ints
-from rnnkit.model import Captioner
+from rnnkit.network.builder import Sizes, assemble
+from rnnkit.network.model import Captioner
 from rnnkit.spec import parse_spec
-from rnnkit.summary import summarize
 
 F, V, T, D, H = 6, 9, 7, 5, 4
 

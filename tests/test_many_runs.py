@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import rnnkit
-from rnnkit.captioning import caption_split
+from rnnkit.captioning.images import caption_split
 from rnnkit.metrics import installed
 from rnnkit.parallel import ALONE
 from rnnkit.training import read_history
@@ -223,7 +223,7 @@ def test_captions_and_scores_do_not_depend_on_who_computes_them(
 
 
 def test_each_batch_draws_for_itself(tiny_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rnnkit.captioning.BATCH", 6)
+    monkeypatch.setattr("rnnkit.captioning.images.BATCH", 6)
     with rnnkit.open_data(tiny_data) as data:
         model = rnnkit.build(rnnkit.parse_spec(rank_jobs.SPEC), data)
         decoder = rank_jobs.DECODERS["sample"]

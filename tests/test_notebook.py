@@ -23,7 +23,7 @@ def no_network(url: str, *_: object) -> bytes:
 def namespace(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
     """An empty one, in an empty folder, without a screen or a network."""
     matplotlib = pytest.importorskip("matplotlib")
-    monkeypatch.setattr("rnnkit.data.pictures.fetch_image", no_network)
+    monkeypatch.setattr("rnnkit.data.looking.pictures.fetch_image", no_network)
     monkeypatch.chdir(tmp_path)
     matplotlib.use("Agg")
     return {"__name__": "__main__"}

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 import rnnkit
-from rnnkit.checkpoint import read_model_file
+from rnnkit.captioning.evaluation import nats_per_token
 from rnnkit.errors import RnnkitError
-from rnnkit.evaluation import nats_per_token
 from rnnkit.kinds import Array
+from rnnkit.network.checkpoint import read_model_file
 from rnnkit.parallel import ALONE, Alone, job
 from rnnkit.parallel.jobs import _started as started
 from rnnkit.training import Run, Trainer, read_history
@@ -283,7 +283,7 @@ def test_ranks_do_not_drop_out_the_same(rate: float, tiny_data: Path) -> None:
 
 
 def test_each_rank_evaluates_a_part(tiny_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rnnkit.evaluation.EVAL_BATCH", 8)
+    monkeypatch.setattr("rnnkit.captioning.evaluation.EVAL_BATCH", 8)
     with rnnkit.open_data(tiny_data) as data:
         model = rnnkit.build(rnnkit.parse_spec(rank_jobs.SPEC), data)
         val = data.split("val")

@@ -17,8 +17,8 @@ import pytest
 from PIL import Image
 
 from rnnkit.data import open_data, pictures
-from rnnkit.data.figure import Shown, choose_pictures, save_figure
-from rnnkit.data.pictures import Pixels, decode_image, fetch_image, load_picture
+from rnnkit.data.looking.figure import Shown, choose_pictures, save_figure
+from rnnkit.data.looking.pictures import Pixels, decode_image, fetch_image, load_picture
 from rnnkit.errors import DataError
 from tests.datafolders import write_data_folder
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-import rnnkit.process
+import rnnkit.system.process
 from benchmarks.contenders.plain_numpy import adam, loss_and_grads
-from rnnkit.builder import Sizes, assemble
 from rnnkit.data import HeldFeatures, Split, Vocabulary
 from rnnkit.kinds import Array, Ints
+from rnnkit.network.builder import Sizes, assemble
 from rnnkit.spec import parse_spec
 from rnnkit.training import Trainer
 
@@ -43,10 +43,10 @@ def batches(dtype: str) -> list[tuple[Ints, Array]]:
 def test_fifty_losses_are_those_of_the_plain_path(
     cell: str, dtype: str, agreement: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rnnkit.process, "_threads", 2)
-    monkeypatch.setattr(rnnkit.process, "GRAIN", 64)
-    monkeypatch.setattr("rnnkit.model.HEAD_ROWS", 50)
-    monkeypatch.setattr("rnnkit.model.LOSS_SIZE", 10 * V)
+    monkeypatch.setattr(rnnkit.system.process, "_threads", 2)
+    monkeypatch.setattr(rnnkit.system.process, "GRAIN", 64)
+    monkeypatch.setattr("rnnkit.network.model.HEAD_ROWS", 50)
+    monkeypatch.setattr("rnnkit.network.model.LOSS_SIZE", 10 * V)
     monkeypatch.setattr("rnnkit.training.descent.UPDATE_SIZE", 100)
     model = assemble(
         parse_spec(SPEC.format(cell=cell, dtype=dtype)), Sizes(F, Vocabulary.standard(V), T)

@@ -13,12 +13,12 @@ import pytest
 
 import rnnkit_builtin.cells.lstm
 from rnnkit.cli import app
-from rnnkit.docstrings import entries, paragraphs, section
+from rnnkit.describing.plugin_card import Option, card
+from rnnkit.describing.plugin_cost import cost
 from rnnkit.errors import RegistryError
 from rnnkit.kinds import Activation, Array, Initializer
-from rnnkit.plugin_card import Option, card
-from rnnkit.plugin_cost import cost
 from rnnkit.registry import entries_called, load, survey
+from rnnkit.registry.docstrings import entries, paragraphs, section
 from rnnkit_builtin.cells.gru import GRU
 from rnnkit_builtin.cells.lstm import LSTM
 from rnnkit_builtin.initializers.xavier import Xavier

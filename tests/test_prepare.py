@@ -16,8 +16,8 @@ import pytest
 
 import rnnkit
 from rnnkit.data import feature_source, open_data
-from rnnkit.data.pca import fit_pca
-from rnnkit.data.prepare import prepare
+from rnnkit.data.preparing.pca import fit_pca
+from rnnkit.data.preparing.prepare import prepare
 from rnnkit.data.tokenizer import build_vocabulary, tokenize
 from rnnkit.errors import DataError
 from rnnkit.training import train

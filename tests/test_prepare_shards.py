@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from rnnkit.data import feature_source, open_data
-from rnnkit.data.prepare import prepare
+from rnnkit.data.preparing.prepare import prepare
 from rnnkit.errors import DataError
 from rnnkit.kinds import Array
 from tests.datafolders import read_array

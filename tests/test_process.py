@@ -11,22 +11,22 @@ from functools import partial
 import numpy as np
 import pytest
 
-import rnnkit.process
-from rnnkit.builder import Sizes, assemble
+import rnnkit.system.process
 from rnnkit.data import HeldFeatures, Split, Vocabulary
 from rnnkit.kinds import Array, Decoder, Ints, Optimizer, RecurrentCell
-from rnnkit.model import Captioner
-from rnnkit.process import pieces, together
+from rnnkit.network.builder import Sizes, assemble
+from rnnkit.network.model import Captioner
 from rnnkit.registry import load, names
 from rnnkit.spec import parse_spec
+from rnnkit.system.process import pieces, together
 from rnnkit.training import Trainer
 
 
 @pytest.fixture
 def three_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rnnkit.process, "_threads", 3)
-    monkeypatch.setattr(rnnkit.process, "_pool", None)
-    monkeypatch.setattr(rnnkit.process, "GRAIN", 1)
+    monkeypatch.setattr(rnnkit.system.process, "_threads", 3)
+    monkeypatch.setattr(rnnkit.system.process, "_pool", None)
+    monkeypatch.setattr(rnnkit.system.process, "GRAIN", 1)
 
 
 def test_pieces_are_all_rows_once() -> None:
@@ -42,7 +42,7 @@ def test_pieces_are_as_many_as_threads_and_never_empty() -> None:
 
 @pytest.mark.usefixtures("three_threads")
 def test_too_little_work_stays_in_one_piece(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rnnkit.process, "GRAIN", 100)
+    monkeypatch.setattr(rnnkit.system.process, "GRAIN", 100)
     assert pieces(10, 19) == [slice(0, 10)]
     assert len(pieces(10, 20)) == 2
 
@@ -165,10 +165,10 @@ def test_captions_do_not_depend_on_threads(decoder: str, request: pytest.Fixture
 def settled(first: str = "", sharing: int = 1, **environment: str) -> list[str]:
     """What a new process says of itself once it has settled."""
     script = f"""{first}
-import rnnkit.process
-rnnkit.process.settle({sharing})
+import rnnkit.system.process
+rnnkit.system.process.settle({sharing})
 import os
-print(rnnkit.process.threads(), os.environ.get("OPENBLAS_THREAD_TIMEOUT"))
+print(rnnkit.system.process.threads(), os.environ.get("OPENBLAS_THREAD_TIMEOUT"))
 print(os.environ.get("OMP_NUM_THREADS"))
 """
     kept = {k: v for k, v in os.environ.items() if not k.endswith(("_THREADS", "_TIMEOUT"))}
@@ -183,7 +183,7 @@ print(os.environ.get("OMP_NUM_THREADS"))
 
 
 def test_processes_on_the_same_cores_share_them() -> None:
-    cores = len(rnnkit.process.cores())
+    cores = len(rnnkit.system.process.cores())
     half = str(max(1, cores // 2))
     assert settled(sharing=2) == [half, "4", half]
     assert settled(sharing=cores + 1) == ["1", "4", "1"]

@@ -22,17 +22,17 @@ import numpy.typing as npt
 import pytest
 
 import rnnkit
+from rnnkit.captioning.evaluation import evaluate
 from rnnkit.data import open_data
+from rnnkit.describing.report import write_report
+from rnnkit.describing.report.charts import Series, draw, smoothed, thinned
+from rnnkit.describing.report.network import diagram
+from rnnkit.describing.report.numbers import count, duration, figure, percent, rate, short, tick
+from rnnkit.describing.report.pictures import SIDE, Album
+from rnnkit.describing.report.vocabulary import compare_words
+from rnnkit.describing.summary import summarize
 from rnnkit.errors import CheckpointError, RnnkitError
-from rnnkit.evaluation import evaluate
 from rnnkit.metrics import installed, scores_each
-from rnnkit.report import write_report
-from rnnkit.report.charts import Series, draw, smoothed, thinned
-from rnnkit.report.network import diagram
-from rnnkit.report.numbers import count, duration, figure, percent, rate, short, tick
-from rnnkit.report.pictures import SIDE, Album
-from rnnkit.report.vocabulary import compare_words
-from rnnkit.summary import summarize
 from rnnkit.training import History, Step, Trainer, read_history
 from tests import browser
 from tests.datafolders import WORDS, put, read_array, write_data_folder
@@ -401,7 +401,7 @@ def test_large_pictures_are_made_small_and_do_not_add_up_for_ever(
 ) -> None:
     from PIL import Image
 
-    monkeypatch.setattr("rnnkit.report.pictures.ALL", most := 300_000)
+    monkeypatch.setattr("rnnkit.describing.report.pictures.ALL", most := 300_000)
     (tmp_path / "images").mkdir()
     noise = np.random.default_rng(0).integers(0, 256, (600, 1200, 3), dtype=np.uint8)
     Image.fromarray(noise).save(tmp_path / "images" / "large.jpg")

@@ -31,8 +31,8 @@ from rnnkit.kinds import (
     State,
 )
 from rnnkit.registry import kind_called
-from rnnkit.scaffold import Project, new_project
-from rnnkit.scaffold.project import TIERS
+from rnnkit.registry.scaffold import Project, new_project
+from rnnkit.registry.scaffold.project import TIERS
 from rnnkit.testing.report import explain
 from rnnkit.testing.targets import of_class
 from rnnkit.testing.targets import run as run_checks

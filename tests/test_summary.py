@@ -7,12 +7,12 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from rnnkit.builder import Sizes, assemble
 from rnnkit.data import Vocabulary
+from rnnkit.describing.summary import Part, summarize
+from rnnkit.describing.work import ProductCounter
 from rnnkit.kinds import Array
+from rnnkit.network.builder import Sizes, assemble
 from rnnkit.spec import parse_spec
-from rnnkit.summary import Part, summarize
-from rnnkit.work import ProductCounter
 
 F, V, T, D, H = 7, 11, 6, 5, 4
 STEPS, FLOAT = T - 1, 4

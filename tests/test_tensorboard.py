@@ -14,8 +14,8 @@ import pytest
 
 import rnnkit
 from rnnkit.errors import CheckpointError, RnnkitError
-from rnnkit.tensorboard import EventWriter
 from rnnkit.training import History, Record, Step, Trainer, train
+from rnnkit.training.tensorboard import EventWriter
 
 pytest.importorskip("tensorboardX", reason="the extra rnnkit[tensorboard] is not installed")
 

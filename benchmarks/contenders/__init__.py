@@ -14,7 +14,7 @@ class Contender:
     Attributes:
         module: in this package.
         start: its function.
-        settled: whether its process is set up by `rnnkit.process`, as that of rnnkit's commands is.
+        settled: whether its process is set up by `rnnkit.system.process`, as that of rnnkit's commands is.
     """
 
     module: str

@@ -15,7 +15,7 @@ from typing import Any, Final
 import attrs
 
 from benchmarks.turns import ROOT
-from rnnkit.process import THREAD_LIMITS
+from rnnkit.system.process import THREAD_LIMITS
 
 MPIEXEC: Final = shutil.which("mpiexec", path=Path(sys.executable).parent) or shutil.which(
     "mpiexec"

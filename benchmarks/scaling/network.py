@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from benchmarks.captions import Source
 from benchmarks.turns import ROOT
-from rnnkit.builder import Sizes, as_spec, assemble
 from rnnkit.data import HeldFeatures, Split, Vocabulary
-from rnnkit.model import Captioner
+from rnnkit.network.builder import Sizes, as_spec, assemble
+from rnnkit.network.model import Captioner
 
 SPEC = ROOT / "specs" / "flickr8k-lstm.toml"
 

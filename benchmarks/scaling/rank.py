@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.worker import cores
 from rnnkit.parallel import Ranks, job
-from rnnkit.process import settle
+from rnnkit.system.process import settle
 
 if TYPE_CHECKING:
     from benchmarks.captions import Source

@@ -10,8 +10,15 @@ from typing import Any, Final
 import attrs
 
 from rnnkit.kinds import Plugin
-from rnnkit.options import Annotation, alternatives, element, noun, option_types, plugin_kind
 from rnnkit.registry import entry_of
+from rnnkit.registry.options import (
+    Annotation,
+    alternatives,
+    element,
+    noun,
+    option_types,
+    plugin_kind,
+)
 from rnnkit_docs.markdown_text import escaped
 
 BOUNDS: Final[dict[Callable[[Any, Any], bool], str]] = {

@@ -8,11 +8,11 @@ from typing import Final
 
 import attrs
 
-from rnnkit.docstrings import paragraphs
+from rnnkit.describing.plugin_card import Card, Option, card
 from rnnkit.kinds import KINDS, Plugin
-from rnnkit.options import option_types
-from rnnkit.plugin_card import Card, Option, card
 from rnnkit.registry import Entry, entries_of, kind_called, load
+from rnnkit.registry.docstrings import paragraphs
+from rnnkit.registry.options import option_types
 from rnnkit_docs.markdown_text import code, escaped, fenced, indented, table
 from rnnkit_docs.option_words import bounds, default, page, takes
 

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 import attrs
 
-from rnnkit.docstrings import entries, paragraphs
-from rnnkit.options import Annotation, element, option_types
+from rnnkit.registry.docstrings import entries, paragraphs
+from rnnkit.registry.options import Annotation, element, option_types
 from rnnkit.spec import parse_spec
 from rnnkit.spec.schema import (
     CaptionTable,

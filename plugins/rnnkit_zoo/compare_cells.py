@@ -13,13 +13,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rnnkit.builder import Sizes, assemble, sizes_of
-from rnnkit.comparing import Failed, Result, compare
 from rnnkit.data import open_data
 from rnnkit.kinds import RecurrentCell
-from rnnkit.process import settle
+from rnnkit.network.builder import Sizes, assemble, sizes_of
 from rnnkit.registry import entries_of
 from rnnkit.spec import Spec, parse_spec
+from rnnkit.system.process import settle
+from rnnkit.training.comparing import Failed, Result, compare
 
 SPEC = """
 [model]

@@ -32,7 +32,7 @@ app.add_typer(data.app, name="data")
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        from rnnkit.version import __version__
+        from rnnkit.system.version import __version__
 
         typer.echo(f"rnnkit {__version__}")
         raise typer.Exit

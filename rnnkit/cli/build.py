@@ -10,8 +10,8 @@ import typer
 from rnnkit.cli.options import AsJson, DataFolder, Overrides, SpecFile
 
 if TYPE_CHECKING:
-    from rnnkit.model import Captioner
-    from rnnkit.summary import Size, Summary
+    from rnnkit.describing.summary import Size, Summary
+    from rnnkit.network.model import Captioner
 
 
 def build(
@@ -28,9 +28,9 @@ def build(
 ) -> None:
     """Assemble the network of a spec, and show what it is made of."""
     import rnnkit
-    from rnnkit.builder import as_spec, opened
     from rnnkit.cli import show
-    from rnnkit.summary import size_in_words, summarize
+    from rnnkit.describing.summary import size_in_words, summarize
+    from rnnkit.network.builder import as_spec, opened
 
     read = as_spec(spec, override or ())
     with opened(read, data) as dataset:

@@ -8,7 +8,7 @@ import typer
 
 from rnnkit.cli.decoders import DecoderText, decoder_of
 from rnnkit.cli.options import AsJson, ModelData, ModelFiles, SplitName
-from rnnkit.process import settle
+from rnnkit.system.process import settle
 
 
 def caption(
@@ -32,12 +32,12 @@ def caption(
     settle()
     import attrs
 
-    from rnnkit.captioning import caption_split
+    from rnnkit.captioning.ensemble import load_writer
+    from rnnkit.captioning.images import caption_split
     from rnnkit.cli import show
     from rnnkit.data import open_data
-    from rnnkit.ensemble import load_writer
     from rnnkit.errors import DataError, SpecError
-    from rnnkit.labels import label
+    from rnnkit.registry.labels import label
 
     writer = load_writer(models)
     chosen = decoder_of(writer, decoder)

@@ -12,11 +12,11 @@ import typer
 
 from rnnkit.cli.options import AsJson, DataFolder, Overrides
 from rnnkit.parallel import Ranks, job
-from rnnkit.process import settle
+from rnnkit.system.process import settle
 
 if TYPE_CHECKING:
-    from rnnkit.comparing import Learnt, Result
     from rnnkit.training import Step, Trainer
+    from rnnkit.training.comparing import Learnt, Result
 
 CURVES: Final = "curves.csv"
 PLOT: Final = "loss.png"
@@ -90,8 +90,8 @@ def _compare(
 ) -> int:
     """The exit code, which the first rank has for all."""
     settle(ranks.sharing)
-    from rnnkit.comparing import compare as train_each
-    from rnnkit.comparing import make_folder
+    from rnnkit.training.comparing import compare as train_each
+    from rnnkit.training.comparing import make_folder
 
     results: list[Result] = []
 
@@ -132,7 +132,7 @@ def _tell(
     from importlib.util import find_spec
 
     from rnnkit.cli import show
-    from rnnkit.comparing import Failed, draw_curves, write_curves
+    from rnnkit.training.comparing import Failed, draw_curves, write_curves
 
     results.sort(key=lambda result: result.number)
     if as_json:
@@ -158,7 +158,7 @@ def _tell(
 
 def _line(result: Result) -> str:
     """A result in a line, while others are still to come."""
-    from rnnkit.comparing import Failed
+    from rnnkit.training.comparing import Failed
 
     if isinstance(result, Failed):
         return f"{result.name}: failed: {result.reason}"
@@ -200,8 +200,8 @@ def _print(results: Sequence[Result], *, targeted: bool, plain: bool) -> None:
     from rich.markup import escape
 
     from rnnkit.cli import show
-    from rnnkit.comparing import Learnt
     from rnnkit.metrics.scorers import TITLES
+    from rnnkit.training.comparing import Learnt
 
     columns = ["spec", "cell", ">params"]
     if targeted:
@@ -249,13 +249,13 @@ def _numbers(result: Learnt, names: Sequence[str], *, targeted: bool) -> Iterato
 
 
 def _reason(result: Result) -> str:
-    from rnnkit.comparing import Failed
+    from rnnkit.training.comparing import Failed
 
     return result.reason if isinstance(result, Failed) else ""
 
 
 def _json(result: Result) -> dict[str, object]:
-    from rnnkit.comparing import Failed
+    from rnnkit.training.comparing import Failed
 
     if isinstance(result, Failed):
         return {"spec": result.name, "failed": result.reason, "mistake": result.mistake}

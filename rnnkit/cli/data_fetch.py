@@ -39,7 +39,7 @@ def fetch(
         TransferSpeedColumn,
     )
 
-    import rnnkit.data.fetch
+    import rnnkit.data.fetching.fetch
     from rnnkit.cli import show
 
     console = show.console()
@@ -65,7 +65,7 @@ def fetch(
 
     try:
         with progress:
-            fetched = rnnkit.data.fetch.fetch(
+            fetched = rnnkit.data.fetching.fetch.fetch(
                 name,
                 folder,
                 url=url,

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rnnkit.parallel import job
-from rnnkit.process import settle
+from rnnkit.system.process import settle
 
 if TYPE_CHECKING:
-    from rnnkit.data.prepare import Prepared
+    from rnnkit.data.preparing.prepare import Prepared
 
 
 def prepare(
@@ -65,7 +65,7 @@ def prepare(
     """
     with job() as ranks:
         settle(ranks.sharing)
-        from rnnkit.data.prepare import prepare
+        from rnnkit.data.preparing.prepare import prepare
 
         done = prepare(
             captions,

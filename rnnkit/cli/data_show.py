@@ -23,7 +23,7 @@ def show(
 ) -> None:
     """Draw pictures with their captions: from files, else from the web."""
     from rnnkit.data import open_data
-    from rnnkit.data.figure import choose_pictures, save_figure
+    from rnnkit.data.looking.figure import choose_pictures, save_figure
 
     file = out or Path(f"{folder.resolve().name}-{split}.png")
     with open_data(folder) as dataset:

@@ -8,7 +8,7 @@ import typer
 
 if TYPE_CHECKING:
     from rnnkit.kinds import Decoder
-    from rnnkit.writer import Writer
+    from rnnkit.network.writer import Writer
 
 DecoderText: TypeAlias = Annotated[
     str | None,

@@ -11,10 +11,10 @@ import typer
 from rnnkit.cli.decoders import DecoderText, decoder_of
 from rnnkit.cli.options import AsJson, ModelData, ModelFiles, SplitName
 from rnnkit.parallel import Ranks, job
-from rnnkit.process import settle
+from rnnkit.system.process import settle
 
 if TYPE_CHECKING:
-    from rnnkit.evaluation import Evaluation
+    from rnnkit.captioning.evaluation import Evaluation
 
 METRICS: Final = "bleu,rouge_l,cider"
 
@@ -78,9 +78,9 @@ def _evaluate(
     """What came of it, and the data folder."""
     from rich.console import Console
 
-    import rnnkit.evaluation
+    import rnnkit.captioning.evaluation
+    from rnnkit.captioning.ensemble import load_writer
     from rnnkit.data import open_data
-    from rnnkit.ensemble import load_writer
     from rnnkit.errors import DataError
 
     writer = load_writer(models)
@@ -92,7 +92,9 @@ def _evaluate(
         Console(stderr=True, quiet=ranks.size > 1).status("captioning"),
         open_data(folder, raw=writer.spec.data.raw) as dataset,
     ):
-        return rnnkit.evaluation.evaluate(writer, dataset, split, chosen, metrics, n, ranks), folder
+        return rnnkit.captioning.evaluation.evaluate(
+            writer, dataset, split, chosen, metrics, n, ranks
+        ), folder
 
 
 def _tell(
@@ -109,7 +111,7 @@ def _tell(
     import json
 
     from rnnkit.cli import show
-    from rnnkit.files import write_text_whole
+    from rnnkit.system.files import write_text_whole
 
     if results:
         write_text_whole(results, json.dumps(found.results(), ensure_ascii=False))

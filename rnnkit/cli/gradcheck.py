@@ -9,7 +9,7 @@ import typer
 
 from rnnkit.cli.options import AsJson
 from rnnkit.parallel import job
-from rnnkit.process import settle
+from rnnkit.system.process import settle
 
 if TYPE_CHECKING:
     from rnnkit.testing.targets import Report, Target

@@ -40,7 +40,7 @@ def new(
 ) -> None:
     """Start a plugin of your own: a project to install, in which only the maths is left to write."""
     from rnnkit.registry import kind_called
-    from rnnkit.scaffold import new_project
+    from rnnkit.registry.scaffold import new_project
 
     made = new_project(kind_called(kind), name, out, tier=tier, anyway=anyway)
     typer.echo(f"wrote {made.folder}:")

@@ -11,9 +11,9 @@ import typer
 from rnnkit.cli.options import AsJson
 
 if TYPE_CHECKING:
+    from rnnkit.describing.plugin_card import Card
+    from rnnkit.describing.plugin_cost import Cost
     from rnnkit.kinds import Plugin
-    from rnnkit.plugin_card import Card
-    from rnnkit.plugin_cost import Cost
     from rnnkit.registry import Entry
     from rnnkit.testing.targets import Report
 
@@ -45,8 +45,8 @@ def show(
 ) -> None:
     """Show a plugin: what it computes, where that comes from, its options, parameters, gradient."""
     from rnnkit.cli import show as terminal
-    from rnnkit.plugin_card import card
-    from rnnkit.plugin_cost import cost
+    from rnnkit.describing.plugin_card import card
+    from rnnkit.describing.plugin_cost import cost
     from rnnkit.registry import Entry
     from rnnkit.testing.targets import of_class, run
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rnnkit.process import settle
+from rnnkit.system.process import settle
 
 
 def report(
@@ -28,7 +28,7 @@ def report(
     settle()
     from rich.console import Console
 
-    from rnnkit.report import write_report
+    from rnnkit.describing.report import write_report
 
     with Console(stderr=True).status("captioning"):
         written = write_report(run, data, out, n)

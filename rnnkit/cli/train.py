@@ -11,11 +11,11 @@ import typer
 
 from rnnkit.cli.options import DataFolder, Overrides
 from rnnkit.parallel import Ranks, job
-from rnnkit.process import settle
+from rnnkit.system.process import settle
 
 if TYPE_CHECKING:
-    from rnnkit.tensorboard import EventWriter
     from rnnkit.training import Record, Step, Trainer
+    from rnnkit.training.tensorboard import EventWriter
 
 
 def train(
@@ -108,7 +108,7 @@ def _train(
         console.print(_headings(metric), style="bold", no_wrap=True, crop=False)
         progress.update(bar, total=trainer.steps, completed=trainer.step)
         if tensorboard:
-            from rnnkit.tensorboard import EventWriter
+            from rnnkit.training.tensorboard import EventWriter
 
             events = cleanup.enter_context(EventWriter(folder, trainer))
 

@@ -1,7 +1,7 @@
 """Opening data: captions, their vocabulary, and the features of their images."""
 
 from rnnkit.data.characters import as_characters, characters_of
-from rnnkit.data.features import Features, FileFeatures, HeldFeatures, open_features
+from rnnkit.data.features.features import Features, FileFeatures, HeldFeatures, open_features
 from rnnkit.data.folder import (
     Dataset,
     Split,

@@ -13,9 +13,9 @@ from typing import Any, Self
 import attrs
 import numpy as np
 
-from rnnkit.data.features import Features, ignore, open_features
+from rnnkit.data.features.features import Features, ignore, open_features
+from rnnkit.data.features.shards import find_files
 from rnnkit.data.reading import find_dataset, listed, names_in, open_hdf5, reading
-from rnnkit.data.shards import find_files
 from rnnkit.data.vocabulary import START, Vocabulary, read_text, read_vocabulary
 from rnnkit.errors import DataError
 from rnnkit.kinds.arrays import Array, DType, Ints, Mask

@@ -18,7 +18,8 @@ import attrs
 
 from rnnkit.errors import RegistryError, SpecError
 from rnnkit.kinds import Plugin
-from rnnkit.options import (
+from rnnkit.registry import closest, load, names
+from rnnkit.registry.options import (
     SCALARS,
     Annotation,
     alternatives,
@@ -28,7 +29,6 @@ from rnnkit.options import (
     option_types,
     plugin_kind,
 )
-from rnnkit.registry import closest, load, names
 from rnnkit.spec.origin import Origin, Place, Problem
 from rnnkit.spec.overrides import apply_overrides, not_toml, read_override
 from rnnkit.spec.places import Path, lines_of

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import attrs
 
 from rnnkit.errors import SpecError
-from rnnkit.options import Annotation, array_depth
+from rnnkit.registry.options import Annotation, array_depth
 from rnnkit.spec.overrides import Override, read_override
 from rnnkit.spec.places import Path, show
 from rnnkit.spec.reader import types_in

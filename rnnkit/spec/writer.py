@@ -10,8 +10,8 @@ import attrs
 
 from rnnkit.errors import SpecError
 from rnnkit.kinds import Plugin
-from rnnkit.options import is_option
 from rnnkit.registry import entry_of
+from rnnkit.registry.options import is_option
 from rnnkit.spec.places import BARE
 from rnnkit.spec.schema import Spec
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import attrs
 
-from rnnkit.docstrings import paragraphs, section
 from rnnkit.kinds import Plugin
-from rnnkit.labels import label
+from rnnkit.registry.docstrings import paragraphs, section
+from rnnkit.registry.labels import label
 from rnnkit.spec import Spec
 
 

@@ -15,8 +15,8 @@ import attrs
 
 from rnnkit.errors import RegistryError
 from rnnkit.kinds import Activation, Plugin
-from rnnkit.options import alternatives, is_option, option_types, plugin_kind
 from rnnkit.registry import load, names
+from rnnkit.registry.options import alternatives, is_option, option_types, plugin_kind
 
 K = TypeVar("K", bound=Plugin)
 

@@ -14,9 +14,9 @@ import numpy as np
 
 from rnnkit.errors import CheckpointError
 from rnnkit.kinds import Array, Optimizer, Slots, map_arrays, named_arrays
-from rnnkit.model import Captioner
+from rnnkit.network.model import Captioner
 from rnnkit.parallel import Ranks
-from rnnkit.process import pieces, together
+from rnnkit.system.process import pieces, together
 
 UPDATE_SIZE: Final = 1 << 17
 """Elements that are updated at once: what the optimizer computes on the way stays in the processor's cache."""

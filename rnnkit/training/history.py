@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import attrs
 
 from rnnkit.errors import CheckpointError
-from rnnkit.files import write_text_whole
+from rnnkit.system.files import write_text_whole
 
 RECORDS = "history.csv"
 UPDATES = "updates.csv"

@@ -21,17 +21,17 @@ from typing import Any
 
 import attrs
 
-from rnnkit.builder import as_spec, assemble, sizes_of, tokenized
-from rnnkit.checkpoint import BEST, LAST, PREVIOUS, Kept, read_model_file, save_model
+from rnnkit.captioning.evaluation import evaluate
 from rnnkit.data import Dataset, open_data
 from rnnkit.errors import CheckpointError, DataError, SpecError
-from rnnkit.evaluation import evaluate
-from rnnkit.files import remove_left_over, write_text_whole
 from rnnkit.kinds import Array
 from rnnkit.metrics import METRICS, check
-from rnnkit.model import Captioner
+from rnnkit.network.builder import as_spec, assemble, sizes_of, tokenized
+from rnnkit.network.checkpoint import BEST, LAST, PREVIOUS, Kept, read_model_file, save_model
+from rnnkit.network.model import Captioner
 from rnnkit.parallel import ALONE, Ranks
 from rnnkit.spec import Spec, parse_spec, write_spec
+from rnnkit.system.files import remove_left_over, write_text_whole
 from rnnkit.training.history import History, Record, Step, write_history
 from rnnkit.training.trainer import Place, Trainer
 

@@ -11,11 +11,11 @@ from typing import Final
 import attrs
 import numpy as np
 
+from rnnkit.captioning.evaluation import nats_per_token, perplexity
 from rnnkit.data import Split
 from rnnkit.errors import CheckpointError, DataError
-from rnnkit.evaluation import nats_per_token, perplexity
 from rnnkit.kinds import Array, Ints, Progress
-from rnnkit.model import Captioner
+from rnnkit.network.model import Captioner
 from rnnkit.parallel import ALONE, Ranks
 from rnnkit.training.descent import descent
 from rnnkit.training.history import History, Record, Step, Tally, Update

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import attrs
 from attrs.validators import ge, optional
 
-from rnnkit.decoding import M, word_by_word
 from rnnkit.kinds import Array, Decoded, Decoder, Ints, Rng
+from rnnkit.kinds.decoding import M, word_by_word
 
 
 @attrs.frozen

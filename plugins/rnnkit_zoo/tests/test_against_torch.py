@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from rnnkit.engine import FreeRecurrence, GatedRecurrence, Recurrence
 from rnnkit.kinds import (
     Array,
     Cell,
@@ -23,7 +22,8 @@ from rnnkit.kinds import (
     map_arrays,
     named_arrays,
 )
-from rnnkit.packing import Packing
+from rnnkit.network.engine import FreeRecurrence, GatedRecurrence, Recurrence
+from rnnkit.network.packing import Packing
 from rnnkit.registry import load
 
 Case: TypeAlias = dict[str, npt.NDArray[Any]]

@@ -10,9 +10,9 @@ from typing import TypeAlias
 import attrs
 import numpy as np
 
-from rnnkit.engine import GatedParams, GatedRecurrence, GatedTape
 from rnnkit.kinds import Array, NoParams
-from rnnkit.packing import Packing
+from rnnkit.network.engine import GatedParams, GatedRecurrence, GatedTape
+from rnnkit.network.packing import Packing
 from rnnkit_builtin.cells.attention_lstm import (
     AttentionCache,
     AttentionLSTM,

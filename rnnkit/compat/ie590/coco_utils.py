@@ -11,9 +11,9 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from rnnkit.data.features.shards import find_files
 from rnnkit.data.folder import ASSIGNMENT, DATA_FOLDER, Layout
 from rnnkit.data.reading import names_in, open_hdf5, reading
-from rnnkit.data.shards import find_files
 from rnnkit.data.vocabulary import END, NULL, read_text, read_vocabulary
 from rnnkit.kinds import Array, Ints
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rnnkit.errors import DataError
 
 if TYPE_CHECKING:
-    from rnnkit.data.pictures import Pixels
+    from rnnkit.data.looking.pictures import Pixels
 
 __all__ = ["image_from_url"]
 
@@ -17,7 +17,7 @@ def image_from_url(url: str) -> Pixels | None:
 
     If there are none to have, as without a network, it prints why and returns None.
     """
-    from rnnkit.data.pictures import load_picture
+    from rnnkit.data.looking.pictures import load_picture
 
     try:
         return load_picture(str(url))

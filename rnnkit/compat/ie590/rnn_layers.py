@@ -14,10 +14,10 @@ from rnnkit.compat.ie590.attention import (
     attention_step_forward,
     dot_product_attention,
 )
-from rnnkit.engine import GatedParams, GatedRecurrence, GatedTape
 from rnnkit.kinds import Activation, Array, GatedCell, Ints, Mask, NoParams, State
+from rnnkit.network.engine import GatedParams, GatedRecurrence, GatedTape
+from rnnkit.network.packing import Packing
 from rnnkit.numerics import sigmoid as sigmoid
-from rnnkit.packing import Packing
 from rnnkit_builtin.activations.sigmoid import Sigmoid
 from rnnkit_builtin.activations.tanh import Tanh
 from rnnkit_builtin.cells.lstm import LSTM, LSTMState

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from rnnkit.engine import FreeRecurrence, GatedRecurrence, Recurrence
 from rnnkit.kinds import (
     Array,
     Cell,
@@ -18,7 +17,8 @@ from rnnkit.kinds import (
     State,
     named_arrays,
 )
-from rnnkit.packing import Packing
+from rnnkit.network.engine import FreeRecurrence, GatedRecurrence, Recurrence
+from rnnkit.network.packing import Packing
 from rnnkit.testing.cases.layer import stirred, with_values
 from rnnkit.testing.example import Broken, Case, Example, Leaves, copied
 from rnnkit.testing.laws import close

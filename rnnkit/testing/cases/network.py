@@ -9,9 +9,9 @@ from typing import Any
 import attrs
 import numpy as np
 
-from rnnkit.builder import Sizes, assemble
 from rnnkit.data import Vocabulary
 from rnnkit.kinds import Ints, Rng
+from rnnkit.network.builder import Sizes, assemble
 from rnnkit.spec import Spec
 from rnnkit.testing.example import Case, Example, Leaves
 

@@ -9,11 +9,11 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from rnnkit.builder import Sizes, assemble
 from rnnkit.compat.ie590.rnn_layers import vanilla
 from rnnkit.data.vocabulary import END, NULL, START, Vocabulary
 from rnnkit.kinds import Array, Ints
-from rnnkit.model import Captioner
+from rnnkit.network.builder import Sizes, assemble
+from rnnkit.network.model import Captioner
 from rnnkit.spec import ModelTable, RnnTable, Spec
 from rnnkit_builtin.cells.lstm import LSTM
 from rnnkit_builtin.layers.affine import Affine

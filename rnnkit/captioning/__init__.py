@@ -1,0 +1,1 @@
+"""Captions of many images, by one network or several, and what they are worth."""

@@ -1,0 +1,134 @@
+"""Captions for the images of a split, beside what people wrote of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import attrs
+import numpy as np
+
+from rnnkit.data import Dataset, Vocabulary, characters_of
+from rnnkit.errors import DataError
+from rnnkit.kinds import Decoder, Ints
+from rnnkit.network.writer import Writer
+from rnnkit.parallel import ALONE, Ranks
+
+BATCH: Final = 128
+"""Images that are captioned at once."""
+
+_DRAWING: Final = 0
+"""Second word of the seed of decoders that draw. The first batch draws as `Writer.decode` does by itself."""
+
+
+@attrs.frozen
+class Captioned:
+    """One image with its caption.
+
+    Attributes:
+        image: row of its features.
+        picture: its path, address or name, if the data folder says.
+        caption: what the network says.
+        log_prob: natural logarithm of the probability it gives to that.
+        others: further captions that its decoder found, best first, each with the same.
+        truth: what people said.
+    """
+
+    image: int
+    picture: str | None
+    caption: str
+    log_prob: float
+    others: list[tuple[str, float]]
+    truth: list[str]
+
+
+def caption_split(
+    model: Writer[Any],
+    dataset: Dataset,
+    split: str = "val",
+    limit: int | None = None,
+    decoder: Decoder | None = None,
+    ranks: Ranks = ALONE,
+) -> list[Captioned]:
+    """Caption the first `limit` images of a split, or all.
+
+    Args:
+        model: a network, or several that write together.
+        dataset: an open data folder.
+        split: its name.
+        limit: number of images; all if left open.
+        decoder: how to choose words; the spec's if left open.
+        ranks: processes that each caption some of the batches. All get all captions, which do not depend on
+            their number.
+
+    Raises:
+        DataError: there is no such split, or its features or words are not those of the model.
+    """
+    check_fits(model, dataset)
+    images = dataset.split(split).images
+    images = min(images, limit or images)
+    batches = [np.arange(i, min(i + BATCH, images)) for i in range(0, images, BATCH)]
+    own = {number: batches[number] for number in range(ranks.rank, len(batches), ranks.size)}
+    written = ranks.each(lambda: list(_captioned(model.afresh(), dataset, split, decoder, own)))
+    return [
+        one
+        for number in range(len(batches))
+        for one in written[number % ranks.size][number // ranks.size]
+    ]
+
+
+def check_fits(model: Writer[Any], dataset: Dataset) -> None:
+    """Make sure that a model was made for such data.
+
+    Raises:
+        DataError: the features or the words are not those of the model.
+    """
+    if dataset.feature_width != model.feature_width:
+        raise DataError(
+            f"{dataset.folder} has features of width {dataset.feature_width}, and the model was made for "
+            f"{model.feature_width}"
+        )
+    vocabulary = dataset.vocabulary
+    if model.vocabulary.by_character:
+        vocabulary = characters_of(vocabulary)
+    if vocabulary != model.vocabulary:
+        raise DataError(
+            f"{dataset.folder} has another vocabulary ({_size(vocabulary)}) than the model "
+            f"({_size(model.vocabulary)}); caption the data it was trained on"
+        )
+
+
+def _size(vocabulary: Vocabulary) -> str:
+    return f"{len(vocabulary)} {'characters' if vocabulary.by_character else 'words'}"
+
+
+def _captioned(
+    model: Writer[Any],
+    dataset: Dataset,
+    name: str,
+    decoder: Decoder | None,
+    batches: Mapping[int, Ints],
+) -> Iterator[list[Captioned]]:
+    """The captions of the images of each batch; which number a batch has says what is drawn for it."""
+    split, seed = dataset.split(name), model.spec.model.seed
+    features = split.features.batches(batches.values(), model.dtype)
+    for (number, batch), of_batch in zip(batches.items(), features, strict=True):
+        rng = np.random.default_rng([seed, _DRAWING, number])
+        decoded = model.decode(of_batch, decoder, rng)
+        yield [
+            Captioned(
+                image=image,
+                picture=split.pictures[image] if split.pictures else None,
+                caption=model.vocabulary.decode(tokens[0]),
+                log_prob=float(log_probs[0]),
+                others=[
+                    (model.vocabulary.decode(row), float(log_prob))
+                    for row, log_prob in zip(tokens[1:], log_probs[1:], strict=True)
+                    if log_prob > -np.inf
+                ],
+                truth=[dataset.vocabulary.decode(row) for row in split.captions_of(image)],
+            )
+            for image, tokens, log_probs in zip(
+                batch.tolist(), decoded.tokens, decoded.log_probs, strict=True
+            )
+        ]

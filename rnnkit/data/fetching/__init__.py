@@ -1,0 +1,1 @@
+"""Data sets fetched from the web, checked and unpacked."""

@@ -1,0 +1,1 @@
+"""The pictures behind the features, to look at."""

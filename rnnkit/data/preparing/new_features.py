@@ -1,0 +1,181 @@
+"""The features of a new data folder: copied from where they are, reduced by a PCA, in shards that ranks share."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import attrs
+import numpy as np
+
+import rnnkit.system.hdf5
+from rnnkit.data.features.shards import file_names
+from rnnkit.data.folder import DATA_FOLDER
+from rnnkit.data.preparing.feature_source import open_source
+from rnnkit.data.preparing.new_folder import writing
+from rnnkit.data.preparing.pca import PCA, fit_pca
+from rnnkit.kinds.arrays import Array, DType, Ints
+from rnnkit.parallel import Ranks
+
+CHUNK = 64
+"""Rows of features in a chunk of a file."""
+
+
+@attrs.frozen
+class _Shard:
+    """A file of a split, and which of the split's rows it has."""
+
+    path: Path
+    rows: range
+
+
+@attrs.frozen(eq=False)
+class NewFeatures:
+    """Writes features; all ranks together.
+
+    Attributes:
+        folder: where the files are written.
+        out: what errors call it.
+        rows: of the source, for each split; rising.
+        shards: how many files a split has, at most one for each row.
+        ranks: who writes.
+    """
+
+    folder: Path
+    out: Path
+    rows: Mapping[str, Ints]
+    shards: int
+    ranks: Ranks
+
+    def copy(self, sources: Sequence[Path], *, raw: bool) -> int:
+        """Give each split its rows, as features or as raw ones; their width."""
+        return self.ranks.each(partial(self._copy, sources, raw))[0]
+
+    def reduce(self, width: int, dimensions: int) -> PCA:
+        """Fit a PCA to train's raw features of that width, and write what it makes of every split's."""
+        pca = fit_pca(self._to_fit, width, dimensions, self.ranks)
+        self.ranks.each(partial(self._project, pca))
+        self.ranks.first(partial(self._keep, pca))
+        return pca
+
+    def _split(self, split: str, raw: bool) -> list[_Shard]:
+        """All shards of a split."""
+        n = len(self.rows[split])
+        count = min(self.shards, n)
+        name = (DATA_FOLDER.raw_features if raw else DATA_FOLDER.features).format(split)
+        return [
+            _Shard(self.folder / file, _part(n, number, count))
+            for number, file in enumerate(file_names(name, count))
+        ]
+
+    def _mine(self, split: str, raw: bool) -> list[_Shard]:
+        """This rank's: neighbours, so that it reads one part of the source."""
+        shards = self._split(split, raw)
+        mine = _part(len(shards), self.ranks.rank, self.ranks.size)
+        return shards[mine.start : mine.stop]
+
+    def _copy(self, sources: Sequence[Path], raw: bool) -> int:
+        """In one pass over the source."""
+        shards = {split: self._mine(split, raw) for split in self.rows}
+        rows = {
+            split: self.rows[split][mine[0].rows.start : mine[-1].rows.stop]
+            for split, mine in shards.items()
+            if mine
+        }
+        wanted = np.sort(np.concatenate([*rows.values(), np.empty(0, np.int64)]))
+        with writing(self.out), open_source(sources) as source, contextlib.ExitStack() as writers:
+            targets = [
+                (
+                    np.searchsorted(wanted, of_split),
+                    writers.enter_context(_Writer(shards[split], source.width, source.dtype)),
+                )
+                for split, of_split in rows.items()
+            ]
+            for start, block in source.blocks(wanted):
+                for at, writer in targets:
+                    first, last = np.searchsorted(at, (start, start + len(block)))
+                    writer.write(block[at[first:last] - start])
+            return source.width
+
+    def _to_fit(self) -> Iterator[Array]:
+        """This rank's part of train's raw features, of as many rows as another's."""
+        mine = _part(len(self.rows["train"]), self.ranks.rank, self.ranks.size)
+        for shard in self._split("train", True):
+            here = range(
+                max(mine.start, shard.rows.start) - shard.rows.start,
+                min(mine.stop, shard.rows.stop) - shard.rows.start,
+            )
+            if here:
+                with open_source([shard.path]) as source:
+                    for _, block in source.blocks(np.array(here)):
+                        yield block
+
+    def _project(self, pca: PCA) -> None:
+        with writing(self.out):
+            for split in self.rows:
+                pairs = zip(self._mine(split, True), self._mine(split, False), strict=True)
+                for raw, target in pairs:
+                    with (
+                        open_source([raw.path]) as source,
+                        _Writer([target], len(pca.components), np.dtype(np.float32)) as writer,
+                    ):
+                        for _, block in source.blocks(np.arange(len(source))):
+                            writer.write(pca.project(block))
+
+    def _keep(self, pca: PCA) -> None:
+        with writing(self.out), rnnkit.system.hdf5.writing(self.folder / "pca.h5") as file:
+            file["mean"], file["components"], file["scale"] = pca.mean, pca.components, pca.scale
+
+
+def _part(count: int, number: int, of: int) -> range:
+    """The share of `count` things in a row that is the `number`-th of `of` like shares."""
+    return range(count * number // of, count * (number + 1) // of)
+
+
+class _Writer:
+    """Writes the rows of shards, which come in order, into one file after the other; one is open at a time."""
+
+    def __init__(self, shards: Sequence[_Shard], width: int, dtype: DType) -> None:
+        self._left = list(shards)
+        self._width = width
+        self._dtype = dtype
+        self._open = contextlib.ExitStack()
+        self._dataset: Any = None
+        self._done = 0
+
+    def write(self, rows: Array) -> None:
+        """Write the next rows (k, F)."""
+        while len(rows):
+            size = len(self._left[0].rows)
+            if self._dataset is None:
+                file = self._open.enter_context(rnnkit.system.hdf5.writing(self._left[0].path))
+                chunks = (min(CHUNK, size), self._width)
+                self._dataset = file.create_dataset(
+                    "features", (size, self._width), self._dtype, chunks=chunks
+                )
+            now = rows[: size - self._done]
+            self._dataset[self._done : self._done + len(now)] = now
+            self._done += len(now)
+            rows = rows[len(now) :]
+            if self._done == size:
+                self._left.pop(0)
+                self._close()
+
+    def _close(self) -> None:
+        self._dataset, self._done = None, 0
+        self._open.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._close()

@@ -1,0 +1,262 @@
+"""A data folder out of captions in COCO's form and features of their images: whole, or not at all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+import attrs
+import numpy as np
+
+import rnnkit.system.hdf5
+from rnnkit.data.annotations import AnnotatedImage, ImageId, read_annotations
+from rnnkit.data.folder import DATA_FOLDER, Summary, describe, open_data
+from rnnkit.data.preparing.feature_source import FeatureSource, open_source
+from rnnkit.data.preparing.new_features import NewFeatures
+from rnnkit.data.preparing.new_folder import new_folder, writing
+from rnnkit.data.preparing.splitting import choose_splits
+from rnnkit.data.tokenizer import build_vocabulary, tokenize
+from rnnkit.data.vocabulary import Vocabulary
+from rnnkit.errors import DataError
+from rnnkit.kinds.arrays import Ints
+from rnnkit.parallel import ALONE, Ranks
+
+Splits: TypeAlias = Mapping[str, Sequence[AnnotatedImage]]
+
+
+@attrs.frozen
+class Prepared:
+    """What became of captions and features.
+
+    Attributes:
+        summary: the folder in numbers.
+        cut: captions of each split that were longer than the limit.
+        uncaptioned: file names of the images that were left out because they have no caption.
+        unlisted: rows of features that were left out because their `image_ids` are of no image.
+        kept_variance: the share of the variance that the PCA keeps, 0 to 1; None without PCA.
+    """
+
+    summary: Summary
+    cut: Mapping[str, int]
+    uncaptioned: tuple[str, ...]
+    unlisted: int
+    kept_variance: float | None
+
+
+def prepare(
+    captions: str | Path,
+    features: str | Path | Sequence[str | Path],
+    out: str | Path,
+    *,
+    min_count: int = 5,
+    length: int = 17,
+    val: float | str | Path | None = None,
+    seed: int = 231,
+    pca: int | None = None,
+    shards: int = 1,
+    ranks: Ranks = ALONE,
+) -> Prepared:
+    """Write a data folder that `open_data` reads.
+
+    Words are lower case without punctuation. The vocabulary is that of train only: `<NULL>`, `<START>`, `<END>`,
+    `<UNK>`, then the words by falling frequency. Images without captions are left out; the rest keep the order
+    of their features. Beside the files of every data folder there are the captions as they were written
+    (`captions_{split}.json`).
+
+    A PCA is fitted on train only: the mean is removed, and one scale for all dimensions makes their variance
+    1 on average. The features before it are kept as raw features, and `pca.h5` has what it takes to project the
+    features of another image: `(x - mean) @ components.T * scale`. Features are read in blocks; no more
+    than a block and the covariance is in memory.
+
+    Several ranks share the shards of each split, and the sums of the PCA. What they write is what one process
+    writes, but for the last digits of a PCA.
+
+    Args:
+        captions: JSON, `{"images": [{"id", "file_name", ..}], "annotations": [{"image_id", "caption"}]}`.
+        features: HDF5 with the dataset `features` (images, F), or a NumPy file (.npy). The rows are those of
+            `images`, in that order, unless the HDF5 file names the image of each in `image_ids` or `ids`.
+            Of several files the rows follow each other.
+        out: the folder; must not exist.
+        min_count: how often train must have a word for the vocabulary.
+        length: T, the tokens of a caption, `<START>` and `<END>` included; longer captions are cut.
+        val: a share of the images, 0 to below 1; or a file with the name of an image in each line. If left
+            open, the images' `split` decides, and 0.1 where they have none.
+        seed: decides which images are drawn for val.
+        pca: K, the number of dimensions to keep; no PCA if left open.
+        shards: how many files the features of a split are written to, at most one for each image.
+        ranks: processes that do this together, each called with the same arguments, on one file system.
+
+    Raises:
+        DataError: an argument is out of range, the files are damaged or do not fit each other, or the folder
+            exists or cannot be written. Then nothing of it is left behind.
+    """
+    for name, value, least in (
+        ("min_count", min_count, 1),
+        ("length", length, 3),
+        ("seed", seed, 0),
+        ("shards", shards, 1),
+    ):
+        if value < least:
+            raise DataError(f"{name} is {value}, but must be at least {least}")
+    sources = [Path(features)] if isinstance(features, str | Path) else list(map(Path, features))
+    if not sources:
+        raise DataError("there is no file of features; name one")
+    if not isinstance(val, float | int | None):
+        val = Path(val)
+    out = Path(out).absolute()
+    with new_folder(out, ranks) as folder:
+
+        def begin() -> _Begun:
+            with writing(out):
+                return _begin(folder, Path(captions), sources, min_count, length, val, seed)
+
+        def end() -> Summary:
+            with open_data(folder) as written:
+                return attrs.evolve(describe(written), folder=str(out))
+
+        begun = ranks.first(begin)
+        written = NewFeatures(folder, out, begun.rows, shards, ranks)
+        width = written.copy(sources, raw=pca is not None)
+        fitted = None if pca is None else written.reduce(width, pca)
+        summary = ranks.first(end)
+    return Prepared(
+        summary=summary,
+        cut=begun.cut,
+        uncaptioned=begun.uncaptioned,
+        unlisted=begun.unlisted,
+        kept_variance=None if fitted is None else fitted.kept,
+    )
+
+
+@attrs.frozen(eq=False)
+class _Begun:
+    """What is known once all but the features are written; `rows` are those of the source, for each split."""
+
+    rows: Mapping[str, Ints]
+    cut: Mapping[str, int]
+    uncaptioned: tuple[str, ...]
+    unlisted: int
+
+
+def _begin(
+    folder: Path,
+    captions: Path,
+    sources: Sequence[Path],
+    min_count: int,
+    length: int,
+    val: float | Path | None,
+    seed: int,
+) -> _Begun:
+    images = read_annotations(captions)
+    with open_source(sources) as source:
+        rows = _rows_by_image(images, captions, source)
+        unlisted = len(source) - len(rows)
+    splits = _split(images, val, seed, rows)
+    cut = _write_captions(folder, splits, min_count, length)
+    _write_pictures(folder, splits)
+    return _Begun(
+        rows={
+            split: np.array([rows[image.id] for image in members])
+            for split, members in splits.items()
+        },
+        cut=cut,
+        uncaptioned=tuple(image.file_name for image in images if not image.captions),
+        unlisted=unlisted,
+    )
+
+
+def _rows_by_image(
+    images: Sequence[AnnotatedImage], path: Path, source: FeatureSource
+) -> dict[ImageId, int]:
+    """The row of the features of each image."""
+    ids = source.ids()
+    if ids is None:
+        if len(source) != len(images):
+            raise DataError(
+                f"{source.name} has {len(source)} rows, but {path} has {len(images)} images; it must have "
+                "a row for each, in their order, or be an HDF5 file that names the image of each in "
+                "image_ids"
+            )
+        return {image.id: row for row, image in enumerate(images)}
+    named = {image_id: row for row, image_id in enumerate(ids)}
+    for i, image in enumerate(images):
+        if image.id not in named:
+            raise DataError(
+                f"{path}: images[{i}] has the id {image.id!r}, but {source.name} has no features of it; "
+                "compute them, or leave the image out"
+            )
+    return {image.id: named[image.id] for image in images}
+
+
+def _split(
+    images: Sequence[AnnotatedImage],
+    val: float | Path | None,
+    seed: int,
+    rows: Mapping[ImageId, int],
+) -> Splits:
+    """The images with captions by split, in the order of their features."""
+    captioned = [image for image in images if image.captions]
+    splits: dict[str, list[AnnotatedImage]] = {"train": []}
+    for image, name in zip(captioned, choose_splits(captioned, val, seed), strict=True):
+        splits.setdefault(name, []).append(image)
+    return {
+        name: sorted(members, key=lambda image: rows[image.id]) for name, members in splits.items()
+    }
+
+
+def _write_captions(folder: Path, splits: Splits, min_count: int, length: int) -> dict[str, int]:
+    """Write captions and vocabulary; how many captions of each split were cut."""
+    words = {
+        split: [(row, tokenize(c)) for row, image in enumerate(images) for c in image.captions]
+        for split, images in splits.items()
+    }
+    vocabulary = build_vocabulary((caption for _, caption in words["train"]), min_count)
+    with rnnkit.system.hdf5.writing(folder / DATA_FOLDER.captions) as file:
+        for split, pairs in words.items():
+            tokens = [vocabulary.encode(" ".join(caption), length) for _, caption in pairs]
+            file[f"{split}_captions"] = np.stack(tokens)
+            file[f"{split}_image_idxs"] = np.array([row for row, _ in pairs], np.int32)
+    _write_json(folder / DATA_FOLDER.vocabulary, _vocabulary_content(vocabulary))
+    for split, images in splits.items():
+        _write_json(folder / f"captions_{split}.json", _annotations(images))
+    return {
+        split: sum(len(caption) > length - 2 for _, caption in pairs)
+        for split, pairs in words.items()
+    }
+
+
+def _vocabulary_content(vocabulary: Vocabulary) -> object:
+    return {
+        "idx_to_word": vocabulary.words,
+        "word_to_idx": {word: token for token, word in enumerate(vocabulary.words)},
+    }
+
+
+def _annotations(images: Sequence[AnnotatedImage]) -> object:
+    captions = [(image.id, caption) for image in images for caption in image.captions]
+    return {
+        "images": [{"id": image.id, "file_name": image.file_name} for image in images],
+        "annotations": [
+            {"id": k, "image_id": image_id, "caption": caption}
+            for k, (image_id, caption) in enumerate(captions)
+        ],
+    }
+
+
+def _write_pictures(folder: Path, splits: Splits) -> None:
+    """Where to see the images: their names, and their addresses if all of a split have one."""
+    for split, images in splits.items():
+        _write_lines(folder / DATA_FOLDER.images.format(split), [i.file_name for i in images])
+        addresses = [image.address for image in images if image.address]
+        if len(addresses) == len(images):
+            _write_lines(folder / DATA_FOLDER.urls.format(split), addresses)
+
+
+def _write_lines(path: Path, lines: Sequence[str]) -> None:
+    path.write_bytes("".join(f"{line}\n" for line in lines).encode())
+
+
+def _write_json(path: Path, content: object) -> None:
+    path.write_bytes(json.dumps(content).encode())

@@ -1,0 +1,133 @@
+"""What there is to know of a plugin, read off its class and its docstrings, so that it cannot drift."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+import sys
+from typing import Any
+
+import attrs
+
+from rnnkit.kinds import KINDS, Plugin
+from rnnkit.registry import Entry, entry_of_class, load
+from rnnkit.registry.docstrings import entries, paragraphs
+from rnnkit.registry.labels import label
+from rnnkit.registry.options import Annotation, alternatives, noun, option_types
+
+CITATION = re.compile(r"\((?:1[89]|20)\d\d\)")
+"""A paragraph with a year in brackets says where something comes from."""
+
+
+@attrs.frozen
+class Option:
+    """An option of a plugin.
+
+    Attributes:
+        name: in Python and in TOML alike.
+        type: in words, as "number".
+        default: as a spec writes it; "required" if there is none, "left open" if it is None.
+        doc: what its class says of it under `Attributes:`.
+    """
+
+    name: str
+    type: str
+    default: str
+    doc: str
+
+
+@attrs.frozen
+class Card:
+    """A plugin on one page.
+
+    Attributes:
+        kind: noun of its kind.
+        name: as a spec writes it; the class's name if no installed package declares it.
+        package: that provides it; its module if none does.
+        version: of the package; empty if there is none.
+        api: the version of the plugin interfaces that it is written for.
+        target: `module:Class`.
+        file: that the class is in; empty if there is no file.
+        summary: the first paragraph of its module, which is its equation.
+        notation: the other paragraphs of its module: shapes, the order of gates.
+        source: where the paragraphs of its module say that it comes from.
+        description: what its class says, a line for each paragraph.
+        options: in the order of the class's fields.
+    """
+
+    kind: str
+    name: str
+    package: str
+    version: str
+    api: int
+    target: str
+    file: str
+    summary: str
+    notation: str
+    source: str
+    description: str
+    options: tuple[Option, ...]
+
+
+def card(plugin: type[Plugin] | Entry) -> Card:
+    """The card of a plugin class, installed or not, or of an entry.
+
+    Raises:
+        RegistryError: the entry does not load.
+    """
+    entry = plugin if isinstance(plugin, Entry) else entry_of_class(plugin)
+    cls = load(plugin.kind, plugin.full_name) if isinstance(plugin, Entry) else plugin
+    summary, *others = paragraphs(sys.modules[cls.__module__].__doc__) or [""]
+    return Card(
+        kind=next(kind for kind in KINDS if issubclass(cls, kind)).noun,
+        name=entry.spec_name if entry else cls.__name__,
+        package=entry.package if entry else cls.__module__,
+        version=entry.version if entry else "",
+        api=cls.api,
+        target=f"{cls.__module__}:{cls.__qualname__}",
+        file=_file(cls),
+        summary=summary,
+        notation="\n".join(text for text in others if not CITATION.search(text)),
+        source="\n".join(text for text in others if CITATION.search(text)),
+        description="\n".join(paragraphs(vars(cls).get("__doc__"))),
+        options=_options(cls),
+    )
+
+
+def _options(cls: type[Any]) -> tuple[Option, ...]:
+    said: dict[str, str] = {}
+    for base in reversed(cls.__mro__):
+        said |= entries(vars(base).get("__doc__"), "Attributes")
+    fields = attrs.fields_dict(cls)
+    return tuple(
+        Option(name, _type(want), _default(fields[name].default), said.get(name, ""))
+        for name, want in option_types(cls).items()
+    )
+
+
+def _type(want: Annotation) -> str:
+    return " or ".join(noun(choice) for choice in alternatives(want))
+
+
+def _default(value: Any) -> str:
+    if value is attrs.NOTHING:
+        return "required"
+    if value is None:
+        return "left open"
+    if isinstance(value, attrs.Factory):  # type: ignore[arg-type]  # attrs types it as a function
+        return _default(value.factory())
+    if isinstance(value, Plugin):
+        return label(value)
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_default, value))}]"
+    if isinstance(value, bool | int | float | str):
+        return json.dumps(value, ensure_ascii=False)
+    return str(value)
+
+
+def _file(cls: type[Plugin]) -> str:
+    try:
+        return inspect.getsourcefile(cls) or ""
+    except TypeError:
+        return ""

@@ -1,0 +1,107 @@
+"""The page: everything that was gathered, through one template that escapes all text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from rnnkit.describing.report import numbers
+from rnnkit.describing.report.captions import Look
+from rnnkit.describing.report.charts import Chart
+from rnnkit.describing.report.network import Network
+from rnnkit.describing.report.vocabulary import Words
+from rnnkit.describing.summary import Summary
+from rnnkit.errors import RnnkitError
+from rnnkit.metrics.scorers import TITLES
+
+
+@attrs.frozen
+class Tile:
+    """A headline number: what it is, its value, and what to know about it."""
+
+    title: str
+    value: str
+    note: str
+
+
+@attrs.frozen
+class Page:
+    """All that is on the page.
+
+    Attributes:
+        title: the run's name.
+        lead: the run in a sentence or two.
+        tiles: headline numbers.
+        charts: curves, the one to look at first foremost.
+        headings, rows: of the table of evaluations.
+        summary: the network in numbers.
+        network: its diagram.
+        model: the file whose network wrote them.
+        split: whose images were captioned.
+        look: captions; None if there is no data.
+        words: word frequencies; None if there are no captions.
+        missing: what the page lacks and why, a sentence each.
+        spec: the resolved spec.
+        environment: what is called how -> what it is.
+    """
+
+    title: str
+    lead: str
+    tiles: Sequence[Tile]
+    charts: Sequence[Chart]
+    headings: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    summary: Summary
+    network: Network
+    model: str
+    split: str
+    look: Look | None
+    words: Words | None
+    missing: Sequence[str]
+    spec: str
+    environment: Mapping[str, str]
+
+
+def check_installed() -> None:
+    """Make sure that a page can be made here, before any work goes into it.
+
+    Raises:
+        RnnkitError: what it takes is not installed.
+    """
+    try:
+        import jinja2  # noqa: F401
+        import matplotlib.ticker  # noqa: F401
+        import PIL  # noqa: F401
+        import pygments  # noqa: F401
+    except ImportError as e:
+        raise RnnkitError(f'a report needs {e.name}: pip install "rnnkit[report]"') from e
+
+
+def render(page: Page) -> str:
+    """The page as HTML."""
+    import jinja2
+
+    templates = jinja2.Environment(
+        loader=jinja2.PackageLoader("rnnkit.describing.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    for name in ("count", "duration", "figure", "percent", "rate", "short"):
+        templates.filters[name] = getattr(numbers, name)
+    templates.filters["toml"] = _highlighted
+    templates.globals["titles"] = TITLES
+    return templates.get_template("report.html").render(page=page)
+
+
+def _highlighted(source: str) -> Any:
+    """TOML with a class for each kind of token; the lexer's formatter escapes all text."""
+    from markupsafe import Markup
+    from pygments import highlight
+    from pygments.formatters import HtmlFormatter
+    from pygments.lexers import TOMLLexer
+
+    return Markup(highlight(source, TOMLLexer(), HtmlFormatter(nowrap=True)))

@@ -1,0 +1,223 @@
+"""What a network is made of: each part with where it comes from, its size, and its work on one caption."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import attrs
+import numpy as np
+
+from rnnkit.data import Dataset
+from rnnkit.describing.work import ProductCounter
+from rnnkit.errors import SpecError
+from rnnkit.kinds import Plugin, named_arrays
+from rnnkit.network.builder import build, in_words
+from rnnkit.network.chain import Chain, Link
+from rnnkit.network.model import Captioner, Level
+from rnnkit.network.packing import Packing
+from rnnkit.registry import entry_of
+from rnnkit.spec import Spec
+
+
+@attrs.frozen
+class Part:
+    """One part of a network and its work on one caption of the greatest length.
+
+    Attributes:
+        name: prefix of its parameters' names.
+        plugin: as a spec writes it.
+        package: that provides the plugin; its version is `version`.
+        in_features: width of its input.
+        out_features: width of its output.
+        parameters: number of them.
+        multiply_adds: of the matrix products in the forward pass; the backward pass has twice as many.
+        forward_bytes: parameters, and what the forward pass makes and keeps (outputs and caches).
+        backward_bytes: gradients of the parameters and of the inputs.
+    """
+
+    name: str
+    plugin: str
+    package: str
+    version: str
+    in_features: int
+    out_features: int
+    parameters: int
+    multiply_adds: int
+    forward_bytes: int
+    backward_bytes: int
+
+
+@attrs.frozen
+class Summary:
+    """A network part by part, in the order of the forward pass, and the totals."""
+
+    parts: tuple[Part, ...]
+    steps: int
+
+    @property
+    def parameters(self) -> int:
+        """Number of parameters."""
+        return sum(part.parameters for part in self.parts)
+
+    @property
+    def multiply_adds(self) -> int:
+        """Of the matrix products in the forward pass of one caption."""
+        return sum(part.multiply_adds for part in self.parts)
+
+    @property
+    def forward_bytes(self) -> int:
+        """Parameters, and what the forward pass of one caption makes and keeps."""
+        return sum(part.forward_bytes for part in self.parts)
+
+    @property
+    def backward_bytes(self) -> int:
+        """Gradients in the backward pass of one caption."""
+        return sum(part.backward_bytes for part in self.parts)
+
+
+@attrs.frozen
+class Size:
+    """A network in three numbers.
+
+    Attributes:
+        vocabulary: V.
+        length: T, tokens of the longest caption, start and end included.
+        parameters: number of them.
+    """
+
+    vocabulary: int
+    length: int
+    parameters: int
+
+
+def size_in_words(spec: Spec, dataset: Dataset) -> Size | None:
+    """The size that a spec over characters would have over words.
+
+    None for a spec over words, or whose chains have widths that fit its characters alone.
+    """
+    if spec.data.tokens == "word":
+        return None
+    try:
+        model = build(in_words(spec), dataset)
+    except SpecError:
+        return None
+    parameters = sum(w.size for w in model.parameters.values())
+    return Size(len(model.vocabulary), model.length, parameters)
+
+
+def summarize(model: Captioner) -> Summary:
+    """Measure a network by running each part, forward and backward, on one caption of random numbers."""
+    return Summary(tuple(_parts(model)), model.length - 1)
+
+
+def _parts(model: Captioner) -> Iterator[Part]:
+    steps = model.length - 1
+    yield from _chain(model, "image", model.image, 1)
+    yield from _chain(model, "words", model.words, steps)
+    for i, level in enumerate(model.levels):
+        yield from _chain(model, f"rnn.{i}.input", level.input, steps)
+        width = level.input.links[-1].out_features if level.input.links else level.below
+        yield _recurrence(model, i, level, width, steps + (model.inject == "pre"))
+    yield from _chain(model, "head", model.head, steps)
+
+
+def _chain(model: Captioner, name: str, chain: Chain, positions: int) -> Iterator[Part]:
+    for i, link in enumerate(chain):
+        yield _link(model, f"{name}.{i}", link, positions)
+
+
+def _link(model: Captioner, name: str, link: Link, positions: int) -> Part:
+    layer, rng = link.layer, np.random.default_rng(0)
+    x: Any = np.arange(positions) % link.in_features
+    if not layer.tokens:
+        x = rng.standard_normal((positions, link.in_features)).astype(model.dtype)
+    y, cache = layer.forward(link.params, x, rng)
+    kept = _bytes((y, cache), besides=(x, link.params))
+    dx, dp = layer.backward(link.params, y, cache)
+    counter = ProductCounter()
+    watched = x if layer.tokens else counter.watch(x)
+    layer.forward(counter.watch_all(link.params), watched, None)
+    return _part(
+        name,
+        link.plugin,
+        (link.in_features, link.out_features),
+        link.params,
+        counter.multiply_adds,
+        kept,
+        _bytes((dx, dp)),
+    )
+
+
+def _recurrence(model: Captioner, index: int, level: Level, width: int, steps: int) -> Part:
+    rnn, rng = level.rnn, np.random.default_rng(0)
+    x = rng.standard_normal((2 * steps, width)).astype(model.dtype)
+    h0 = np.zeros((2, level.start), model.dtype)
+
+    def forward(captions: int) -> tuple[Any, Any, int]:
+        given = x[: captions * steps]
+        packing = Packing.of_lengths(np.full(captions, steps))
+        h, tape = rnn.forward(given, h0[:captions], packing)
+        return h, tape, _bytes((h, tape), besides=(x, rnn.params, packing))
+
+    # What a second caption adds: room that is there once, however many captions there are, is left out.
+    kept = forward(2)[2] - forward(1)[2]
+    h, tape, _ = forward(1)
+    dx, dh0, dp = rnn.backward(h, tape)
+    counter = ProductCounter()
+    watched = rnn.with_params(counter.watch_all(rnn.params))
+    watched.advance(watched.project(counter.watch(x[:1])), counter.watch_all(rnn.start(h0[:1])))
+    return _part(
+        f"rnn.{index}",
+        model.spec.model.rnn[index].cell,
+        (width, level.hidden),
+        rnn.params,
+        counter.multiply_adds * steps,
+        kept,
+        _bytes((dx, dh0, dp)),
+    )
+
+
+def _part(
+    name: str,
+    plugin: Plugin,
+    widths: tuple[int, int],
+    params: Any,
+    multiply_adds: int,
+    kept: int,
+    gradients: int,
+) -> Part:
+    entry = entry_of(plugin)
+    arrays = [a for _, a in named_arrays(params)]
+    return Part(
+        name=name,
+        plugin=entry.spec_name if entry else type(plugin).__name__,
+        package=entry.package if entry else type(plugin).__module__,
+        version=entry.version if entry else "not installed",
+        in_features=widths[0],
+        out_features=widths[1],
+        parameters=sum(a.size for a in arrays),
+        multiply_adds=multiply_adds,
+        forward_bytes=sum(a.nbytes for a in arrays) + kept,
+        backward_bytes=gradients,
+    )
+
+
+def _bytes(value: object, besides: object = ()) -> int:
+    """Bytes of all arrays inside a value, each piece of memory once, without those inside `besides`."""
+    known = {id(owner) for owner in _owners(besides)}
+    found = {id(owner): owner.nbytes for owner in _owners(value) if id(owner) not in known}
+    return sum(found.values())
+
+
+def _owners(value: Any) -> Iterator[np.ndarray[Any, Any]]:
+    """The arrays that own the memory of every array inside a value."""
+    if isinstance(value, np.ndarray):
+        while isinstance(value.base, np.ndarray):
+            value = value.base
+        yield value
+    elif isinstance(value, tuple | list):
+        for item in value:
+            yield from _owners(item)
+    elif attrs.has(type(value)):
+        yield from _owners(attrs.astuple(value, recurse=False))

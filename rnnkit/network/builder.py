@@ -1,0 +1,335 @@
+"""A spec and the sizes of its data -> a network, with every problem at the line it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+import numpy as np
+
+from rnnkit.data import Dataset, Vocabulary, as_characters, open_data
+from rnnkit.errors import SpecError
+from rnnkit.kinds import Activation, Cell, DType, GatedCell, Layer, Rng
+from rnnkit.network.chain import Chain, Elementwise, Link
+from rnnkit.network.engine import FreeRecurrence, GatedRecurrence, Recurrence
+from rnnkit.network.model import Captioner, Level
+from rnnkit.spec import ModelTable, Problem, RnnTable, Spec, read_spec
+from rnnkit.spec.places import Path as SpecPath
+from rnnkit.spec.schema import Chain as ChainOption
+
+BESIDE: Final = ("par", "merge")
+"""Where the image stands beside something else, and may be of any width."""
+
+
+@attrs.frozen
+class Sizes:
+    """What a network must know of its data.
+
+    Attributes:
+        features: F, width of the image features.
+        vocabulary: its words or characters; V is their number.
+        length: T, tokens of the longest caption, start and end included.
+    """
+
+    features: int
+    vocabulary: Vocabulary
+    length: int
+
+
+def build(
+    spec: str | Path | Spec,
+    data: str | Path | Dataset | None = None,
+    overrides: Sequence[str] = (),
+) -> Captioner:
+    """Assemble the network of a spec, with initial parameters.
+
+    Args:
+        spec: a file, or a spec made or read before.
+        data: a data folder, which gives the sizes; the spec's `data.path` if left open, or else the sizes
+            in the spec.
+        overrides: `path=value` texts that go over a file's values, as `--set` does.
+
+    Raises:
+        SpecError: the spec has mistakes, or its parts do not fit each other or the data.
+        DataError: the data folder has.
+    """
+    spec = as_spec(spec, overrides)
+    with opened(spec, data) as dataset:
+        return assemble(spec, sizes_of(spec, dataset))
+
+
+@contextmanager
+def opened(spec: Spec, data: str | Path | Dataset | None) -> Iterator[Dataset | None]:
+    """The data to use with a spec: this folder while it is open, this dataset, or the spec's own folder.
+
+    Raises:
+        DataError: the folder is missing something, or damaged.
+    """
+    data = data or spec.data.path
+    if isinstance(data, str | Path):
+        with open_data(data, raw=spec.data.raw) as dataset:
+            yield dataset
+    else:
+        yield data
+
+
+def tokenized(spec: Spec, dataset: Dataset) -> Dataset:
+    """The dataset in the tokens that a spec wants."""
+    return as_characters(dataset) if spec.data.tokens == "char" else dataset
+
+
+def in_words(spec: Spec) -> Spec:
+    """The same spec over words, whose sizes are those of the data."""
+    return attrs.evolve(
+        spec, data=attrs.evolve(spec.data, tokens="word", vocabulary=None, length=None)
+    )
+
+
+def as_spec(spec: str | Path | Spec, overrides: Sequence[str]) -> Spec:
+    """The spec itself, or that of a file with its overrides.
+
+    Raises:
+        SpecError: the file has mistakes, or there are overrides for a spec in memory.
+    """
+    if not isinstance(spec, Spec):
+        return read_spec(spec, overrides)
+    if overrides:
+        raise SpecError("overrides go over a spec file; use attrs.evolve on a spec in memory")
+    return spec
+
+
+def sizes_of(spec: Spec, dataset: Dataset | None) -> Sizes:
+    """The sizes of the data in the spec's tokens, or without any those in the spec.
+
+    Raises:
+        SpecError: a size is given by neither, or differently by both.
+    """
+    if dataset is not None:
+        dataset = tokenized(spec, dataset)
+        sizes = Sizes(dataset.feature_width, dataset.vocabulary, dataset.length)
+        has = {
+            "features": sizes.features,
+            "vocabulary": len(sizes.vocabulary),
+            "length": sizes.length,
+        }
+        problems = [
+            Problem(("data", key), f"the spec says {wanted}, and {dataset.folder} has {size}")
+            for key, size in has.items()
+            for wanted in [getattr(spec.data, key)]
+            if wanted not in (None, size)
+        ]
+        if problems:
+            raise spec.origin.error(problems)
+        return sizes
+    table = spec.data
+    if table.features is None or table.vocabulary is None or table.length is None:
+        raise spec.origin.error(
+            Problem(
+                ("data",),
+                f"{key!r} is not known: name a data folder (data.path, or --data), or write it here",
+            )
+            for key in ("features", "vocabulary", "length")
+            if getattr(table, key) is None
+        )
+    vocabulary = Vocabulary.standard(table.vocabulary)
+    if table.tokens == "char":
+        vocabulary = attrs.evolve(vocabulary, joiner="")
+    return Sizes(table.features, vocabulary, table.length)
+
+
+def assemble(spec: Spec, sizes: Sizes) -> Captioner:
+    """Assemble the network for these sizes.
+
+    Raises:
+        SpecError: its parts do not fit each other, with a line for each place where they do not.
+    """
+    fitter = _Fitter(np.random.default_rng(spec.model.seed), np.dtype(spec.model.dtype))
+    table = spec.model
+    starts = [level.cell.start_width(level.hidden) for level in table.rnn]
+    room = _room_for_image(table, sum(starts), len(sizes.vocabulary))
+    image = fitter.chain(
+        table.image, ("model", "image"), sizes.features, room, open_end=table.inject in BESIDE
+    )
+    words = fitter.chain(table.words, ("model", "words"), len(sizes.vocabulary), None, tokens=True)
+    levels, width = [], words[-1].out_features if words else 1
+    beside = image[-1].out_features if image else sizes.features
+    if table.inject == "par":
+        width += beside
+    for i, level in enumerate(table.rnn):
+        path: SpecPath = ("model", "rnn", i)
+        below, inputs = width, fitter.chain(level.input, (*path, "input"), width, None)
+        width = inputs[-1].out_features if inputs else width
+        levels.append((below, inputs, fitter.recurrence(level, path, width)))
+        width = level.hidden
+    if table.inject == "merge":
+        width += beside
+    head = fitter.chain(table.head, ("model", "head"), width, len(sizes.vocabulary))
+    if fitter.problems:
+        raise spec.origin.error(fitter.problems)
+    return Captioner(
+        spec=_resolved(spec, sizes, image, words, [inputs for _, inputs, _ in levels], head),
+        vocabulary=sizes.vocabulary,
+        feature_width=sizes.features,
+        length=sizes.length,
+        image=Chain(tuple(image)),
+        words=Chain(tuple(words)),
+        levels=tuple(
+            Level(Chain(tuple(inputs)), rnn, below, row.hidden, start)
+            for (below, inputs, rnn), row, start in zip(levels, table.rnn, starts, strict=True)
+            if rnn is not None
+        ),
+        head=Chain(tuple(head)),
+    )
+
+
+class _Fitter:
+    """Fits widths together and draws initial parameters, part by part; notes what does not fit."""
+
+    def __init__(self, rng: Rng, dtype: DType) -> None:
+        self.rng = rng
+        self.dtype = dtype
+        self.problems: list[Problem] = []
+
+    def chain(
+        self,
+        parts: ChainOption,
+        path: SpecPath,
+        in_features: int,
+        out_features: int | None,
+        *,
+        tokens: bool = False,
+        open_end: bool = False,
+    ) -> list[Link]:
+        """Links for the parts of a chain.
+
+        It must end in width `out_features`, if that is given; with an open end, it does if its parts leave
+        that open.
+        """
+        links: list[Link] = []
+        before = len(self.problems)
+        if tokens and not parts:
+            self.wrong(path, "the chain needs a layer that takes tokens, such as embedding")
+        width = in_features
+        for i, layer in enumerate(_fitted(parts, out_features)):
+            place = (*path, i)
+            if layer.tokens != (tokens and i == 0):
+                self.wrong(
+                    place,
+                    "this layer takes tokens, and is fed numbers here"
+                    if layer.tokens
+                    else "this layer takes numbers, and is fed tokens here; begin with embedding",
+                )
+                break
+            try:
+                after = layer.out_features(width)
+                links.append(Link(layer, layer.init(width, self.rng, self.dtype), width, after))
+            except ValueError as e:
+                self.wrong(place, str(e))
+                break
+            width = after
+        settled = open_end or out_features in (None, width)
+        if len(self.problems) == before and not settled:
+            self.wrong(path, f"the chain ends in width {width}, and {out_features} is needed here")
+        return links
+
+    def recurrence(
+        self, table: RnnTable, path: SpecPath, in_features: int
+    ) -> Recurrence[Any, Any, Any] | None:
+        """The recurrence of one `[[model.rnn]]`, or None if its options do not fit its cell."""
+        cell = table.cell
+        given = [k for k in ("input_weights", "recurrent_weights") if getattr(table, k) is not None]
+        if isinstance(cell, Cell) and given:
+            for key in given:
+                self.wrong((*path, key), "a free-form cell fills its own weights: give this to it")
+            return None
+        try:
+            if isinstance(cell, Cell):
+                return FreeRecurrence.init(cell, in_features, table.hidden, self.rng, self.dtype)
+            assert isinstance(cell, GatedCell)
+            return GatedRecurrence.init(
+                cell,
+                in_features,
+                table.hidden,
+                table.input_weights,
+                table.recurrent_weights,
+                self.rng,
+                self.dtype,
+            )
+        except ValueError as e:
+            self.wrong((*path, "cell"), str(e))
+            return None
+
+    def wrong(self, path: SpecPath, text: str) -> None:
+        self.problems.append(Problem(path, text))
+
+
+def _fitted(parts: ChainOption, width: int | None) -> list[Layer[Any, Any, Any]]:
+    """The layers of a chain, with the width it must end in given to the last layer that leaves it open."""
+    layers = [Elementwise(p) if isinstance(p, Activation) else p for p in parts]
+    if width is not None:
+        for i in reversed(range(len(layers))):
+            fitted = layers[i].fit(width)
+            if fitted != layers[i]:
+                layers[i] = fitted
+                break
+            if not _keeps(layers[i], width):
+                break
+    return layers
+
+
+def _room_for_image(table: ModelTable, start: int, vocabulary: int) -> int | None:
+    """The width that the image chain should end in, for where the image enters."""
+    if table.inject == "init":
+        return start
+    if table.inject == "merge":
+        return table.rnn[-1].hidden
+    width = vocabulary
+    try:
+        for layer in _fitted(table.words, None):
+            width = layer.out_features(width)
+    except ValueError:  # it will be told when the chain is made
+        return None
+    return width
+
+
+def _keeps(layer: Layer[Any, Any, Any], width: int) -> bool:
+    """Whether what goes into the layer may have the width that comes out."""
+    try:
+        return layer.out_features(width) == width
+    except ValueError:
+        return False
+
+
+def _resolved(
+    spec: Spec,
+    sizes: Sizes,
+    image: list[Link],
+    words: list[Link],
+    inputs: list[list[Link]],
+    head: list[Link],
+) -> Spec:
+    """The spec with everything that was left open filled in."""
+
+    def plugins(links: list[Link]) -> ChainOption:
+        return tuple(link.plugin for link in links)
+
+    rnn = tuple(
+        attrs.evolve(row, input=plugins(links))
+        for row, links in zip(spec.model.rnn, inputs, strict=True)
+    )
+    return attrs.evolve(
+        spec,
+        data=attrs.evolve(
+            spec.data,
+            features=sizes.features,
+            vocabulary=len(sizes.vocabulary),
+            length=sizes.length,
+        ),
+        model=attrs.evolve(
+            spec.model, image=plugins(image), words=plugins(words), head=plugins(head), rnn=rnn
+        ),
+        caption=attrs.evolve(spec.caption, length=spec.caption.length or sizes.length - 1),
+    )

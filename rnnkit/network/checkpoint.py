@@ -1,0 +1,235 @@
+"""Model files: one HDF5 file with the parameters, the resolved spec, the words, and who provided what.
+
+first bytes  a line with the digest of all that follows, so that damage is found before anything is read;
+             HDF5 leaves these 512 bytes to us
+texts        rnnkit (format), version, spec (TOML), words (JSON), joiner (what stands between words),
+             provenance (JSON: package -> version), note (whatever was given to be kept beside the model)
+parameters/  an array for each name of the flat view, "rnn.0.Wx" and so on
+extra/       arrays that were given to be kept beside the model
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+import h5py
+import numpy as np
+
+from rnnkit.data import Vocabulary
+from rnnkit.errors import CheckpointError, RnnkitError
+from rnnkit.kinds import Array, Plugin
+from rnnkit.network.builder import Sizes, assemble
+from rnnkit.network.model import Captioner
+from rnnkit.registry import entry_of
+from rnnkit.spec import Spec, parse_spec, write_spec
+from rnnkit.system.files import write_whole
+from rnnkit.system.hdf5 import writing
+from rnnkit.system.version import __version__
+
+FORMAT: Final = 2
+
+BEST: Final = "best.h5"
+LAST: Final = "last.h5"
+PREVIOUS: Final = "previous.h5"
+
+_BLOCK: Final = 512
+_MARK: Final = b"rnnkit model, blake2b of what follows: "
+
+
+@attrs.frozen(eq=False)
+class Kept:
+    """What a model file holds, read and found whole, before a network is made of it.
+
+    Attributes:
+        file: where it stands.
+        spec: the resolved spec, as TOML.
+        parameters: by name.
+        note: whatever was given to be kept beside the model, as JSON; empty if nothing was.
+        extra: arrays that were given to be kept beside the model, by name.
+    """
+
+    file: Path
+    spec: str
+    parameters: Mapping[str, Array]
+    note: str
+    extra: Mapping[str, Array]
+    _words: str
+    _joiner: str
+    _provenance: str
+
+    def model(self, spec: Spec | None = None) -> Captioner:
+        """The network, assembled of its own spec or of another one, with the parameters of the file.
+
+        Raises:
+            CheckpointError: a plugin it needs is not installed, or the parameters are not those of the spec.
+            SpecError: the other spec's parts do not fit each other.
+        """
+        words = Vocabulary.from_words(json.loads(self._words), str(self.file), self._joiner)
+        if spec is not None:
+            model = assemble(spec, _sizes(spec, words))
+        else:
+            try:
+                spec = parse_spec(self.spec, name=f"{self.file}:spec")
+                model = assemble(spec, _sizes(spec, words))
+            except RnnkitError as e:
+                packages = [f"{p} {v}" for p, v in json.loads(self._provenance).items()]
+                raise CheckpointError(
+                    f"{self.file}: cannot be put together here; it was made with {', '.join(packages)}\n{e}"
+                ) from e
+        _fill(model, self.parameters, self.file)
+        return model
+
+
+def save_model(
+    model: Captioner,
+    file: str | Path,
+    note: str = "",
+    extra: Mapping[str, Array] | None = None,
+    previous: Path | None = None,
+) -> None:
+    """Write a model file, whole or not at all.
+
+    Args:
+        model: its spec, words and parameters are written.
+        file: an older one is replaced.
+        note: a text to be kept beside it.
+        extra: arrays to be kept beside it, by name.
+        previous: where the file that is replaced goes on; nowhere if left open.
+
+    Raises:
+        CheckpointError: it cannot be written; an older file is then left as it was.
+        SpecError: a plugin of the model is not registered by any package, so no reader could find it.
+    """
+    texts = {
+        "rnnkit": str(FORMAT),
+        "version": __version__,
+        "spec": write_spec(model.spec, qualified=True),
+        "words": json.dumps(list(model.vocabulary.words), ensure_ascii=False),
+        "joiner": model.vocabulary.joiner,
+        "provenance": json.dumps(dict(_provenance(model.spec))),
+        "note": note,
+    }
+
+    def write(temporary: Path) -> None:
+        with writing(temporary, userblock_size=_BLOCK) as h5:
+            for name, text in texts.items():
+                h5[name] = text
+            for name, array in model.parameters.items():
+                h5[f"parameters/{name}"] = array
+            for name, array in (extra or {}).items():
+                h5[f"extra/{name}"] = array
+        with temporary.open("rb+") as handle:
+            digest = _digest(handle)
+            handle.seek(0)
+            handle.write(_MARK + digest)
+
+    write_whole(Path(file), write, previous)
+
+
+def load_model(file: str | Path) -> Captioner:
+    """Read a model from its file, or from a run's folder: its `best.h5`, or else its `last.h5`.
+
+    Raises:
+        CheckpointError: there is none, it is damaged, or a plugin it needs is not installed.
+    """
+    file = Path(file)
+    if file.is_dir():
+        file = file / (BEST if (file / BEST).exists() else LAST)
+    return read_model_file(file).model()
+
+
+def read_model_file(file: Path) -> Kept:
+    """Read all that is in a model file.
+
+    Raises:
+        CheckpointError: there is none, or it is damaged.
+    """
+    if not file.exists():
+        raise CheckpointError(f"{file}: no such model file")
+    try:
+        _check_digest(file)
+        with h5py.File(file) as h5:
+            if _text(h5, "rnnkit") != str(FORMAT):
+                raise CheckpointError(
+                    f"{file}: model format {_text(h5, 'rnnkit')} of rnnkit {_text(h5, 'version')}; "
+                    f"this rnnkit {__version__} reads format {FORMAT}"
+                )
+            return Kept(
+                file=file,
+                spec=_text(h5, "spec"),
+                parameters=_arrays(h5, "parameters"),
+                note=_text(h5, "note"),
+                extra=_arrays(h5, "extra"),
+                words=_text(h5, "words"),
+                joiner=_text(h5, "joiner"),
+                provenance=_text(h5, "provenance"),
+            )
+    except (OSError, KeyError, ValueError, RuntimeError) as e:
+        raise CheckpointError(
+            f"{file}: not a whole model file ({str(e).partition(chr(10))[0]})"
+        ) from e
+
+
+def _digest(handle: Any) -> bytes:
+    """Of an open file, from behind the first block on, as hexadecimal digits."""
+    handle.seek(_BLOCK)
+    return hashlib.file_digest(handle, "blake2b").hexdigest().encode()
+
+
+def _check_digest(file: Path) -> None:
+    with file.open("rb") as handle:
+        block = handle.read(_BLOCK)
+        if not block.startswith(_MARK):
+            kind = "an HDF5 file, but not" if h5py.is_hdf5(file) else "not"
+            raise CheckpointError(f"{file}: {kind} a model of rnnkit")
+        if block.rstrip(b"\0") != _MARK + _digest(handle):
+            raise CheckpointError(
+                f"{file}: damaged, for its digest does not fit what is in it; write or copy it again"
+            )
+
+
+def _text(h5: Any, name: str) -> str:
+    text: str = h5[name].asstr()[()]
+    return text
+
+
+def _arrays(h5: Any, group: str) -> dict[str, Array]:
+    if group not in h5:
+        return {}
+    return {name: np.asarray(array) for name, array in h5[group].items()}
+
+
+def _sizes(spec: Spec, words: Vocabulary) -> Sizes:
+    return Sizes(spec.data.features or 0, words, spec.data.length or 0)
+
+
+def _fill(model: Captioner, arrays: Mapping[str, Array], file: Path) -> None:
+    """Copy the arrays into the model's parameters."""
+    for name, parameter in model.parameters.items():
+        array = arrays.get(name)
+        if array is None:
+            raise CheckpointError(f"{file}: there is no parameter {name!r} in it")
+        if array.shape != parameter.shape or array.dtype != parameter.dtype:
+            raise CheckpointError(
+                f"{file}: {name!r} is {array.dtype} {array.shape}, and its spec makes it "
+                f"{parameter.dtype} {parameter.shape}"
+            )
+        parameter[...] = array
+
+
+def _provenance(value: Any) -> Iterator[tuple[str, str]]:
+    """Package and version behind each plugin of a spec, plugins inside plugins included."""
+    if isinstance(value, tuple):
+        for item in value:
+            yield from _provenance(item)
+    elif attrs.has(type(value)):
+        entry = entry_of(value) if isinstance(value, Plugin) else None
+        if entry:
+            yield entry.package, entry.version
+        for field in attrs.fields(type(value)):
+            yield from _provenance(getattr(value, field.name))

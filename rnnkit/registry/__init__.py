@@ -1,0 +1,39 @@
+"""Which plugins there are, what can be said of one, and the project that a new one begins as.
+
+from rnnkit.kinds import RecurrentCell
+from rnnkit.registry import load
+
+lstm = load(RecurrentCell, "lstm")()
+"""
+
+from rnnkit.registry.entry_points import (
+    Entry,
+    Row,
+    canonical,
+    closest,
+    entries_called,
+    entries_of,
+    entry_of,
+    entry_of_class,
+    kind_called,
+    load,
+    misfits,
+    names,
+    survey,
+)
+
+__all__ = [
+    "Entry",
+    "Row",
+    "canonical",
+    "closest",
+    "entries_called",
+    "entries_of",
+    "entry_of",
+    "entry_of_class",
+    "kind_called",
+    "load",
+    "misfits",
+    "names",
+    "survey",
+]

@@ -1,0 +1,267 @@
+"""Plugins by name, from entry points: lazy, isolated from each other, every one with its provenance.
+
+Scanning reads package metadata only. A plugin is imported when it is asked for, so one that fails to
+import hurts nobody else. A name that two packages claim belongs to neither: it is written `package:name`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import re
+from collections.abc import Iterable, Iterator
+from functools import cache
+from importlib import metadata
+from typing import TypeVar
+
+import attrs
+
+from rnnkit.errors import RegistryError, place_of
+from rnnkit.kinds import API, KINDS, Cell, GatedCell, Plugin, RecurrentCell
+from rnnkit.registry.options import unreadable_options
+
+K = TypeVar("K", bound=Plugin)
+
+
+@attrs.frozen
+class Entry:
+    """One plugin as a package declares it."""
+
+    kind: type[Plugin]
+    name: str
+    package: str
+    version: str
+    target: str
+
+    @property
+    def full_name(self) -> str:
+        """The name no other package can claim."""
+        return f"{self.package}:{self.name}"
+
+    @property
+    def spec_name(self) -> str:
+        """What a spec writes for this plugin: its short name, unless another package claims that too."""
+        return self.full_name if len(_claims(self.kind)[self.name]) > 1 else self.name
+
+    def __str__(self) -> str:
+        return f"{self.kind.noun} {self.name!r} from {self.package} {self.version} ({self.target})"
+
+
+@attrs.frozen
+class Row:
+    """One line of the list of plugins: an entry, and what keeps it from being used, if anything."""
+
+    entry: Entry
+    problem: str | None
+
+
+def names(kind: type[Plugin]) -> list[str]:
+    """The names registered for a kind, in order."""
+    return list(_claims(kind))
+
+
+def load(kind: type[K], name: str) -> type[K]:
+    """The plugin class of that kind registered as `name`, or as `package:name`.
+
+    Raises:
+        RegistryError: there is none, or more than one; it fails to import; or it does not fit its kind.
+    """
+    return _load(_find(kind, name), kind)
+
+
+def entry_of(plugin: Plugin) -> Entry | None:
+    """Where a plugin comes from; None if no installed package declares its class."""
+    return entry_of_class(type(plugin))
+
+
+def entry_of_class(cls: type[Plugin]) -> Entry | None:
+    """The entry that declares a plugin class; None if no installed package does."""
+    own_target = f"{cls.__module__}:{cls.__qualname__}"
+    entries = [e for k in KINDS if issubclass(cls, k) for e in entries_of(k)]
+    return next((e for e in entries if _LOADED.get(e) is cls or e.target == own_target), None)
+
+
+def entries_of(kind: type[Plugin]) -> Iterator[Entry]:
+    """Every entry of a kind, of every package."""
+    for claims in _claims(kind).values():
+        yield from claims
+
+
+def entries_called(name: str, kind: type[Plugin] | None = None) -> list[Entry]:
+    """Every entry that is called `name`, or `package:name`, of one kind or of all; nothing is imported.
+
+    Raises:
+        RegistryError: there is none; with the nearest name there is.
+    """
+    kinds = KINDS if kind is None else (kind,)
+    package, _, short = name.rpartition(":")
+    found = [
+        entry
+        for k in kinds
+        for entry in entries_of(k)
+        if entry.name == short and package in ("", entry.package)
+    ]
+    if not found:
+        noun = "plugin" if kind is None else kind.noun
+        known = {n for k in kinds for n in names(k)}
+        raise RegistryError(f"no {noun} is called {name!r}; {closest(name, known)}")
+    return found
+
+
+def kind_called(noun: str) -> type[Plugin]:
+    """The kind that users call by this noun.
+
+    Raises:
+        RegistryError: there is none.
+    """
+    for kind in KINDS:
+        if kind.noun == noun:
+            return kind
+    nouns = [kind.noun for kind in KINDS]
+    raise RegistryError(f"there is no kind {noun!r}; {closest(noun, nouns)}")
+
+
+def survey(kinds: Iterable[type[Plugin]] = KINDS) -> Iterator[Row]:
+    """Every entry of these kinds with what is wrong with it, if anything: this imports them all."""
+    for kind in kinds:
+        for entry in entries_of(kind):
+            try:
+                _load(_find(kind, entry.full_name), kind)
+                _find(kind, entry.name)
+                yield Row(entry, None)
+            except RegistryError as e:
+                yield Row(entry, str(e))
+
+
+def canonical(package: str) -> str:
+    """A package's name in the one spelling that all its spellings share (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", package).lower()
+
+
+def closest(word: str, known: Iterable[str]) -> str:
+    """'did you mean ...?', or what there is to choose from."""
+    known = sorted(known)
+    near = difflib.get_close_matches(word, known, 1) or [k for k in known if word and word in k][:1]
+    if near:
+        return f"did you mean {near[0]!r}?"
+    return f"there is {', '.join(known)}" if known else "there is none"
+
+
+_LOADED: dict[Entry, type[Plugin]] = {}
+
+
+@cache
+def _claims(kind: type[Plugin]) -> dict[str, tuple[Entry, ...]]:
+    """Name -> every distinct claim on it. A package found twice on the path counts once."""
+    found: dict[str, dict[Entry, None]] = {}
+    for point in metadata.entry_points(group=kind.group):
+        package = canonical(point.dist.name) if point.dist else "unknown"
+        version = point.dist.version if point.dist else "unknown"
+        entry = Entry(kind, point.name, package, version, point.value)
+        found.setdefault(point.name, {})[entry] = None
+    return {name: tuple(found[name]) for name in sorted(found)}
+
+
+def _find(kind: type[Plugin], name: str) -> Entry:
+    package, _, short = name.rpartition(":")
+    claims = _claims(kind).get(short, ())
+    if package:
+        claims = tuple(e for e in claims if e.package == package)
+    if not claims:
+        raise RegistryError(
+            f"no {kind.noun} is called {name!r}; {closest(name, _claims(kind))} "
+            f"(packages add more under the entry-point group {kind.group!r})"
+        )
+    if len(claims) > 1:
+        choices = " or ".join(repr(e.full_name) for e in claims)
+        raise RegistryError(
+            f"{len(claims)} packages provide a {kind.noun} called {name!r}; write {choices}"
+        )
+    return claims[0]
+
+
+def _load(entry: Entry, kind: type[K]) -> type[K]:
+    if entry not in _LOADED:
+        module, _, attribute = entry.target.partition(":")
+        point = metadata.EntryPoint(entry.name, f"{module}:{attribute}", kind.group)
+        try:
+            loaded: object = point.load()
+        except (Exception, SystemExit) as e:
+            raise RegistryError(
+                f"{entry} fails to import: {type(e).__name__}: {e} {place_of(e)}"
+            ) from e
+        cls = _conforming(entry, loaded, kind)
+        _LOADED[entry] = cls
+        return cls
+    known = _LOADED[entry]
+    assert issubclass(known, kind)
+    return known
+
+
+def _conforming(entry: Entry, loaded: object, kind: type[K]) -> type[K]:
+    """`loaded`, if it fits its kind; else every reason why not, a sentence each."""
+    if not isinstance(loaded, type):
+        raise RegistryError(f"{entry} is not a class but {type(loaded).__name__} {loaded!r}")
+    if not issubclass(loaded, kind):
+        raise RegistryError(f"{entry} is not a subclass of rnnkit.kinds.{kind.__name__}")
+    problems = list(misfits(loaded, kind))
+    if problems:
+        raise RegistryError(f"{entry}: {'; '.join(problems)}")
+    return loaded
+
+
+def misfits(cls: type[Plugin], kind: type[Plugin]) -> Iterator[str]:
+    """What keeps a class from being a plugin of a kind, a sentence each."""
+    if cls.api != API:
+        yield f"it is written for plugin API {cls.api}, and this rnnkit has API {API}"
+    if issubclass(cls, RecurrentCell) and not issubclass(cls, (Cell, GatedCell)):
+        yield "a cell must subclass GatedCell (pointwise) or Cell (free form)"
+    missing = sorted(getattr(cls, "__abstractmethods__", ()))
+    if missing:
+        yield f"it does not define {', '.join(missing)}"
+    if issubclass(cls, GatedCell):
+        yield from _gate_misfits(cls)
+    yield from _signature_misfits(cls, kind)
+    if "__attrs_attrs__" not in vars(cls):
+        yield "its class is not decorated with @attrs.frozen"
+    elif not _is_frozen(cls):
+        yield "its class is @attrs.define, and must be @attrs.frozen"
+    if attrs.has(cls):
+        yield from unreadable_options(cls)
+
+
+def _gate_misfits(cls: type[Plugin]) -> Iterator[str]:
+    for attribute in ("x_gates", "h_gates"):
+        gates = getattr(cls, attribute, None)
+        if not (isinstance(gates, tuple) and all(isinstance(g, str) for g in gates)):
+            yield f"{attribute} must be set to a tuple of gate names"
+        elif len(set(gates)) < len(gates):
+            yield f"{attribute} names a gate twice: {gates!r}"
+    if getattr(cls, "x_gates", None) == ():
+        yield "x_gates must name a gate at least, else the input never reaches the cell"
+
+
+def _signature_misfits(cls: type[Plugin], kind: type[Plugin]) -> Iterator[str]:
+    """Methods that the core could not call as the interface says."""
+    if kind is RecurrentCell:
+        kind = GatedCell if issubclass(cls, GatedCell) else Cell
+    for name in sorted(getattr(kind, "__abstractmethods__", ())):
+        method = inspect.getattr_static(cls, name)
+        if getattr(method, "__isabstractmethod__", False):
+            continue
+        wanted = list(inspect.signature(getattr(kind, name)).parameters)
+        try:
+            inspect.signature(getattr(cls, name)).bind(*wanted)
+        except TypeError:
+            has = inspect.signature(getattr(cls, name))
+            yield f"{name} takes ({', '.join(has.parameters)}), not ({', '.join(wanted)})"
+
+
+def _is_frozen(cls: type[Plugin]) -> bool:
+    try:
+        cls.__setattr__(object(), "probe", None)  # an abstract class has no instance
+    except attrs.exceptions.FrozenInstanceError:
+        return True
+    except (AttributeError, TypeError):
+        pass
+    return False
