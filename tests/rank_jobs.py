@@ -25,7 +25,7 @@ import attrs
 import numpy as np
 
 import rnnkit
-from rnnkit.captioning import evaluation
+from rnnkit.captioning import evaluation, images
 from rnnkit.captioning.ensemble import Ensemble
 from rnnkit.captioning.evaluation import evaluate
 from rnnkit.cli import main

@@ -24,9 +24,9 @@ from types import SimpleNamespace
 import attrs
 import pytest
 
-from rnnkit.data import download as downloading
-from rnnkit.data import fetch as fetching
 from rnnkit.data import open_data
+from rnnkit.data.fetching import download as downloading
+from rnnkit.data.fetching import fetch as fetching
 from rnnkit.data.fetching.fetch import CATALOGUE, Fetched, fetch
 from rnnkit.errors import DataError
 from tests.datafolders import write_data_folder

@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rnnkit.data import open_data, pictures
+from rnnkit.data import open_data
+from rnnkit.data.looking import pictures
 from rnnkit.data.looking.figure import Shown, choose_pictures, save_figure
 from rnnkit.data.looking.pictures import Pixels, decode_image, fetch_image, load_picture
 from rnnkit.errors import DataError

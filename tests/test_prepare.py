@@ -15,7 +15,8 @@ import numpy.typing as npt
 import pytest
 
 import rnnkit
-from rnnkit.data import feature_source, open_data
+from rnnkit.data import open_data
+from rnnkit.data.preparing import feature_source
 from rnnkit.data.preparing.pca import fit_pca
 from rnnkit.data.preparing.prepare import prepare
 from rnnkit.data.tokenizer import build_vocabulary, tokenize

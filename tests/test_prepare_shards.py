@@ -9,7 +9,8 @@ import h5py
 import numpy as np
 import pytest
 
-from rnnkit.data import feature_source, open_data
+from rnnkit.data import open_data
+from rnnkit.data.preparing import feature_source
 from rnnkit.data.preparing.prepare import prepare
 from rnnkit.errors import DataError
 from rnnkit.kinds import Array
