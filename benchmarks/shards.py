@@ -119,7 +119,7 @@ def write_data(folder: Path, gigabytes: float, shards: int) -> int:
     import h5py
     import numpy as np
 
-    from rnnkit.data.features.shards import file_names
+    from rnnkit.data.features import file_names
     from rnnkit.data.vocabulary import Vocabulary
 
     folder.mkdir()

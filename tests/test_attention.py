@@ -138,7 +138,7 @@ def test_a_network_on_feature_maps_has_right_gradients() -> None:
 def test_feature_maps_are_read_flat_trained_on_and_captioned(
     limit: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rnnkit.data.features.features.HELD_BYTES", limit)
+    monkeypatch.setattr("rnnkit.data.features.opening.HELD_BYTES", limit)
     folder = write_data_folder(tmp_path / "data")
     maps = {}
     for split in ("train", "val"):

@@ -51,7 +51,7 @@ FLOAT64: DType = np.dtype(np.float64)
 @pytest.fixture
 def by_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     """No features file is small enough to be held."""
-    monkeypatch.setattr("rnnkit.data.features.features.HELD_BYTES", 0)
+    monkeypatch.setattr("rnnkit.data.features.opening.HELD_BYTES", 0)
 
 
 def open_file_count() -> int:
@@ -190,8 +190,8 @@ def test_rows_are_those_of_the_file_in_the_order_asked_for(
     storage: dict[str, object],
     limit: int,
 ) -> None:
-    monkeypatch.setattr("rnnkit.data.features.features.HELD_BYTES", limit)
-    monkeypatch.setattr("rnnkit.data.features.features.BLOCK_BYTES", 100)
+    monkeypatch.setattr("rnnkit.data.features.opening.HELD_BYTES", limit)
+    monkeypatch.setattr("rnnkit.data.features.one_file.BLOCK_BYTES", 100)
     rng = np.random.default_rng(3)
     values = rng.standard_normal((40, 5)).astype(stored)
     path = tmp_path / "features.h5"
@@ -215,9 +215,9 @@ def test_a_file_is_held_up_to_the_limit_in_the_type_it_takes_in_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(tmp_path / "half.h5", "features", np.ones((10, 10), np.float16))
-    monkeypatch.setattr("rnnkit.data.features.features.HELD_BYTES", 400)
+    monkeypatch.setattr("rnnkit.data.features.opening.HELD_BYTES", 400)
     assert isinstance(open_features(tmp_path / "half.h5"), HeldFeatures)
-    monkeypatch.setattr("rnnkit.data.features.features.HELD_BYTES", 399)
+    monkeypatch.setattr("rnnkit.data.features.opening.HELD_BYTES", 399)
     features = open_features(tmp_path / "half.h5")
     assert isinstance(features, FileFeatures)
     features.close()
@@ -226,8 +226,8 @@ def test_a_file_is_held_up_to_the_limit_in_the_type_it_takes_in_memory(
 def test_a_large_file_is_never_whole_in_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rnnkit.data.features.features.HELD_BYTES", 2**20)
-    monkeypatch.setattr("rnnkit.data.features.features.BLOCK_BYTES", 2**17)
+    monkeypatch.setattr("rnnkit.data.features.opening.HELD_BYTES", 2**20)
+    monkeypatch.setattr("rnnkit.data.features.one_file.BLOCK_BYTES", 2**17)
     put(tmp_path / "large.h5", "features", np.ones((4096, 256), np.float32))
     tracemalloc.start()
     try:
@@ -247,8 +247,8 @@ def test_a_large_file_is_never_whole_in_memory(
 def test_the_first_value_that_is_not_finite_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int, value: float, shown: str
 ) -> None:
-    monkeypatch.setattr("rnnkit.data.features.features.HELD_BYTES", limit)
-    monkeypatch.setattr("rnnkit.data.features.features.BLOCK_BYTES", 3 * 5 * 8)
+    monkeypatch.setattr("rnnkit.data.features.opening.HELD_BYTES", limit)
+    monkeypatch.setattr("rnnkit.data.features.one_file.BLOCK_BYTES", 3 * 5 * 8)
     folder = write_data_folder(tmp_path, images=20, width=5)
     path = features_path(folder, "train")
     values = np.zeros((20, 5))
@@ -273,9 +273,9 @@ def test_the_first_value_that_is_not_finite_is_named(
 
 
 def test_a_check_goes_through_all_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rnnkit.data.features.features.BLOCK_BYTES", 3 * 6 * 4)
+    monkeypatch.setattr("rnnkit.data.features.one_file.BLOCK_BYTES", 3 * 6 * 4)
     for held in (True, False):
-        monkeypatch.setattr("rnnkit.data.features.features.HELD_BYTES", 2**20 if held else 0)
+        monkeypatch.setattr("rnnkit.data.features.opening.HELD_BYTES", 2**20 if held else 0)
         looked: list[int] = []
         with open_data(write_data_folder(tmp_path)) as dataset:
             dataset.check(looked.append)
@@ -291,7 +291,7 @@ def test_a_check_goes_through_all_rows(tmp_path: Path, monkeypatch: pytest.Monke
 def test_a_row_that_is_not_there_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int, index: int
 ) -> None:
-    monkeypatch.setattr("rnnkit.data.features.features.HELD_BYTES", limit)
+    monkeypatch.setattr("rnnkit.data.features.opening.HELD_BYTES", limit)
     with open_data(write_data_folder(tmp_path)) as dataset:
         features = dataset.split("train").features
         with pytest.raises(DataError) as caught:
@@ -442,7 +442,7 @@ def test_a_folder_is_described_in_numbers(tmp_path: Path, monkeypatch: pytest.Mo
     )
     assert describe(open_data(folder, raw=True)) == expected
     json.dumps(attrs.asdict(expected), allow_nan=False)
-    monkeypatch.setattr("rnnkit.data.features.features.HELD_BYTES", 0)
+    monkeypatch.setattr("rnnkit.data.features.opening.HELD_BYTES", 0)
     with open_data(folder, raw=True) as dataset:
         assert not describe(dataset).splits[0].held
 
@@ -858,7 +858,7 @@ def test_batches_are_read_one_ahead_and_in_order() -> None:
 def test_a_split_gives_captions_with_the_features_of_their_images(
     held: bool, tiny_data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rnnkit.data.features.features.HELD_BYTES", 2**20 if held else 0)
+    monkeypatch.setattr("rnnkit.data.features.opening.HELD_BYTES", 2**20 if held else 0)
     with open_data(tiny_data) as data:
         split = data.split("train")
         assert split.features.held is held

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from rnnkit.data import FileFeatures, HeldFeatures, describe, open_data, open_features
+from rnnkit.data.features import file_names
 from rnnkit.data.features.groups import groups
-from rnnkit.data.features.shards import file_names
 from rnnkit.errors import DataError
 from rnnkit.kinds import Array, DType, Ints
 from tests.datafolders import features_path, into_shards, put, put_at, read_array, write_data_folder
@@ -26,7 +26,7 @@ FLOAT32: DType = np.dtype(np.float32)
 @pytest.fixture
 def by_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     """No features are small enough to be held."""
-    monkeypatch.setattr("rnnkit.data.features.features.HELD_BYTES", 0)
+    monkeypatch.setattr("rnnkit.data.features.opening.HELD_BYTES", 0)
 
 
 def write_shards(
@@ -56,7 +56,7 @@ def test_shards_are_numbered_from_zero() -> None:
 def test_shards_are_read_as_the_file_that_they_are_of(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, assignment: bool, raw: bool, limit: int
 ) -> None:
-    monkeypatch.setattr("rnnkit.data.features.features.HELD_BYTES", limit)
+    monkeypatch.setattr("rnnkit.data.features.opening.HELD_BYTES", limit)
     folder = write_data_folder(tmp_path, assignment=assignment, raw=True, images=9)
     path = features_path(folder, "train", raw=raw)
     values = read_array(path, "features").astype(np.float32)
@@ -74,9 +74,9 @@ def test_shards_are_held_if_all_of_them_are_small(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shards = write_shards(tmp_path, np.ones((10, 10), np.float16), 4, 6)
-    monkeypatch.setattr("rnnkit.data.features.features.HELD_BYTES", 400)
+    monkeypatch.setattr("rnnkit.data.features.opening.HELD_BYTES", 400)
     assert isinstance(open_features(*shards), HeldFeatures)
-    monkeypatch.setattr("rnnkit.data.features.features.HELD_BYTES", 399)
+    monkeypatch.setattr("rnnkit.data.features.opening.HELD_BYTES", 399)
     assert isinstance(open_features(*shards), FileFeatures)
 
 
@@ -141,7 +141,7 @@ BAD_SHARDS: dict[str, tuple[Callable[[Path], object], str, str]] = {
 def test_bad_shards_are_told_in_one_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: str, limit: int
 ) -> None:
-    monkeypatch.setattr("rnnkit.data.features.features.HELD_BYTES", limit)
+    monkeypatch.setattr("rnnkit.data.features.opening.HELD_BYTES", limit)
     spoil, name, sentence = BAD_SHARDS[wrong]
     folder = write_data_folder(tmp_path)
     into_shards(features_path(folder, "train"), 1, 1, 2)
@@ -220,8 +220,8 @@ def test_rows_are_right_however_many_are_read_at_once(
     read: int,
 ) -> None:
     size = 6 * np.dtype(stored).itemsize
-    monkeypatch.setattr("rnnkit.data.features.features.GAP_BYTES", gap * size)
-    monkeypatch.setattr("rnnkit.data.features.features.READ_BYTES", read * size)
+    monkeypatch.setattr("rnnkit.data.features.in_files.GAP_BYTES", gap * size)
+    monkeypatch.setattr("rnnkit.data.features.in_files.READ_BYTES", read * size)
     rng = np.random.default_rng(4)
     values = rng.standard_normal((60, *row)).astype(stored)
     features = open_features(
@@ -238,8 +238,8 @@ def test_rows_are_right_however_many_are_read_at_once(
 def test_neighbours_and_small_gaps_are_read_at_once_but_not_too_much(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rnnkit.data.features.features.GAP_BYTES", 2 * 24)
-    monkeypatch.setattr("rnnkit.data.features.features.READ_BYTES", 8 * 24)
+    monkeypatch.setattr("rnnkit.data.features.in_files.GAP_BYTES", 2 * 24)
+    monkeypatch.setattr("rnnkit.data.features.in_files.READ_BYTES", 8 * 24)
     features = open_features(*write_shards(tmp_path, np.ones((40, 6), np.float32), 20, 20))
     read: list[int] = []
     plain = h5py.h5s.create_simple
@@ -260,7 +260,7 @@ def test_neighbours_and_small_gaps_are_read_at_once_but_not_too_much(
 def test_no_more_files_are_open_than_a_process_may_have(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rnnkit.data.features.features.OPEN_FILES", 2)
+    monkeypatch.setattr("rnnkit.data.features.in_files.OPEN_FILES", 2)
     values = np.random.default_rng(0).standard_normal((12, 3)).astype(np.float32)
     before = h5py.h5f.get_obj_count(h5py.h5f.OBJ_ALL, h5py.h5f.OBJ_FILE)
     features = open_features(*write_shards(tmp_path, values, 2, 3, 1, 4, 2))
@@ -314,8 +314,8 @@ def features(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, values: Array
 ) -> Iterator[FileFeatures]:
     """Of these values, in three shards, read in groups of 20 rows."""
-    monkeypatch.setattr("rnnkit.data.features.features.HELD_BYTES", 0)
-    monkeypatch.setattr("rnnkit.data.features.features.GROUP_BYTES", 20 * 24)
+    monkeypatch.setattr("rnnkit.data.features.opening.HELD_BYTES", 0)
+    monkeypatch.setattr("rnnkit.data.features.in_files.GROUP_BYTES", 20 * 24)
     found = open_features(*write_shards(tmp_path, values, 50, 7, 63))
     assert isinstance(found, FileFeatures)
     yield found
@@ -411,9 +411,9 @@ def test_batches_come_from_no_more_than_the_next_group(
 
 
 def test_two_groups_are_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rnnkit.data.features.features.HELD_BYTES", 0)
-    monkeypatch.setattr("rnnkit.data.features.features.GROUP_BYTES", 2**20)
-    monkeypatch.setattr("rnnkit.data.features.features.READ_BYTES", 2**16)
+    monkeypatch.setattr("rnnkit.data.features.opening.HELD_BYTES", 0)
+    monkeypatch.setattr("rnnkit.data.features.in_files.GROUP_BYTES", 2**20)
+    monkeypatch.setattr("rnnkit.data.features.in_files.READ_BYTES", 2**16)
     monkeypatch.setattr("rnnkit.data.features.groups.PIECE", 16)
     found = open_features(*write_shards(tmp_path, np.ones((8192, 256), np.float32), 4000, 4192))
     rng = np.random.default_rng(0)
@@ -435,8 +435,8 @@ def test_a_split_goes_through_batches_once_and_as_they_are_needed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for limit in (0, 2**20):
-        monkeypatch.setattr("rnnkit.data.features.features.HELD_BYTES", limit)
-        monkeypatch.setattr("rnnkit.data.features.features.GROUP_BYTES", 24)
+        monkeypatch.setattr("rnnkit.data.features.opening.HELD_BYTES", limit)
+        monkeypatch.setattr("rnnkit.data.features.in_files.GROUP_BYTES", 24)
         with open_data(write_data_folder(tmp_path)) as data:
             train = data.split("train")
             everything = train.features.rows(np.arange(4), FLOAT32)

@@ -390,7 +390,7 @@ def test_features_in_files_are_trained_on_as_those_in_memory(
 ) -> None:
     windows = ["train.epochs=2", "train.shuffle=8"]
     held = rnnkit.train(spec, tiny_data, tmp_path / "held", windows)
-    monkeypatch.setattr("rnnkit.data.features.features.HELD_BYTES", 0)
+    monkeypatch.setattr("rnnkit.data.features.opening.HELD_BYTES", 0)
     with rnnkit.open_data(tiny_data) as data:
         assert not data.split("train").features.held
         read = rnnkit.train(rnnkit.read_spec(spec, windows), data, tmp_path / "read")

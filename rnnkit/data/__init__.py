@@ -1,15 +1,10 @@
 """Opening data: captions, their vocabulary, and the features of their images."""
 
 from rnnkit.data.characters import as_characters, characters_of
-from rnnkit.data.features.features import Features, FileFeatures, HeldFeatures, open_features
-from rnnkit.data.folder import (
-    Dataset,
-    Split,
-    SplitSummary,
-    Summary,
-    describe,
-    open_data,
-)
+from rnnkit.data.dataset import Dataset, Split
+from rnnkit.data.features import Features, FileFeatures, HeldFeatures, open_features
+from rnnkit.data.folder import open_data
+from rnnkit.data.summary import SplitSummary, Summary, describe
 from rnnkit.data.vocabulary import END, NULL, START, UNKNOWN, Vocabulary, read_vocabulary
 
 __all__ = [

@@ -8,7 +8,7 @@ from typing import Final
 import attrs
 import numpy as np
 
-from rnnkit.data.folder import Dataset
+from rnnkit.data.dataset import Dataset
 from rnnkit.data.vocabulary import BLANK, END, NULL, START, UNKNOWN, Vocabulary, characters
 from rnnkit.kinds.arrays import Ints
 

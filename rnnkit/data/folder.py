@@ -1,166 +1,22 @@
-"""Data folders: captions, vocabulary and features, opened and checked."""
+"""Data folders opened, and checked: do captions, vocabulary and features fit each other?"""
 
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-import attrs
 import numpy as np
 
-from rnnkit.data.features.features import Features, ignore, open_features
-from rnnkit.data.features.shards import find_files
+from rnnkit.data.dataset import Dataset, Split
+from rnnkit.data.features import Features, find_files, open_features
+from rnnkit.data.layout import ASSIGNMENT, DATA_FOLDER, Layout
 from rnnkit.data.reading import find_dataset, listed, names_in, open_hdf5, reading
 from rnnkit.data.vocabulary import START, Vocabulary, read_text, read_vocabulary
 from rnnkit.errors import DataError
-from rnnkit.kinds.arrays import Array, DType, Ints, Mask
-
-_COUNTED = 2**16  # captions whose tokens are counted at once
-
-
-@attrs.frozen
-class Layout:
-    """The names of a folder's files; `{}` stands for the split. Features may be in shards of theirs."""
-
-    captions: str
-    vocabulary: str
-    features: str
-    raw_features: str
-    images: str
-    urls: str
-
-
-DATA_FOLDER = Layout(
-    captions="captions.h5",
-    vocabulary="vocab.json",
-    features="features_{}.h5",
-    raw_features="features_raw_{}.h5",
-    images="{}_images.txt",
-    urls="{}_urls.txt",
-)
-ASSIGNMENT = Layout(
-    captions="coco2014_captions.h5",
-    vocabulary="coco2014_vocab.json",
-    features="{}2014_vgg16_fc7_pca.h5",
-    raw_features="{}2014_vgg16_fc7.h5",
-    images="{}2014_images.txt",
-    urls="{}2014_urls.txt",
-)
-
-
-@attrs.frozen(eq=False)
-class Split:
-    """Images and their captions.
-
-    Attributes:
-        name: such as train or val.
-        captions: (n, T), int32, rows of `<START> w1 .. wk <END> <NULL> ..`; read-only.
-        image_idxs: (n,), int32, the row in `features` of each caption's image; read-only.
-        features: a row for each image.
-        pictures: where to see each image, in the order of `features`: a path in the folder's `images/`,
-            else an address, else only a file name; None if the folder does not say.
-    """
-
-    name: str
-    captions: Ints = attrs.field(repr=False)
-    image_idxs: Ints = attrs.field(repr=False)
-    features: Features
-    pictures: tuple[str, ...] | None = attrs.field(default=None, repr=False)
-    _by_image: Ints = attrs.field(init=False, repr=False)
-
-    @_by_image.default
-    def _sort_by_image(self) -> Ints:
-        return np.argsort(self.image_idxs, kind="stable")
-
-    @property
-    def images(self) -> int:
-        """Number of images."""
-        return len(self.features)
-
-    def captions_of(self, image: int) -> Ints:
-        """The captions of one image, given its row in `features`: (k, T), in the order of the file."""
-        bounds = (image, image + 1)
-        first, last = np.searchsorted(self.image_idxs, bounds, sorter=self._by_image)
-        return self.captions[self._by_image[first:last]]
-
-    def batches(
-        self, batches: Iterable[Ints], dtype: DType
-    ) -> Generator[tuple[Ints, Array], None, None]:
-        """Captions (k, T) and the features of their images (k, F), for one array of rows after the other.
-
-        Features are read ahead, as `Features.batches` does it.
-        """
-        now, ahead = itertools.tee(batches)
-        images = (self.image_idxs[rows] for rows in ahead)
-        with contextlib.closing(self.features.batches(images, dtype)) as features:
-            for rows, of_images in zip(now, features, strict=True):
-                yield self.captions[rows], of_images
-
-
-@attrs.frozen(eq=False)
-class Dataset:
-    """An open data folder. A context manager: `close` closes features too large to be held.
-
-    Attributes:
-        folder: where it is.
-        vocabulary: what its tokens mean.
-        splits: by name; train first, then in alphabetical order. All have features of one width and
-            captions of one length.
-    """
-
-    folder: Path
-    vocabulary: Vocabulary
-    splits: Mapping[str, Split]
-
-    def split(self, name: str) -> Split:
-        """The split of this name; DataError if there is none."""
-        if name not in self.splits:
-            raise DataError(f"{self.folder} has no split {name!r}; it has {listed(self.splits)}")
-        return self.splits[name]
-
-    @property
-    def feature_width(self) -> int:
-        """F."""
-        return next(iter(self.splits.values())).features.width
-
-    @property
-    def length(self) -> int:
-        """T, the tokens of a caption, `<START>` and `<END>` included."""
-        length: int = next(iter(self.splits.values())).captions.shape[1]
-        return length
-
-    def check(self, progress: Callable[[int], object] = ignore) -> None:
-        """Look at every value of the features, which takes as long as reading all of them.
-
-        Args:
-            progress: called with the number of rows in each piece that has been looked at.
-
-        Raises:
-            DataError: a value is not finite, or a file cannot be read.
-        """
-        for split in self.splits.values():
-            split.features.check(progress)
-
-    def close(self) -> None:
-        """Close the files that are still open."""
-        for split in self.splits.values():
-            split.features.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
+from rnnkit.kinds.arrays import Ints, Mask
 
 
 def open_data(folder: str | Path, *, raw: bool = False) -> Dataset:
@@ -205,83 +61,6 @@ def open_data(folder: str | Path, *, raw: bool = False) -> Dataset:
         _check_alike(folder / layout.captions, list(splits.values()))
         opened.pop_all()
     return Dataset(folder, vocabulary, splits)
-
-
-@attrs.frozen
-class SplitSummary:
-    """A split in numbers.
-
-    Attributes:
-        split: its name.
-        images: number of images.
-        captions: number of captions.
-        mean_words: words in a caption, on average, without `<START>`, `<END>` and `<NULL>`.
-        unknown_percent: how many of 100 words are `<UNK>`; None if the vocabulary has no such word.
-        feature_width: F.
-        feature_type: of the values in the files, such as float32.
-        feature_bytes: size of the values in that type.
-        feature_files: how many files they are in.
-        held: True if the features are held in memory, False if they are read as they are wanted.
-    """
-
-    split: str
-    images: int
-    captions: int
-    mean_words: float
-    unknown_percent: float | None
-    feature_width: int
-    feature_type: str
-    feature_bytes: int
-    feature_files: int
-    held: bool
-
-
-@attrs.frozen
-class Summary:
-    """A data folder in numbers.
-
-    Attributes:
-        folder: its path.
-        vocabulary: number of words, the special ones included.
-        length: T, the tokens of a caption, `<START>` and `<END>` included.
-        splits: train first.
-    """
-
-    folder: str
-    vocabulary: int
-    length: int
-    splits: tuple[SplitSummary, ...]
-
-
-def describe(dataset: Dataset) -> Summary:
-    """What is in an open data folder, in numbers."""
-    return Summary(
-        folder=str(dataset.folder),
-        vocabulary=len(dataset.vocabulary),
-        length=dataset.length,
-        splits=tuple(_describe(s, dataset.vocabulary) for s in dataset.splits.values()),
-    )
-
-
-def _describe(split: Split, vocabulary: Vocabulary) -> SplitSummary:
-    counts = np.zeros(len(vocabulary), np.int64)
-    for i in range(0, len(split.captions), _COUNTED):
-        counts += np.bincount(split.captions[i : i + _COUNTED].ravel(), minlength=len(vocabulary))
-    words = counts.sum() - counts[[vocabulary.null, vocabulary.start, vocabulary.end]].sum()
-    unknown = None if vocabulary.unknown is None else counts[vocabulary.unknown]
-    features = split.features
-    return SplitSummary(
-        split=split.name,
-        images=split.images,
-        captions=len(split.captions),
-        mean_words=float(words / len(split.captions)),
-        unknown_percent=None if unknown is None else float(100 * unknown / max(words, 1)),
-        feature_width=features.width,
-        feature_type=features.stored.name,
-        feature_bytes=len(features) * features.width * features.stored.itemsize,
-        feature_files=features.files,
-        held=features.held,
-    )
 
 
 def _names_in(folder: Path) -> set[str]:

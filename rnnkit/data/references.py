@@ -8,7 +8,8 @@ from pathlib import Path, PurePosixPath
 import attrs
 
 from rnnkit.data.annotations import AnnotatedImage, ImageId, read_annotations
-from rnnkit.data.folder import ASSIGNMENT, DATA_FOLDER, Dataset
+from rnnkit.data.dataset import Dataset
+from rnnkit.data.layout import ASSIGNMENT, DATA_FOLDER
 from rnnkit.data.vocabulary import read_text
 from rnnkit.errors import DataError
 

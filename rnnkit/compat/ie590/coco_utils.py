@@ -11,8 +11,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from rnnkit.data.features.shards import find_files
-from rnnkit.data.folder import ASSIGNMENT, DATA_FOLDER, Layout
+from rnnkit.data.features import find_files
+from rnnkit.data.layout import ASSIGNMENT, DATA_FOLDER, Layout
 from rnnkit.data.reading import names_in, open_hdf5, reading
 from rnnkit.data.vocabulary import END, NULL, read_text, read_vocabulary
 from rnnkit.kinds import Array, Ints

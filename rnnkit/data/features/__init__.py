@@ -1,1 +1,17 @@
 """The features of images: held in memory, or read from one file or many as they are wanted."""
+
+from rnnkit.data.features.held import HeldFeatures
+from rnnkit.data.features.in_files import FileFeatures
+from rnnkit.data.features.interface import Features, ignore
+from rnnkit.data.features.opening import open_features
+from rnnkit.data.features.shards import file_names, find_files
+
+__all__ = [
+    "Features",
+    "FileFeatures",
+    "HeldFeatures",
+    "file_names",
+    "find_files",
+    "ignore",
+    "open_features",
+]

@@ -25,7 +25,7 @@ PIECE = 256
 
 
 class Rows(Protocol):
-    """What groups are read from; see `rnnkit.data.features.features.FileFeatures`."""
+    """What groups are read from; see `rnnkit.data.features.FileFeatures`."""
 
     @property
     def width(self) -> int: ...

@@ -14,7 +14,8 @@ import attrs
 
 from rnnkit.data.fetching.archive import BadArchive, unpack
 from rnnkit.data.fetching.download import NotDownloaded, download, forget, kept
-from rnnkit.data.folder import ASSIGNMENT, DATA_FOLDER, open_data
+from rnnkit.data.folder import open_data
+from rnnkit.data.layout import ASSIGNMENT, DATA_FOLDER
 from rnnkit.errors import DataError
 
 

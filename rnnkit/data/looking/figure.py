@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import attrs
 import numpy as np
 
-from rnnkit.data.folder import Dataset
+from rnnkit.data.dataset import Dataset
 from rnnkit.data.looking.pictures import Pixels, load_picture
 from rnnkit.errors import DataError
 

@@ -13,8 +13,8 @@ import attrs
 import numpy as np
 
 import rnnkit.system.hdf5
-from rnnkit.data.features.shards import file_names
-from rnnkit.data.folder import DATA_FOLDER
+from rnnkit.data.features import file_names
+from rnnkit.data.layout import DATA_FOLDER
 from rnnkit.data.preparing.feature_source import open_source
 from rnnkit.data.preparing.new_folder import writing
 from rnnkit.data.preparing.pca import PCA, fit_pca

@@ -12,11 +12,13 @@ import numpy as np
 
 import rnnkit.system.hdf5
 from rnnkit.data.annotations import AnnotatedImage, ImageId, read_annotations
-from rnnkit.data.folder import DATA_FOLDER, Summary, describe, open_data
+from rnnkit.data.folder import open_data
+from rnnkit.data.layout import DATA_FOLDER
 from rnnkit.data.preparing.feature_source import FeatureSource, open_source
 from rnnkit.data.preparing.new_features import NewFeatures
 from rnnkit.data.preparing.new_folder import new_folder, writing
 from rnnkit.data.preparing.splitting import choose_splits
+from rnnkit.data.summary import Summary, describe
 from rnnkit.data.tokenizer import build_vocabulary, tokenize
 from rnnkit.data.vocabulary import Vocabulary
 from rnnkit.errors import DataError
