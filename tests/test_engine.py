@@ -24,8 +24,7 @@ from rnnkit.kinds import (
     map_arrays,
     named_arrays,
 )
-from rnnkit.network.engine import FreeRecurrence, GatedRecurrence, Recurrence
-from rnnkit.network.packing import Packing
+from rnnkit.network import FreeRecurrence, GatedRecurrence, Packing, Recurrence
 from rnnkit.numerics import blocks, sigmoid
 from rnnkit.registry import load
 from rnnkit.spec.schema import builtin

@@ -10,12 +10,13 @@ import attrs
 import numpy as np
 import pytest
 
-import rnnkit.network.model
+import rnnkit.network.head
 from rnnkit.data import Vocabulary
 from rnnkit.errors import DataError, SpecError
 from rnnkit.kinds import Array, Ints
 from rnnkit.network.builder import Sizes, assemble
-from rnnkit.network.model import Captioner, Lexicon
+from rnnkit.network.memory import Lexicon
+from rnnkit.network.model import Captioner
 from rnnkit.spec import parse_spec, read_spec
 
 SPECS = sorted((Path(__file__).parents[1] / "specs").glob("*.toml"))
@@ -137,7 +138,7 @@ def test_the_loss_does_not_depend_on_the_blocks_of_the_head(
 ) -> None:
     model, (features, captions) = tiny(SPECS[0]), batch()
     want, gradients = model.loss_and_gradients(features, captions)
-    monkeypatch.setattr(rnnkit.network.model, "HEAD_ROWS", rows)
+    monkeypatch.setattr(rnnkit.network.head, "HEAD_ROWS", rows)
     got, same = model.loss_and_gradients(features, captions)
     assert got == pytest.approx(want, rel=1e-14)
     for name, gradient in gradients.items():

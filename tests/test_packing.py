@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rnnkit.network.packing import Packing
+from rnnkit.network import Packing
 
 LENGTHS = [[1], [3, 3], [0, 2], [2, 0, 5, 5, 1, 3], [0, 0]]
 

@@ -45,8 +45,8 @@ def test_fifty_losses_are_those_of_the_plain_path(
 ) -> None:
     monkeypatch.setattr(rnnkit.system.process, "_threads", 2)
     monkeypatch.setattr(rnnkit.system.process, "GRAIN", 64)
-    monkeypatch.setattr("rnnkit.network.model.HEAD_ROWS", 50)
-    monkeypatch.setattr("rnnkit.network.model.LOSS_SIZE", 10 * V)
+    monkeypatch.setattr("rnnkit.network.head.HEAD_ROWS", 50)
+    monkeypatch.setattr("rnnkit.network.head.LOSS_SIZE", 10 * V)
     monkeypatch.setattr("rnnkit.training.descent.UPDATE_SIZE", 100)
     model = assemble(
         parse_spec(SPEC.format(cell=cell, dtype=dtype)), Sizes(F, Vocabulary.standard(V), T)

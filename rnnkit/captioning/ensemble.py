@@ -14,7 +14,8 @@ from rnnkit.data.vocabulary import Vocabulary
 from rnnkit.errors import DataError
 from rnnkit.kinds import Array, DType, Ints, Memory
 from rnnkit.network.checkpoint import load_model
-from rnnkit.network.model import Captioner, Remembered
+from rnnkit.network.memory import Remembered
+from rnnkit.network.model import Captioner
 from rnnkit.network.writer import Writer
 from rnnkit.numerics import log_softmax
 from rnnkit.spec import Spec

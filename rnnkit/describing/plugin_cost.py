@@ -11,7 +11,7 @@ import numpy as np
 from rnnkit.describing.work import ProductCounter
 from rnnkit.errors import RegistryError
 from rnnkit.kinds import Cell, DType, GatedCell, Layer, Plugin, named_arrays
-from rnnkit.network.engine import FreeRecurrence, GatedRecurrence, Recurrence
+from rnnkit.network import FreeRecurrence, GatedRecurrence, Recurrence
 from rnnkit.registry.options import option_types
 from rnnkit.testing.variants import variants
 

@@ -12,10 +12,11 @@ from rnnkit.data import Dataset
 from rnnkit.describing.work import ProductCounter
 from rnnkit.errors import SpecError
 from rnnkit.kinds import Plugin, named_arrays
+from rnnkit.network import Packing
+from rnnkit.network.body import Level
 from rnnkit.network.builder import build, in_words
 from rnnkit.network.chain import Chain, Link
-from rnnkit.network.model import Captioner, Level
-from rnnkit.network.packing import Packing
+from rnnkit.network.model import Captioner
 from rnnkit.registry import entry_of
 from rnnkit.spec import Spec
 
@@ -113,13 +114,13 @@ def summarize(model: Captioner) -> Summary:
 
 def _parts(model: Captioner) -> Iterator[Part]:
     steps = model.length - 1
-    yield from _chain(model, "image", model.image, 1)
-    yield from _chain(model, "words", model.words, steps)
-    for i, level in enumerate(model.levels):
+    yield from _chain(model, "image", model.body.image, 1)
+    yield from _chain(model, "words", model.body.words, steps)
+    for i, level in enumerate(model.body.levels):
         yield from _chain(model, f"rnn.{i}.input", level.input, steps)
         width = level.input.links[-1].out_features if level.input.links else level.below
-        yield _recurrence(model, i, level, width, steps + (model.inject == "pre"))
-    yield from _chain(model, "head", model.head, steps)
+        yield _recurrence(model, i, level, width, steps + (model.body.inject == "pre"))
+    yield from _chain(model, "head", model.head.chain, steps)
 
 
 def _chain(model: Captioner, name: str, chain: Chain, positions: int) -> Iterator[Part]:

@@ -13,9 +13,13 @@ import numpy as np
 from rnnkit.data import Dataset, Vocabulary, as_characters, open_data
 from rnnkit.errors import SpecError
 from rnnkit.kinds import Activation, Cell, DType, GatedCell, Layer, Rng
+from rnnkit.network.body import Body, Level
 from rnnkit.network.chain import Chain, Elementwise, Link
-from rnnkit.network.engine import FreeRecurrence, GatedRecurrence, Recurrence
-from rnnkit.network.model import Captioner, Level
+from rnnkit.network.free import FreeRecurrence
+from rnnkit.network.gated import GatedRecurrence
+from rnnkit.network.head import Head
+from rnnkit.network.model import Captioner
+from rnnkit.network.recurrence import Recurrence
 from rnnkit.spec import ModelTable, Problem, RnnTable, Spec, read_spec
 from rnnkit.spec.places import Path as SpecPath
 from rnnkit.spec.schema import Chain as ChainOption
@@ -174,14 +178,17 @@ def assemble(spec: Spec, sizes: Sizes) -> Captioner:
         vocabulary=sizes.vocabulary,
         feature_width=sizes.features,
         length=sizes.length,
-        image=Chain(tuple(image)),
-        words=Chain(tuple(words)),
-        levels=tuple(
-            Level(Chain(tuple(inputs)), rnn, below, row.hidden, start)
-            for (below, inputs, rnn), row, start in zip(levels, table.rnn, starts, strict=True)
-            if rnn is not None
+        body=Body(
+            inject=table.inject,
+            image=Chain(tuple(image)),
+            words=Chain(tuple(words)),
+            levels=tuple(
+                Level(Chain(tuple(inputs)), rnn, below, row.hidden, start)
+                for (below, inputs, rnn), row, start in zip(levels, table.rnn, starts, strict=True)
+                if rnn is not None
+            ),
         ),
-        head=Chain(tuple(head)),
+        head=Head(Chain(tuple(head)), len(sizes.vocabulary)),
     )
 
 

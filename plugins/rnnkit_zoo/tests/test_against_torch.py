@@ -22,8 +22,7 @@ from rnnkit.kinds import (
     map_arrays,
     named_arrays,
 )
-from rnnkit.network.engine import FreeRecurrence, GatedRecurrence, Recurrence
-from rnnkit.network.packing import Packing
+from rnnkit.network import FreeRecurrence, GatedRecurrence, Packing, Recurrence
 from rnnkit.registry import load
 
 Case: TypeAlias = dict[str, npt.NDArray[Any]]

@@ -11,8 +11,7 @@ import attrs
 import numpy as np
 
 from rnnkit.kinds import Array, NoParams
-from rnnkit.network.engine import GatedParams, GatedRecurrence, GatedTape
-from rnnkit.network.packing import Packing
+from rnnkit.network import GatedParams, GatedRecurrence, GatedTape, Packing
 from rnnkit_builtin.cells.attention_lstm import (
     AttentionCache,
     AttentionLSTM,

@@ -15,8 +15,7 @@ from rnnkit.compat.ie590.attention import (
     dot_product_attention,
 )
 from rnnkit.kinds import Activation, Array, GatedCell, Ints, Mask, NoParams, State
-from rnnkit.network.engine import GatedParams, GatedRecurrence, GatedTape
-from rnnkit.network.packing import Packing
+from rnnkit.network import GatedParams, GatedRecurrence, GatedTape, Packing
 from rnnkit.numerics import sigmoid as sigmoid
 from rnnkit_builtin.activations.sigmoid import Sigmoid
 from rnnkit_builtin.activations.tanh import Tanh

@@ -96,21 +96,21 @@ def diagram(model: Captioner, summary: Summary) -> Network:
         )
 
     boxed: list[tuple[Box, str]] = []
-    for i, level in enumerate(model.levels):
+    for i, level in enumerate(model.body.levels):
         inputs = boxes(f"rnn.{i}.input", level.input)
         cell = _box(parts[f"rnn.{i}"], model.spec.model.rnn[i].cell, summary)
         first = _enters_bottom(model) if i == 0 else ""
-        start = f"h₀: {level.start:,} numbers" if model.inject == "init" else ""
+        start = f"h₀: {level.start:,} numbers" if model.body.inject == "init" else ""
         of_level = [(box, "") for box in inputs] + [(cell, start)]
         of_level[0] = (of_level[0][0], first or of_level[0][1])
         boxed += of_level
-    head = [(box, "") for box in boxes("head", model.head)]
-    if head and model.inject == "merge":
+    head = [(box, "") for box in boxes("head", model.head.chain)]
+    if head and model.body.inject == "merge":
         head[0] = (head[0][0], "beside every output")
     boxed += head
     return Network(
-        image=boxes("image", model.image),
-        words=boxes("words", model.words),
+        image=boxes("image", model.body.image),
+        words=boxes("words", model.body.words),
         rows=tuple(_rows(boxed)),
         features=model.feature_width,
         vocabulary=len(model.vocabulary),
@@ -120,7 +120,9 @@ def diagram(model: Captioner, summary: Summary) -> Network:
 
 
 def _enters_bottom(model: Captioner) -> str:
-    return {"pre": "read before the first word", "par": "beside every word"}.get(model.inject, "")
+    return {"pre": "read before the first word", "par": "beside every word"}.get(
+        model.body.inject, ""
+    )
 
 
 def _rows(boxed: Sequence[tuple[Box, str]]) -> Iterator[Row]:

@@ -116,7 +116,7 @@ def _read(model: Captioner, folder: str | Path | None, images: int) -> _Data:
 def _lead(model: Captioner, history: History, found: _Data | None) -> str:
     units = [
         f"{level.hidden:,} {label(row.cell).partition('(')[0]}"
-        for level, row in zip(model.levels, model.spec.model.rnn, strict=True)
+        for level, row in zip(model.body.levels, model.spec.model.rnn, strict=True)
     ]
     text = f"A network of {' and '.join(units)} units"
     if history.records:

@@ -17,8 +17,7 @@ from rnnkit.kinds import (
     State,
     named_arrays,
 )
-from rnnkit.network.engine import FreeRecurrence, GatedRecurrence, Recurrence
-from rnnkit.network.packing import Packing
+from rnnkit.network import FreeRecurrence, GatedRecurrence, Packing, Recurrence
 from rnnkit.testing.cases.layer import stirred, with_values
 from rnnkit.testing.example import Broken, Case, Example, Leaves, copied
 from rnnkit.testing.laws import close

@@ -1,0 +1,187 @@
+"""What is before the head: image and words go through chains of their own, and meet in the recurrent layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+import attrs
+import numpy as np
+
+from rnnkit.kinds import Array, Ints, Params, Rng, State
+from rnnkit.network.chain import Chain
+from rnnkit.network.packing import Packing
+from rnnkit.network.parts import named_chain, named_level
+from rnnkit.network.recurrence import Recurrence
+from rnnkit.numerics import sum_rows
+from rnnkit.spec import Injection
+
+Take: TypeAlias = Callable[[Mapping[str, Array]], None]
+"""Takes gradients, by the names of their parameters."""
+
+
+@attrs.frozen
+class Level:
+    """One recurrent layer with the chain its inputs pass through first.
+
+    Attributes:
+        below: width of what comes from below.
+        hidden: H.
+        start: width of its share of h0, which is H for most cells.
+    """
+
+    input: Chain
+    rnn: Recurrence[Any, Any, Any]
+    below: int
+    hidden: int
+    start: int
+
+
+@attrs.frozen(eq=False)
+class Body:
+    """The network without its head.
+
+    Attributes:
+        inject: where the image enters.
+        image: what its features pass through.
+        words: what tokens pass through.
+        levels: the recurrent layers, bottom to top.
+    """
+
+    inject: Injection
+    image: Chain
+    words: Chain
+    levels: tuple[Level, ...]
+
+    def forward(
+        self, features: Array, captions: Ints, packing: Packing, rng: Rng | None
+    ) -> tuple[Array, Tapes]:
+        """What the head reads, packed (M, ..), and what `backward` needs."""
+        tokens, rows = captions[packing.rows, packing.steps], None
+        drawn = rng is not None and (self.words.random or self.levels[0].input.random)
+        if not drawn and self.inject != "par":
+            tokens, rows = np.unique(tokens, return_inverse=True)
+        v, image = self.image.forward(features, rng)
+        x, words = self.words.forward(tokens, rng)
+        run, lead = packing, len(packing.order)
+        if self.inject == "pre":
+            run = packing.led()
+            x = np.concatenate([packing.enter(v), x])
+            rows = None if rows is None else np.concatenate([np.arange(lead), lead + rows])
+        elif self.inject == "par":
+            x = _beside(x, v[packing.rows])
+        inputs, rnns = [], []
+        for level, share in zip(self.levels, self._shares(self._initial(v)), strict=True):
+            x, caches = level.input.forward(x, rng)
+            x, tape = level.rnn.forward(x, packing.enter(share), run, rows)
+            rows = None
+            inputs.append(caches)
+            rnns.append(tape)
+        if self.inject == "pre":
+            x = x[lead:]
+        elif self.inject == "merge":
+            x = _beside(x, v[packing.rows])
+        return x, Tapes(image, words, inputs, rnns)
+
+    def backward(self, dh: Array, tapes: Tapes, packing: Packing, take: Take) -> BodyGradients:
+        """The gradients from that of what the head reads; `take` is given them part by part."""
+        inputs: list[list[Params]] = []
+        rnns: list[Params] = []
+        shares: list[Array] = []
+        lead = len(packing.order)
+        dv: Array
+        if self.inject == "pre":
+            dh = np.concatenate([np.zeros((lead, dh.shape[1]), dh.dtype), dh])
+        elif self.inject == "merge":
+            dh, each = np.split(dh, [self.levels[-1].hidden], axis=1)
+            dv = sum_rows(each, packing.rows, packing.count)
+        for level, caches, tape in reversed(
+            list(zip(self.levels, tapes.inputs, tapes.rnns, strict=True))
+        ):
+            dh, dh0, rnn = level.rnn.backward(dh, tape)
+            dh, chain = level.input.backward(dh, caches)
+            rnns.insert(0, rnn)
+            inputs.insert(0, chain)
+            shares.insert(0, packing.leave(dh0))
+            take(dict(named_level(len(self.levels) - len(rnns), chain, rnn)))
+        if self.inject == "init":
+            dv = np.concatenate(shares, axis=1)
+        elif self.inject == "pre":
+            dv, dh = packing.leave(dh[:lead]), dh[lead:]
+        elif self.inject == "par":
+            dh, each = np.split(dh, [self.words.links[-1].out_features], axis=1)
+            dv = sum_rows(each, packing.rows, packing.count)
+        _, words = self.words.backward(dh, tapes.words)
+        _, image = self.image.backward(dv, tapes.image)
+        take(dict(named_chain("image", image)) | dict(named_chain("words", words)))
+        return BodyGradients(image, words, inputs, rnns)
+
+    def begin(self, features: Array) -> tuple[tuple[State, ...], Array]:
+        """The state of every recurrent layer before the first word, and v, from image features (N, F)."""
+        v, _ = self.image.forward(features, None)
+        shares = zip(self.levels, self._shares(self._initial(v)), strict=True)
+        states = tuple(level.rnn.start(share) for level, share in shares)
+        if self.inject == "pre":
+            states, _ = self._advance(states, self._projected(0, v))
+        return states, v
+
+    def project(self, tokens: Ints) -> Array:
+        """What tokens (n,) bring to the bottom recurrent layer: all that can be computed without a state."""
+        x, _ = self.words.forward(tokens, None)
+        return x if self.inject == "par" else self._projected(0, x)
+
+    def step(
+        self, x: Array, states: tuple[State, ...], v: Array
+    ) -> tuple[tuple[State, ...], Array]:
+        """One step from projected tokens: the next states, and what the head reads."""
+        if self.inject == "par":
+            x = self._projected(0, _beside(x, v))
+        states, h = self._advance(states, x)
+        return states, _beside(h, v) if self.inject == "merge" else h
+
+    def _advance(self, states: tuple[State, ...], x: Array) -> tuple[tuple[State, ...], Array]:
+        """One step of all recurrent layers from projected inputs of the bottom one; the top one's output."""
+        after: list[State] = []
+        for i, (level, state) in enumerate(zip(self.levels, states, strict=True)):
+            after.append(level.rnn.advance(x if i == 0 else self._projected(i, x), state))
+            x = after[-1].h
+        return tuple(after), x
+
+    def _projected(self, level: int, x: Array) -> Array:
+        """The inputs of one recurrent layer, from what comes from below, as its `advance` takes them."""
+        inputs, _ = self.levels[level].input.forward(x, None)
+        return self.levels[level].rnn.project(inputs)
+
+    def _initial(self, v: Array) -> Array:
+        """h0 of all recurrent layers, side by side."""
+        if self.inject == "init":
+            return v
+        return np.zeros((len(v), sum(level.start for level in self.levels)), v.dtype)
+
+    def _shares(self, h0: Array) -> list[Array]:
+        ends = np.cumsum([level.start for level in self.levels])
+        return np.split(h0, ends[:-1], axis=1)
+
+
+@attrs.frozen
+class Tapes:
+    """The caches of a forward pass."""
+
+    image: list[Any]
+    words: list[Any]
+    inputs: list[list[Any]]
+    rnns: list[Any]
+
+
+@attrs.frozen
+class BodyGradients:
+    """The gradients of all parameters before the head."""
+
+    image: list[Params]
+    words: list[Params]
+    inputs: list[list[Params]]
+    rnns: list[Params]
+
+
+def _beside(x: Array, v: Array) -> Array:
+    return np.concatenate([x, v], axis=1)

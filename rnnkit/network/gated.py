@@ -1,0 +1,220 @@
+"""A gated cell over time: every product that can be one product for all steps is one.
+
+`x Wx` comes before the loop over steps; `dWx`, `dWh`, `db` and `dx` after it.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Generic
+
+import attrs
+import numpy as np
+
+from rnnkit.kinds import (
+    Array,
+    DType,
+    GatedCell,
+    Initializer,
+    Ints,
+    Params,
+    Rng,
+    map_arrays,
+    weights,
+)
+from rnnkit.network.packing import Packing
+from rnnkit.network.recurrence import (
+    BLOCK,
+    C,
+    P,
+    Recurrence,
+    S,
+    every_state,
+    rows_of,
+    write,
+    zero_gradients,
+)
+from rnnkit.numerics import sum_rows
+from rnnkit.system.process import pieces, together
+
+
+@attrs.frozen
+class GatedParams(Params, Generic[P]):
+    """Parameters of a gated recurrence.
+
+    Attributes:
+        Wx: (D, Gx H), a column block for each x-gate.
+        Wh: (H, Gh H), a column block for each h-gate.
+        b: (Gx H,).
+        cell: the cell's own.
+    """
+
+    Wx: Array
+    Wh: Array
+    b: Array
+    cell: P
+
+
+@attrs.frozen
+class GatedTape(Generic[C]):
+    """What a gated recurrence keeps of its forward pass.
+
+    Attributes:
+        x: as given to the forward pass, and `h0`, `rows` and `packing` with it.
+        h: (n + M, H), the initial rows, then every step's outputs.
+        caches: of each step, in pieces by rows.
+    """
+
+    x: Array
+    h0: Array
+    rows: Ints | None
+    h: Array
+    caches: list[list[tuple[slice, C]]]
+    packing: Packing
+
+
+@attrs.frozen(eq=False)
+class GatedRecurrence(Recurrence[GatedParams[P], S, GatedTape[C]], Generic[P, S, C]):
+    """A `GatedCell` over time."""
+
+    cell: GatedCell[P, S, C]
+    params: GatedParams[P]
+
+    def with_params(self, params: GatedParams[P]) -> GatedRecurrence[P, S, C]:
+        return attrs.evolve(self, params=params)
+
+    @staticmethod
+    def init(
+        cell: GatedCell[P, S, C],
+        in_features: int,
+        hidden: int,
+        input_weights: Initializer | None,
+        recurrent_weights: Initializer | None,
+        rng: Rng,
+        dtype: DType,
+    ) -> GatedRecurrence[P, S, C]:
+        """A recurrence with initial parameters; weights are filled gate by gate, see `weights`."""
+
+        def blocks(init: Initializer | None, rows: int, gates: tuple[str, ...]) -> Array:
+            filled = [weights(init, rows, hidden, rng, dtype) for _ in gates]
+            return np.concatenate([np.empty((rows, 0), dtype), *filled], axis=1)
+
+        return GatedRecurrence(
+            cell,
+            GatedParams(
+                Wx=blocks(input_weights, in_features, cell.x_gates),
+                Wh=blocks(recurrent_weights, hidden, cell.h_gates),
+                b=np.repeat(np.array([cell.bias(g) for g in cell.x_gates], dtype), hidden),
+                cell=cell.init(hidden, rng, dtype),
+            ),
+        )
+
+    def forward(
+        self, x: Array, h0: Array, packing: Packing, rows: Ints | None = None
+    ) -> tuple[Array, GatedTape[C]]:
+        p, n0 = self.params, len(h0)
+        zx = self.project(x)
+        states = every_state(self.cell.start(h0), packing, zx.dtype)
+        caches: list[list[tuple[slice, C]]] = []
+        for (begin, end), before in zip(packing.spans, packing.befores, strict=True):
+            s = rows_of(states, slice(before, before + end - begin))
+            s_next = rows_of(states, slice(n0 + begin, n0 + end))
+            wide = before + _rounded(end - begin)
+            states.h[n0 + begin : wide] = 0.0
+            zh = states.h[before:wide] @ p.Wh
+            step = partial(
+                self._step,
+                zx=zx[begin:end] if rows is None else zx,
+                rows=None if rows is None else rows[begin:end],
+                zh=zh[: end - begin],
+                s=s,
+                s_next=s_next,
+            )
+            parts = pieces(end - begin, zx.shape[1])
+            caches.append(together([partial(step, part) for part in parts]))
+        h = states.h[: n0 + len(packing.rows)]
+        return h[n0:], GatedTape(x, h0, rows, h, caches, packing)
+
+    def _step(
+        self, part: slice, zx: Array, rows: Ints | None, zh: Array, s: S, s_next: S
+    ) -> tuple[slice, C]:
+        """A part of one step's rows, written to s_next; the part with its cache."""
+        mine = zx[part] if rows is None else zx[rows[part]]
+        new, cache = self.cell.step(self.params.cell, mine, zh[part], rows_of(s, part))
+        map_arrays(write, rows_of(s_next, part), new)
+        return part, cache
+
+    def backward(self, dh: Array, tape: GatedTape[C]) -> tuple[Array, Array, GatedParams[P]]:
+        p, packing = self.params, tape.packing
+        ds, ds_prev = zero_gradients(self.cell.start(tape.h0))
+        M = len(dh)
+        dzx = _room(M, p.Wx.shape[1], dh.dtype)
+        dzh = dzx  # its own array only if the cell makes it another one
+        dcell = map_arrays(np.zeros_like, p.cell)
+        for (begin, end), caches in zip(
+            reversed(packing.spans), reversed(tape.caches), strict=True
+        ):
+            live, span = slice(end - begin), slice(begin, end)
+            ds.h[live] += dh[span]
+            step_back = partial(
+                self._step_back, ds=rows_of(ds, live), ds_prev=rows_of(ds_prev, live), dzx=dzx[span]
+            )
+            for (part, _), (part_dzh, dp) in zip(
+                caches, together([partial(step_back, *c) for c in caches]), strict=True
+            ):
+                if part_dzh is not None and dzh is dzx:
+                    dzh = _room(M, p.Wh.shape[1], dh.dtype)
+                    if dzh.shape == dzx.shape:
+                        dzh[begin:] = dzx[begin:]
+                if dzh is not dzx:
+                    dzh[span][part] = dzx[span][part] if part_dzh is None else part_dzh
+                dcell = map_arrays(np.add, dcell, dp)
+            path = dzh[begin : begin + _rounded(end - begin)] @ p.Wh.T
+            ds_prev.h[live] += path[live]
+            ds, ds_prev = ds_prev, ds
+        dWh = tape.h[packing.previous].T @ dzh[:M]
+        distinct = dzx[:M] if tape.rows is None else sum_rows(dzx[:M], tape.rows, len(tape.x))
+        grads = GatedParams(Wx=tape.x.T @ distinct, Wh=dWh, b=distinct.sum(axis=0), cell=dcell)
+        return distinct @ p.Wx.T, self.cell.start_back(tape.h0, ds), grads
+
+    def _step_back(
+        self, part: slice, cache: C, ds: S, ds_prev: S, dzx: Array
+    ) -> tuple[Array | None, P]:
+        """A part of one step's rows back, written to ds_prev and dzx; dzh, unless it is dzx, and dp."""
+        part_dzx, part_dzh, new, dp = self.cell.step_back(
+            self.params.cell, rows_of(ds, part), cache
+        )
+        dzx[part] = part_dzx
+        map_arrays(write, rows_of(ds_prev, part), new)
+        return None if part_dzh is part_dzx else part_dzh, dp
+
+    def start(self, h0: Array) -> S:
+        return self.cell.start(h0)
+
+    def project(self, x: Array) -> Array:
+        zx = x @ self.params.Wx
+        zx += self.params.b
+        return zx
+
+    def advance(self, projected: Array, s: S) -> S:
+        zh = s.h @ self.params.Wh
+
+        def step(part: slice) -> S:
+            return self.cell.step(self.params.cell, projected[part], zh[part], rows_of(s, part))[0]
+
+        parts = [partial(step, part) for part in pieces(len(zh), zh.shape[1])]
+        first, *others = together(parts)
+        return map_arrays(lambda *a: np.concatenate(a), first, *others) if others else first
+
+
+def _room(rows: int, width: int, dtype: DType) -> Array:
+    """An array to be filled, with a block of zeros behind it."""
+    made = np.empty((rows + BLOCK, width), dtype)
+    made[rows:] = 0.0
+    return made
+
+
+def _rounded(rows: int) -> int:
+    """As many rows or a few more, for a product that is faster for it though some of it is thrown away."""
+    over = rows % BLOCK
+    return rows if over < 2 else rows - over + BLOCK
