@@ -1,4 +1,4 @@
-"""What rnnkit raises when something is the user's to mend: one type for each room."""
+"""What rnnkit raises when something is the user's to mend: one type for each subject."""
 
 
 class RnnkitError(Exception):

@@ -1,4 +1,4 @@
-"""What more than one plugin computes: stable and analytic, so that complex steps pass through; or fast."""
+"""Functions that several plugins share: stable, fast, and analytic, so that complex steps pass through."""
 
 from __future__ import annotations
 

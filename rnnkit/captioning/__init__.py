@@ -1,1 +1,1 @@
-"""Captions of many images, by one network or several, and what they are worth."""
+"""Writes captions of many images, with one network or several, and says how good they are."""

@@ -1,4 +1,4 @@
-"""The command line. Nothing heavy is imported before a command needs it, so that `--help` is instant."""
+"""The command line. Each command imports what it needs when it runs, so that `--help` is instant."""
 
 from __future__ import annotations
 

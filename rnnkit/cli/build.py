@@ -27,18 +27,19 @@ def build(
     as_json: AsJson = False,
 ) -> None:
     """Assemble the network of a spec, and show what it is made of."""
-    import rnnkit
     from rnnkit.cli import show
     from rnnkit.describing.summary import size_in_words, summarize
     from rnnkit.network.builder import as_spec, opened
+    from rnnkit.network.builder import build as build_model
+    from rnnkit.network.checkpoint import save_model
 
     read = as_spec(spec, override or ())
     with opened(read, data) as dataset:
-        model = rnnkit.build(read, dataset)
+        model = build_model(read, dataset)
         words = size_in_words(read, dataset) if dataset else None
     summary = summarize(model)
     if out:
-        rnnkit.save(model, out)
+        save_model(model, out)
     if as_json:
         show.print_json(_json(model, summary, words))
     else:

@@ -1,1 +1,1 @@
-"""Interfaces of other packages over rnnkit's engine."""
+"""Offers the interfaces of other packages, so that code written for them runs on rnnkit."""

@@ -1,4 +1,4 @@
-"""Opening data: captions, their vocabulary, and the features of their images."""
+"""Opens data folders: captions, their vocabulary, and the features of their images."""
 
 from rnnkit.data.characters import as_characters, characters_of
 from rnnkit.data.dataset import Dataset, Split

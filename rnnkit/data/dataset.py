@@ -13,7 +13,7 @@ import attrs
 import numpy as np
 
 from rnnkit.data.features import Features, ignore
-from rnnkit.data.reading import listed
+from rnnkit.data.features.reading import listed
 from rnnkit.data.vocabulary import Vocabulary
 from rnnkit.errors import DataError
 from rnnkit.kinds.arrays import Array, DType, Ints

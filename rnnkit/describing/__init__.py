@@ -1,1 +1,1 @@
-"""What is shown of a network, a plugin or a run: tables for the terminal, and a page to look at."""
+"""Describes networks, plugins and runs: tables for the terminal, and a page for the browser."""

@@ -1,4 +1,4 @@
-"""The kinds of plugin: what an author writes, and the types it is written in.
+"""What plugins are written against: an interface for each kind, such as cell, layer or optimizer.
 
 Everything a plugin needs is importable from here, and from `rnnkit.numerics`.
 """

@@ -1,4 +1,4 @@
-"""What captions are worth beside what people wrote, as coco-caption computes it.
+"""Scores captions against what people wrote: BLEU, ROUGE-L, CIDEr, METEOR and SPICE.
 
     from rnnkit.metrics import scores
 

@@ -1,4 +1,4 @@
-"""The network itself: recurrent layers over time, chains, the captioner they make, how it is built, and its file.
+"""The captioning network: recurrent layers over sequences, what a spec builds, and model files.
 
 What is here by name drives one recurrent layer by hand; whole networks are made by `rnnkit.build`.
 """

@@ -1,4 +1,4 @@
-"""The processes of one job: those that `mpiexec -n R` has started, or this one alone.
+"""Several processes at one job, under MPI; or this process alone.
 
 Each is a rank, 0 to R - 1. What they need of each other is small: sums, values of the first rank, jobs to be dealt
 out, and to end together. mpi4py is imported only where an MPI launcher has started the process, so a process of

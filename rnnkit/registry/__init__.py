@@ -1,4 +1,4 @@
-"""Which plugins there are, what can be said of one, and the project that a new one begins as.
+"""Finds plugins by name, tells what can be said of one, and starts the project of a new one.
 
 from rnnkit.kinds import RecurrentCell
 from rnnkit.registry import load

@@ -1,4 +1,4 @@
-"""Specs: a network, its data and its training in one TOML file."""
+"""Reads specs: a network, its data and its training, described in one TOML file."""
 
 from rnnkit.spec.origin import Origin, Problem
 from rnnkit.spec.reader import parse_spec, read_spec, source_of

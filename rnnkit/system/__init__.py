@@ -1,1 +1,1 @@
-"""The process and what it stands on: threads, files that are written whole, HDF5, the version."""
+"""What rnnkit needs of the machine: threads, files written whole or not at all, HDF5, its own version."""

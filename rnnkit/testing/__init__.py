@@ -1,4 +1,4 @@
-"""The gradient harness: every plugin checked by itself, wrong gradients found and explained.
+"""Checks plugins: their gradients, and what else each kind must do; says what is wrong with one.
 
 From the terminal it is `rnnkit gradcheck`; in a test file it is one line,
 

@@ -1,4 +1,4 @@
-"""Training: epochs over shuffled captions, evaluations, checkpoints, and going on from them."""
+"""Trains networks: updates, evaluations, checkpoints, and several runs side by side."""
 
 from rnnkit.training.history import History, Record, Step, Update, read_history
 from rnnkit.training.run import Run, train

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from rnnkit.data.features import find_files
+from rnnkit.data.features.reading import names_in, open_hdf5, reading
 from rnnkit.data.layout import ASSIGNMENT, DATA_FOLDER, Layout
-from rnnkit.data.reading import names_in, open_hdf5, reading
 from rnnkit.data.vocabulary import END, NULL, read_text, read_vocabulary
 from rnnkit.kinds import Array, Ints
 

@@ -1,4 +1,4 @@
-"""The features of images: held in memory, or read from one file or many as they are wanted."""
+"""Reads the features of images: from memory, or from files that are larger than memory."""
 
 from rnnkit.data.features.held import HeldFeatures
 from rnnkit.data.features.in_files import FileFeatures

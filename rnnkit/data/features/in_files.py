@@ -18,7 +18,7 @@ from rnnkit.data.features.ahead import read_ahead
 from rnnkit.data.features.groups import GROUP_BYTES, GroupReader, groups
 from rnnkit.data.features.interface import Features, check_finite, ignore
 from rnnkit.data.features.one_file import blocks
-from rnnkit.data.reading import called, reading
+from rnnkit.data.features.reading import called, reading
 from rnnkit.errors import DataError
 from rnnkit.kinds.arrays import Array, DType, Ints
 

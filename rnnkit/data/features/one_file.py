@@ -11,7 +11,7 @@ import attrs
 import numpy as np
 
 from rnnkit.data.features.interface import check_finite
-from rnnkit.data.reading import find_dataset, open_hdf5, reading
+from rnnkit.data.features.reading import find_dataset, open_hdf5, reading
 from rnnkit.kinds.arrays import Array, DType
 
 BLOCK_BYTES = 16 * 2**20

@@ -11,7 +11,7 @@ from rnnkit.data.features.held import HeldFeatures
 from rnnkit.data.features.in_files import FileFeatures, OpenFiles
 from rnnkit.data.features.interface import Features
 from rnnkit.data.features.one_file import blocks, read_header
-from rnnkit.data.reading import called
+from rnnkit.data.features.reading import called
 from rnnkit.errors import DataError
 
 HELD_BYTES = 256 * 2**20

@@ -1,1 +1,1 @@
-"""Data sets fetched from the web, checked and unpacked."""
+"""Downloads public data sets, checks them and unpacks them."""

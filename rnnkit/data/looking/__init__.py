@@ -1,1 +1,1 @@
-"""The pictures behind the features, to look at."""
+"""Finds the pictures behind the features, and shows them with their captions."""

@@ -1,1 +1,1 @@
-"""A data folder made from captions and features: split, counted, reduced, written whole or not at all."""
+"""Makes a data folder of your own captions and features."""

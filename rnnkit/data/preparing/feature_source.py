@@ -12,7 +12,7 @@ import attrs
 import numpy as np
 
 from rnnkit.data.annotations import ImageId
-from rnnkit.data.reading import called, find_dataset, open_hdf5, reading
+from rnnkit.data.features.reading import called, find_dataset, open_hdf5, reading
 from rnnkit.errors import DataError
 from rnnkit.kinds.arrays import Array, DType, Ints
 

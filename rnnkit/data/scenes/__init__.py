@@ -1,4 +1,4 @@
-"""Scenes: generated pictures of coloured shapes with captions, for a first network that is trained in minutes.
+"""Draws scenes: pictures of coloured shapes, with captions, for a first network that trains in minutes.
 
 A picture shows a shape, or two in a relation ("a small red circle left of a large blue square"), with several
 captions. No picture of val shows a pair of things (or, alone, a thing) that any picture of train shows, in

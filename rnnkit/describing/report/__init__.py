@@ -1,4 +1,4 @@
-"""A run in one HTML file: what it learnt, how, and what it says of pictures it has not seen.
+"""Shows a run in one HTML file: how it trained, and its captions beside their pictures.
 
     from rnnkit.describing.report import write_report
 

@@ -1,4 +1,4 @@
-"""New plugins: an installable project of one's own, in which only the maths is left to write."""
+"""Starts a new plugin: a project that can be installed and tested, in which only the maths is missing."""
 
 from rnnkit.registry.scaffold.project import Project, new_project
 

@@ -1,4 +1,4 @@
-"""Examples for every kind of plugin, made from its interface alone."""
+"""Inputs to check a plugin's gradients with, made from the interface of its kind alone."""
 
 from __future__ import annotations
 

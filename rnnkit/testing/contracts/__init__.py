@@ -1,4 +1,4 @@
-"""Contracts of the kinds that have no gradient: what any optimizer, schedule, initializer or decoder must do."""
+"""What a plugin without a gradient must do: optimizers, schedules, initializers and decoders."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Networks."""
+"""The captioning network, where the assignment has it."""
