@@ -12,8 +12,9 @@ from benchmarks.captions import Source
 from benchmarks.task import LEARNING_RATE, Batch, Problem
 from rnnkit.data import HeldFeatures, Split, Vocabulary
 from rnnkit.kinds.arrays import Array
-from rnnkit.network.builder import Sizes, assemble
+from rnnkit.network.builder import assemble
 from rnnkit.network.model import Captioner
+from rnnkit.network.sizes import Sizes
 from rnnkit.training import Trainer
 
 SPEC = """\

@@ -8,7 +8,8 @@ import pytest
 from rnnkit.data import Vocabulary
 from rnnkit.kinds import Activation, Array, NoParams, State
 from rnnkit.network import GatedParams, GatedRecurrence, Packing
-from rnnkit.network.builder import Sizes, assemble
+from rnnkit.network.builder import assemble
+from rnnkit.network.sizes import Sizes
 from rnnkit.spec import parse_spec
 from rnnkit_builtin.activations.sigmoid import Sigmoid
 from rnnkit_builtin.activations.tanh import Tanh

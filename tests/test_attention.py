@@ -21,7 +21,8 @@ from rnnkit.compat.ie590.attention import (
 from rnnkit.compat.ie590.gradient_check import eval_numerical_gradient_array
 from rnnkit.data import Vocabulary, open_data
 from rnnkit.kinds import Array
-from rnnkit.network.builder import Sizes, assemble
+from rnnkit.network.builder import assemble
+from rnnkit.network.sizes import Sizes
 from rnnkit.spec import parse_spec
 from tests.datafolders import features_path, put, write_data_folder
 

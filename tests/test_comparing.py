@@ -20,7 +20,8 @@ from rnnkit.errors import CheckpointError, RnnkitError, SpecError
 from rnnkit.kinds import Array, Ints
 from rnnkit.parallel import Alone
 from rnnkit.training import Step, Trainer
-from rnnkit.training.comparing import Failed, Learnt, Result, compare, draw_curves, write_curves
+from rnnkit.training.comparing import Failed, Learnt, Result, compare
+from rnnkit.training.curves import draw_curves, write_curves
 
 T = TypeVar("T")
 

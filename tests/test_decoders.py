@@ -13,8 +13,9 @@ import pytest
 from rnnkit.data import Vocabulary
 from rnnkit.kinds import Array, Decoded, Decoder, Ints, Memory
 from rnnkit.kinds.decoding import block_repeats
-from rnnkit.network.builder import Sizes, assemble
+from rnnkit.network.builder import assemble
 from rnnkit.network.model import Captioner
+from rnnkit.network.sizes import Sizes
 from rnnkit.spec import parse_spec
 from rnnkit.testing.contracts import contracts_of
 from rnnkit.testing.example import seeded

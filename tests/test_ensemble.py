@@ -18,9 +18,10 @@ from rnnkit.cli import app
 from rnnkit.data import Vocabulary, open_data
 from rnnkit.errors import CheckpointError, DataError, SpecError
 from rnnkit.kinds import Array, Decoder, Ints
-from rnnkit.network.builder import Sizes, assemble, build
+from rnnkit.network.builder import assemble, build
 from rnnkit.network.checkpoint import save_model
 from rnnkit.network.model import Captioner
+from rnnkit.network.sizes import Sizes
 from rnnkit.spec import parse_spec
 from rnnkit_builtin.decoders.beam import Beam
 from rnnkit_builtin.decoders.greedy import Greedy

@@ -12,8 +12,9 @@ from rnnkit.data import Vocabulary
 from rnnkit.describing.summary import summarize
 from rnnkit.errors import SpecError
 from rnnkit.kinds import Array, Ints
-from rnnkit.network.builder import Sizes, assemble
+from rnnkit.network.builder import assemble
 from rnnkit.network.model import Captioner
+from rnnkit.network.sizes import Sizes
 from rnnkit.spec import parse_spec
 
 F, V, T, D, H = 6, 9, 7, 5, 4

@@ -14,9 +14,10 @@ import rnnkit.network.head
 from rnnkit.data import Vocabulary
 from rnnkit.errors import DataError, SpecError
 from rnnkit.kinds import Array, Ints
-from rnnkit.network.builder import Sizes, assemble
+from rnnkit.network.builder import assemble
 from rnnkit.network.memory import Lexicon
 from rnnkit.network.model import Captioner
+from rnnkit.network.sizes import Sizes
 from rnnkit.spec import parse_spec, read_spec
 
 SPECS = sorted((Path(__file__).parents[1] / "specs").glob("*.toml"))

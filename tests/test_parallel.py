@@ -20,7 +20,8 @@ from rnnkit.network.checkpoint import read_model_file
 from rnnkit.parallel import ALONE, Alone, job
 from rnnkit.parallel.jobs import _started as started
 from rnnkit.training import Run, Trainer, read_history
-from rnnkit.training.descent import Descent, SharedDescent, WholeDescent
+from rnnkit.training.descent import Descent, WholeDescent
+from rnnkit.training.shared_descent import SharedDescent
 from rnnkit.training.sharing import share
 from tests import many_kills, rank_jobs
 from tests.ranks import TWO_NODES, finish, hydra, needs_mpi, start

@@ -9,7 +9,8 @@ import rnnkit.system.process
 from benchmarks.contenders.plain_numpy import adam, loss_and_grads
 from rnnkit.data import HeldFeatures, Split, Vocabulary
 from rnnkit.kinds import Array, Ints
-from rnnkit.network.builder import Sizes, assemble
+from rnnkit.network.builder import assemble
+from rnnkit.network.sizes import Sizes
 from rnnkit.spec import parse_spec
 from rnnkit.training import Trainer
 
@@ -47,7 +48,7 @@ def test_fifty_losses_are_those_of_the_plain_path(
     monkeypatch.setattr(rnnkit.system.process, "GRAIN", 64)
     monkeypatch.setattr("rnnkit.network.head.HEAD_ROWS", 50)
     monkeypatch.setattr("rnnkit.network.head.LOSS_SIZE", 10 * V)
-    monkeypatch.setattr("rnnkit.training.descent.UPDATE_SIZE", 100)
+    monkeypatch.setattr("rnnkit.training.blocks.UPDATE_SIZE", 100)
     model = assemble(
         parse_spec(SPEC.format(cell=cell, dtype=dtype)), Sizes(F, Vocabulary.standard(V), T)
     )

@@ -14,8 +14,9 @@ import pytest
 import rnnkit.system.process
 from rnnkit.data import HeldFeatures, Split, Vocabulary
 from rnnkit.kinds import Array, Decoder, Ints, Optimizer, RecurrentCell
-from rnnkit.network.builder import Sizes, assemble
+from rnnkit.network.builder import assemble
 from rnnkit.network.model import Captioner
+from rnnkit.network.sizes import Sizes
 from rnnkit.registry import load, names
 from rnnkit.spec import parse_spec
 from rnnkit.system.process import pieces, together
@@ -135,7 +136,7 @@ def test_updates_do_not_depend_on_threads_and_blocks(
         return model.parameters
 
     whole = trained()
-    monkeypatch.setattr("rnnkit.training.descent.UPDATE_SIZE", 16)
+    monkeypatch.setattr("rnnkit.training.blocks.UPDATE_SIZE", 16)
     request.getfixturevalue("three_threads")
     for name, w in trained().items():
         np.testing.assert_allclose(w, whole[name], rtol=1e-12, atol=1e-14, err_msg=name)

@@ -11,7 +11,8 @@ from rnnkit.data import Vocabulary
 from rnnkit.describing.summary import Part, summarize
 from rnnkit.describing.work import ProductCounter
 from rnnkit.kinds import Array
-from rnnkit.network.builder import Sizes, assemble
+from rnnkit.network.builder import assemble
+from rnnkit.network.sizes import Sizes
 from rnnkit.spec import parse_spec
 
 F, V, T, D, H = 7, 11, 6, 5, 4

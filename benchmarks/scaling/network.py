@@ -5,8 +5,9 @@ from __future__ import annotations
 from benchmarks.captions import Source
 from benchmarks.turns import ROOT
 from rnnkit.data import HeldFeatures, Split, Vocabulary
-from rnnkit.network.builder import Sizes, as_spec, assemble
+from rnnkit.network.builder import assemble
 from rnnkit.network.model import Captioner
+from rnnkit.network.sizes import Sizes, as_spec
 
 SPEC = ROOT / "specs" / "flickr8k-lstm.toml"
 

@@ -15,7 +15,8 @@ from typing import Any
 
 from rnnkit.data import open_data
 from rnnkit.kinds import RecurrentCell
-from rnnkit.network.builder import Sizes, assemble, sizes_of
+from rnnkit.network.builder import assemble
+from rnnkit.network.sizes import Sizes, sizes_of
 from rnnkit.registry import entries_of
 from rnnkit.spec import Spec, parse_spec
 from rnnkit.system.process import settle

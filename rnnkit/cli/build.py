@@ -29,9 +29,9 @@ def build(
     """Assemble the network of a spec, and show what it is made of."""
     from rnnkit.cli import show
     from rnnkit.describing.summary import size_in_words, summarize
-    from rnnkit.network.builder import as_spec, opened
     from rnnkit.network.builder import build as build_model
     from rnnkit.network.checkpoint import save_model
+    from rnnkit.network.sizes import as_spec, opened
 
     read = as_spec(spec, override or ())
     with opened(read, data) as dataset:

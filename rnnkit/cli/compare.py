@@ -91,7 +91,7 @@ def _compare(
     """The exit code, which the first rank has for all."""
     settle(ranks.sharing)
     from rnnkit.training.comparing import compare as train_each
-    from rnnkit.training.comparing import make_folder
+    from rnnkit.training.curves import make_folder
 
     results: list[Result] = []
 
@@ -132,7 +132,8 @@ def _tell(
     from importlib.util import find_spec
 
     from rnnkit.cli import show
-    from rnnkit.training.comparing import Failed, draw_curves, write_curves
+    from rnnkit.training.comparing import Failed
+    from rnnkit.training.curves import draw_curves, write_curves
 
     results.sort(key=lambda result: result.number)
     if as_json:

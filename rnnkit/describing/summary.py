@@ -14,9 +14,10 @@ from rnnkit.errors import SpecError
 from rnnkit.kinds import Plugin, named_arrays
 from rnnkit.network import Packing
 from rnnkit.network.body import Level
-from rnnkit.network.builder import build, in_words
+from rnnkit.network.builder import build
 from rnnkit.network.chain import Chain, Link
 from rnnkit.network.model import Captioner
+from rnnkit.network.sizes import in_words
 from rnnkit.registry import entry_of
 from rnnkit.spec import Spec
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import attrs
 import numpy as np
 
-from rnnkit.data import Dataset, Vocabulary, as_characters, open_data
-from rnnkit.errors import SpecError
+from rnnkit.data import Dataset
 from rnnkit.kinds import Activation, Cell, DType, GatedCell, Layer, Rng
 from rnnkit.network.body import Body, Level
 from rnnkit.network.chain import Chain, Elementwise, Link
@@ -20,27 +18,13 @@ from rnnkit.network.gated import GatedRecurrence
 from rnnkit.network.head import Head
 from rnnkit.network.model import Captioner
 from rnnkit.network.recurrence import Recurrence
-from rnnkit.spec import ModelTable, Problem, RnnTable, Spec, read_spec
+from rnnkit.network.sizes import Sizes, as_spec, opened, sizes_of
+from rnnkit.spec import ModelTable, Problem, RnnTable, Spec
 from rnnkit.spec.places import Path as SpecPath
 from rnnkit.spec.schema import Chain as ChainOption
 
 BESIDE: Final = ("par", "merge")
 """Where the image stands beside something else, and may be of any width."""
-
-
-@attrs.frozen
-class Sizes:
-    """What a network must know of its data.
-
-    Attributes:
-        features: F, width of the image features.
-        vocabulary: its words or characters; V is their number.
-        length: T, tokens of the longest caption, start and end included.
-    """
-
-    features: int
-    vocabulary: Vocabulary
-    length: int
 
 
 def build(
@@ -63,85 +47,6 @@ def build(
     spec = as_spec(spec, overrides)
     with opened(spec, data) as dataset:
         return assemble(spec, sizes_of(spec, dataset))
-
-
-@contextmanager
-def opened(spec: Spec, data: str | Path | Dataset | None) -> Iterator[Dataset | None]:
-    """The data to use with a spec: this folder while it is open, this dataset, or the spec's own folder.
-
-    Raises:
-        DataError: the folder is missing something, or damaged.
-    """
-    data = data or spec.data.path
-    if isinstance(data, str | Path):
-        with open_data(data, raw=spec.data.raw) as dataset:
-            yield dataset
-    else:
-        yield data
-
-
-def tokenized(spec: Spec, dataset: Dataset) -> Dataset:
-    """The dataset in the tokens that a spec wants."""
-    return as_characters(dataset) if spec.data.tokens == "char" else dataset
-
-
-def in_words(spec: Spec) -> Spec:
-    """The same spec over words, whose sizes are those of the data."""
-    return attrs.evolve(
-        spec, data=attrs.evolve(spec.data, tokens="word", vocabulary=None, length=None)
-    )
-
-
-def as_spec(spec: str | Path | Spec, overrides: Sequence[str]) -> Spec:
-    """The spec itself, or that of a file with its overrides.
-
-    Raises:
-        SpecError: the file has mistakes, or there are overrides for a spec in memory.
-    """
-    if not isinstance(spec, Spec):
-        return read_spec(spec, overrides)
-    if overrides:
-        raise SpecError("overrides go over a spec file; use attrs.evolve on a spec in memory")
-    return spec
-
-
-def sizes_of(spec: Spec, dataset: Dataset | None) -> Sizes:
-    """The sizes of the data in the spec's tokens, or without any those in the spec.
-
-    Raises:
-        SpecError: a size is given by neither, or differently by both.
-    """
-    if dataset is not None:
-        dataset = tokenized(spec, dataset)
-        sizes = Sizes(dataset.feature_width, dataset.vocabulary, dataset.length)
-        has = {
-            "features": sizes.features,
-            "vocabulary": len(sizes.vocabulary),
-            "length": sizes.length,
-        }
-        problems = [
-            Problem(("data", key), f"the spec says {wanted}, and {dataset.folder} has {size}")
-            for key, size in has.items()
-            for wanted in [getattr(spec.data, key)]
-            if wanted not in (None, size)
-        ]
-        if problems:
-            raise spec.origin.error(problems)
-        return sizes
-    table = spec.data
-    if table.features is None or table.vocabulary is None or table.length is None:
-        raise spec.origin.error(
-            Problem(
-                ("data",),
-                f"{key!r} is not known: name a data folder (data.path, or --data), or write it here",
-            )
-            for key in ("features", "vocabulary", "length")
-            if getattr(table, key) is None
-        )
-    vocabulary = Vocabulary.standard(table.vocabulary)
-    if table.tokens == "char":
-        vocabulary = attrs.evolve(vocabulary, joiner="")
-    return Sizes(table.features, vocabulary, table.length)
 
 
 def assemble(spec: Spec, sizes: Sizes) -> Captioner:

@@ -23,8 +23,9 @@ import numpy as np
 from rnnkit.data import Vocabulary
 from rnnkit.errors import CheckpointError, RnnkitError
 from rnnkit.kinds import Array, Plugin
-from rnnkit.network.builder import Sizes, assemble
+from rnnkit.network.builder import assemble
 from rnnkit.network.model import Captioner
+from rnnkit.network.sizes import Sizes
 from rnnkit.registry import entry_of
 from rnnkit.spec import Spec, parse_spec, write_spec
 from rnnkit.system.files import write_whole

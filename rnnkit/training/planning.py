@@ -11,7 +11,7 @@ from typing import TypeVar
 import attrs
 
 from rnnkit.errors import RnnkitError, SpecError, place_of
-from rnnkit.network.builder import as_spec
+from rnnkit.network.sizes import as_spec
 from rnnkit.spec import Spec, parse_spec, source_of, sweep
 
 T = TypeVar("T")

@@ -26,9 +26,10 @@ from rnnkit.data import Dataset, open_data
 from rnnkit.errors import CheckpointError, DataError, SpecError
 from rnnkit.kinds import Array
 from rnnkit.metrics import METRICS, check
-from rnnkit.network.builder import as_spec, assemble, sizes_of, tokenized
+from rnnkit.network.builder import assemble
 from rnnkit.network.checkpoint import BEST, LAST, PREVIOUS, Kept, read_model_file, save_model
 from rnnkit.network.model import Captioner
+from rnnkit.network.sizes import as_spec, sizes_of, tokenized
 from rnnkit.parallel import ALONE, Ranks
 from rnnkit.spec import Spec, parse_spec, write_spec
 from rnnkit.system.files import remove_left_over, write_text_whole

@@ -17,9 +17,10 @@ from rnnkit.errors import CheckpointError, DataError
 from rnnkit.kinds import Array, Ints, Progress
 from rnnkit.network.model import Captioner
 from rnnkit.parallel import ALONE, Ranks
-from rnnkit.training.descent import descent
+from rnnkit.training.descent import Descent, WholeDescent
 from rnnkit.training.history import History, Record, Step, Tally, Update
 from rnnkit.training.order import images_together, shuffled
+from rnnkit.training.shared_descent import SharedDescent
 from rnnkit.training.sharing import share
 
 EVERY: Final = 10
@@ -95,7 +96,9 @@ class Trainer:
             score: the value of the spec's metric for a model, if that is not nats; called by all ranks.
             ranks: that train together, from the first one's parameters.
         """
-        self._descent = descent(model, ranks)
+        self._descent: Descent = (
+            WholeDescent(model) if ranks.size == 1 else SharedDescent(model, ranks)
+        )
         self.model = self._descent.model
         self.stop = False
         self._train = train

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import json
 import re
 import shutil
 import time
@@ -13,10 +12,10 @@ import urllib.request
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Self
 
 import attrs
 
+from rnnkit.data.fetching.part import Part, Remote
 from rnnkit.errors import DataError
 from rnnkit.system.version import __version__
 
@@ -45,69 +44,6 @@ class _Unreached(_Lost):
     """There was not even a connection."""
 
 
-@attrs.frozen
-class _Remote:
-    """What a server says of its file, to know it again.
-
-    Attributes:
-        validator: its strong ETag, else its Last-Modified; None if there is neither, and then what came of
-            the file cannot be resumed.
-        size: bytes in all; None if the server does not say.
-    """
-
-    validator: str | None
-    size: int | None
-
-    @classmethod
-    def of(cls, response: http.client.HTTPResponse, size: int | None) -> Self:
-        etag = response.headers.get("ETag")
-        strong = etag is not None and not etag.startswith("W/")
-        return cls(etag if strong else response.headers.get("Last-Modified"), size)
-
-    def may_be(self, other: _Remote) -> bool:
-        """False if the two cannot be the same file."""
-        return all(
-            mine is None or its is None or mine == its
-            for mine, its in ((self.validator, other.validator), (self.size, other.size))
-        )
-
-
-class _Part:
-    """What has come of a file so far, in `FILE.part`; what it is a part of, in `FILE.part.json`."""
-
-    def __init__(self, file: Path) -> None:
-        self.path = file.with_name(file.name + ".part")
-        self.note = file.with_name(file.name + ".part.json")
-
-    @property
-    def size(self) -> int:
-        return self.path.stat().st_size if self.path.exists() else 0
-
-    def remote(self) -> _Remote | None:
-        """The file this is a part of; None if there is no part that can be resumed."""
-        if not self.path.exists():
-            return None
-        try:
-            read = json.loads(self.note.read_text(encoding="utf-8"))
-            remote = _Remote(read["validator"], read["size"])
-        except (FileNotFoundError, ValueError, TypeError, KeyError):
-            return None
-        return remote if isinstance(remote.validator, str) else None
-
-    def begin(self, remote: _Remote) -> None:
-        """Start with nothing. The old bytes go before the new note comes."""
-        self.path.write_bytes(b"")
-        self.note.write_text(json.dumps(attrs.asdict(remote)), encoding="utf-8")
-
-    def forget(self) -> None:
-        self.note.unlink(missing_ok=True)
-        self.path.unlink(missing_ok=True)
-
-    def become(self, file: Path) -> None:
-        self.path.replace(file)
-        self.note.unlink(missing_ok=True)
-
-
 def download(
     url: str,
     file: Path,
@@ -134,7 +70,7 @@ def download(
         DataError: the URL is of another kind, or the file cannot be written.
     """
     check_url(url)
-    part = _Part(file)
+    part = Part(file)
     try:
         _try_until_whole(url, part, _Limits(most, size), on_bytes, say)
         part.become(file)
@@ -155,13 +91,13 @@ def check_url(url: str) -> None:
 
 def kept(file: Path) -> int:
     """Bytes of `file` that a download would not get again."""
-    part = _Part(file)
+    part = Part(file)
     return part.size if part.remote() else 0
 
 
 def forget(file: Path) -> None:
     """Remove what came of `file`."""
-    _Part(file).forget()
+    Part(file).forget()
 
 
 @attrs.frozen
@@ -177,7 +113,7 @@ class _Limits:
 
 
 def _try_until_whole(
-    url: str, part: _Part, limits: _Limits, on_bytes: OnBytes, say: Callable[[str], None]
+    url: str, part: Part, limits: _Limits, on_bytes: OnBytes, say: Callable[[str], None]
 ) -> None:
     failures, furthest, reached = 0, 0, False
     while True:
@@ -197,7 +133,7 @@ def _try_until_whole(
             time.sleep(pause)
 
 
-def _attempt(url: str, part: _Part, limits: _Limits, on_bytes: OnBytes) -> None:
+def _attempt(url: str, part: Part, limits: _Limits, on_bytes: OnBytes) -> None:
     """Get what is missing; _Lost if it is not all there afterwards."""
     known = part.remote()
     start = part.size if known else 0
@@ -214,7 +150,7 @@ def _attempt(url: str, part: _Part, limits: _Limits, on_bytes: OnBytes) -> None:
 
 
 def _get_rest(
-    url: str, part: _Part, start: int, known: _Remote | None, limits: _Limits, on_bytes: OnBytes
+    url: str, part: Part, start: int, known: Remote | None, limits: _Limits, on_bytes: OnBytes
 ) -> int | None:
     """Add what the server gives to the part; the size the whole should have, if the server says."""
     try:
@@ -236,7 +172,7 @@ def _get_rest(
     return remote.size
 
 
-def _open(url: str, start: int, known: _Remote | None) -> http.client.HTTPResponse:
+def _open(url: str, start: int, known: Remote | None) -> http.client.HTTPResponse:
     request = urllib.request.Request(url, headers={"User-Agent": f"rnnkit/{__version__}"})
     if start and known and known.validator:
         request.add_header("Range", f"bytes={start}-")
@@ -276,24 +212,24 @@ def _reason(error: BaseException | str) -> str:
 
 
 def _accept(
-    url: str, response: http.client.HTTPResponse, part: _Part, start: int, known: _Remote | None
-) -> _Remote:
+    url: str, response: http.client.HTTPResponse, part: Part, start: int, known: Remote | None
+) -> Remote:
     """The file that an answer is about."""
     headers = response.headers
     if response.status == 200 and headers.get_content_type() != "text/html":
-        return _Remote.of(response, response.length)
+        return Remote.of(response, response.length)
     given = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", headers.get("Content-Range", ""))
     if response.status != 206 or known is None or given is None:
         what = "a web page" if response.status == 200 else f"{response.status} {response.reason}"
         raise NotDownloaded(f"{url} answers with {what}, not with the file")
-    remote = _Remote.of(response, None if given[2] == "*" else int(given[2]))
+    remote = Remote.of(response, None if given[2] == "*" else int(given[2]))
     if int(given[1]) != start or not known.may_be(remote):
         part.forget()
         raise _Lost(f"{url} gives a part of another file than before")
     return remote if remote.size is not None else known
 
 
-def _end_of_range(url: str, part: _Part, content_range: str) -> int:
+def _end_of_range(url: str, part: Part, content_range: str) -> int:
     """The server has nothing after what we have: that was all, or it has another file now."""
     if content_range != f"bytes */{part.size}":
         part.forget()
@@ -313,7 +249,7 @@ def _check_room(folder: Path, needed: int) -> None:
 def _pour(
     url: str,
     response: http.client.HTTPResponse,
-    part: _Part,
+    part: Part,
     most: int,
     total: int | None,
     on_bytes: OnBytes,

@@ -11,7 +11,8 @@ import numpy as np
 
 from rnnkit.data import Vocabulary
 from rnnkit.kinds import Ints, Rng
-from rnnkit.network.builder import Sizes, assemble
+from rnnkit.network.builder import assemble
+from rnnkit.network.sizes import Sizes
 from rnnkit.spec import Spec
 from rnnkit.testing.example import Case, Example, Leaves
 

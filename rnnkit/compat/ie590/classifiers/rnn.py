@@ -12,8 +12,9 @@ import numpy.typing as npt
 from rnnkit.compat.ie590.rnn_layers import vanilla
 from rnnkit.data.vocabulary import END, NULL, START, Vocabulary
 from rnnkit.kinds import Array, Ints
-from rnnkit.network.builder import Sizes, assemble
+from rnnkit.network.builder import assemble
 from rnnkit.network.model import Captioner
+from rnnkit.network.sizes import Sizes
 from rnnkit.spec import ModelTable, RnnTable, Spec
 from rnnkit_builtin.cells.lstm import LSTM
 from rnnkit_builtin.layers.affine import Affine

@@ -1,0 +1,107 @@
+"""Which data a spec means, and what a network must know of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import attrs
+
+from rnnkit.data import Dataset, Vocabulary, as_characters, open_data
+from rnnkit.errors import SpecError
+from rnnkit.spec import Problem, Spec, read_spec
+
+
+@attrs.frozen
+class Sizes:
+    """What a network must know of its data.
+
+    Attributes:
+        features: F, width of the image features.
+        vocabulary: its words or characters; V is their number.
+        length: T, tokens of the longest caption, start and end included.
+    """
+
+    features: int
+    vocabulary: Vocabulary
+    length: int
+
+
+@contextmanager
+def opened(spec: Spec, data: str | Path | Dataset | None) -> Iterator[Dataset | None]:
+    """The data to use with a spec: this folder while it is open, this dataset, or the spec's own folder.
+
+    Raises:
+        DataError: the folder is missing something, or damaged.
+    """
+    data = data or spec.data.path
+    if isinstance(data, str | Path):
+        with open_data(data, raw=spec.data.raw) as dataset:
+            yield dataset
+    else:
+        yield data
+
+
+def tokenized(spec: Spec, dataset: Dataset) -> Dataset:
+    """The dataset in the tokens that a spec wants."""
+    return as_characters(dataset) if spec.data.tokens == "char" else dataset
+
+
+def in_words(spec: Spec) -> Spec:
+    """The same spec over words, whose sizes are those of the data."""
+    return attrs.evolve(
+        spec, data=attrs.evolve(spec.data, tokens="word", vocabulary=None, length=None)
+    )
+
+
+def as_spec(spec: str | Path | Spec, overrides: Sequence[str]) -> Spec:
+    """The spec itself, or that of a file with its overrides.
+
+    Raises:
+        SpecError: the file has mistakes, or there are overrides for a spec in memory.
+    """
+    if not isinstance(spec, Spec):
+        return read_spec(spec, overrides)
+    if overrides:
+        raise SpecError("overrides go over a spec file; use attrs.evolve on a spec in memory")
+    return spec
+
+
+def sizes_of(spec: Spec, dataset: Dataset | None) -> Sizes:
+    """The sizes of the data in the spec's tokens, or without any those in the spec.
+
+    Raises:
+        SpecError: a size is given by neither, or differently by both.
+    """
+    if dataset is not None:
+        dataset = tokenized(spec, dataset)
+        sizes = Sizes(dataset.feature_width, dataset.vocabulary, dataset.length)
+        has = {
+            "features": sizes.features,
+            "vocabulary": len(sizes.vocabulary),
+            "length": sizes.length,
+        }
+        problems = [
+            Problem(("data", key), f"the spec says {wanted}, and {dataset.folder} has {size}")
+            for key, size in has.items()
+            for wanted in [getattr(spec.data, key)]
+            if wanted not in (None, size)
+        ]
+        if problems:
+            raise spec.origin.error(problems)
+        return sizes
+    table = spec.data
+    if table.features is None or table.vocabulary is None or table.length is None:
+        raise spec.origin.error(
+            Problem(
+                ("data",),
+                f"{key!r} is not known: name a data folder (data.path, or --data), or write it here",
+            )
+            for key in ("features", "vocabulary", "length")
+            if getattr(table, key) is None
+        )
+    vocabulary = Vocabulary.standard(table.vocabulary)
+    if table.tokens == "char":
+        vocabulary = attrs.evolve(vocabulary, joiner="")
+    return Sizes(table.features, vocabulary, table.length)

@@ -1,0 +1,70 @@
+"""The loss curves of several runs, as CSV and as a picture."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import attrs
+
+from rnnkit.errors import CheckpointError, RnnkitError
+from rnnkit.system.files import write_text_whole, write_whole
+from rnnkit.training.comparing import Learnt, Point, Result
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder for curves, if it is not there: better now than when all specs are trained.
+
+    Raises:
+        CheckpointError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise CheckpointError(f"cannot make the folder {folder}: {e.strerror}") from e
+
+
+def write_curves(results: Sequence[Result], file: Path) -> None:
+    """Write the curves as CSV: a row for each update of each spec.
+
+    Raises:
+        CheckpointError: the file cannot be written.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["spec", *(field.name for field in attrs.fields(Point))])
+    for result in _learnt(results):
+        writer.writerows((result.name, *attrs.astuple(point)) for point in result.curve)
+    write_text_whole(file, text.getvalue())
+
+
+def draw_curves(results: Sequence[Result], file: Path, until_loss: float | None = None) -> None:
+    """Draw loss against updates into a PNG, one line for each spec; the losses of single updates are faint.
+
+    Raises:
+        RnnkitError: matplotlib is not installed.
+        CheckpointError: the file cannot be written.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as e:
+        raise RnnkitError(f'drawing {file} needs matplotlib: pip install "rnnkit[plots]"') from e
+    figure = Figure(figsize=(8, 5), dpi=120, layout="constrained")
+    axes = figure.add_subplot(xlabel="updates", ylabel="loss per caption", title="training loss")
+    for i, result in enumerate(_learnt(results)):
+        updates = [point.update for point in result.curve]
+        axes.plot(updates, [p.loss for p in result.curve], color=f"C{i}", alpha=0.25, linewidth=0.8)
+        label = f"{result.name}: {result.cell}"
+        axes.plot(updates, [p.mean for p in result.curve], color=f"C{i}", label=label)
+    if until_loss is not None:
+        axes.axhline(until_loss, color="grey", linestyle="--", label=f"target {until_loss:g}")
+    axes.set_ylim(bottom=0)
+    axes.grid(alpha=0.3)
+    axes.legend()
+    write_whole(file, lambda temporary: figure.savefig(temporary, format="png"))
+
+
+def _learnt(results: Sequence[Result]) -> Iterator[Learnt]:
+    return (result for result in results if isinstance(result, Learnt))
