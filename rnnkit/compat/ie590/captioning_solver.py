@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -41,10 +42,10 @@ class CaptioningSolver:
         """Get ready to train.
 
         Args:
-            model: its `params` are replaced by every update.
+            model: its `params` are what every update returns: the same arrays, changed in place, of sgd and adam.
             data: as from `load_coco_data`.
-            update_rule: name of a function in `optim`.
-            optim_config: its options.
+            update_rule: name of a function in `optim`, which may be one of your own that you put there.
+            optim_config: its options, of which every parameter gets a copy.
             lr_decay: factor on the learning rate after each epoch.
             batch_size: captions in an iteration.
             num_epochs: of as many iterations as whole batches of the training captions, but at least one.
@@ -56,19 +57,19 @@ class CaptioningSolver:
         """
         if unknown:
             raise ValueError(f"Unrecognized arguments {', '.join(map(repr, unknown))}")
-        if update_rule not in optim.__all__:
+        if not inspect.isfunction(getattr(optim, update_rule, None)):
             raise ValueError(
                 f'Invalid update_rule "{update_rule}"; there are {", ".join(optim.__all__)}'
             )
         self.model, self.data = model, data
         self.update_rule = getattr(optim, update_rule)
-        self.optim_config = dict(optim_config or {})
+        self.optim_config = {} if optim_config is None else optim_config
         self.lr_decay, self.batch_size, self.num_epochs = lr_decay, batch_size, num_epochs
         self.print_every, self.verbose = print_every, verbose
         self.epoch = 0
         self.loss_history: list[float] = []
         self.optim_configs = {name: dict(self.optim_config) for name in model.params}
-        self.best_val_acc = 0.0
+        self.best_val_acc = 0
         self.best_params: dict[str, Array] = {}
         self.train_acc_history: list[float] = []
         self.val_acc_history: list[float] = []

@@ -1,4 +1,9 @@
-"""Update rules: next_w, config = rule(w, dw, config), where config holds options and running values."""
+"""Update rules: next_w, config = rule(w, dw, config), where config holds options and running values.
+
+`sgd` and `adam` change the array they are given and return it, as the assignment's do. `sgd_momentum` and `rmsprop`,
+which the assignment before it leaves to its students, return a new one. Every rule writes into the config it is given,
+and puts new running values in place of the old; none changes dw.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +26,7 @@ UNIT = 1.0
 
 
 def sgd(w: Array, dw: Array, config: Config | None = None) -> tuple[Array, Config]:
-    """w - learning_rate dw; option `learning_rate` (1e-2). Changes w in place, as the original does."""
+    """w - learning_rate dw, in place; option `learning_rate` (1e-2)."""
     config = _with_defaults(config, learning_rate=1e-2)
     rule = SGD(UNIT)
     rule.update(w, dw, rule.slots(w), 1, config["learning_rate"])
@@ -56,7 +61,7 @@ def rmsprop(w: Array, dw: Array, config: Config | None = None) -> tuple[Array, C
 
 
 def adam(x: Array, dx: Array, config: Config | None = None) -> tuple[Array, Config]:
-    """Adam; options `learning_rate` (1e-3), `beta1` (0.9), `beta2` (0.999), `epsilon` (1e-8), running values
+    """Adam, in place; options `learning_rate` (1e-3), `beta1` (0.9), `beta2` (0.999), `epsilon` (1e-8), running values
     `m`, `v` and `t`.
 
     The assignment adds epsilon to the root of the second moment before its correction, which is the correction
@@ -66,14 +71,13 @@ def adam(x: Array, dx: Array, config: Config | None = None) -> tuple[Array, Conf
     config = _with_defaults(
         config, learning_rate=1e-3, beta1=0.9, beta2=0.999, epsilon=1e-8, m=zeros, v=zeros, t=0
     )
-    config["t"] += 1
-    epsilon = config["epsilon"] / math.sqrt(1.0 - config["beta2"] ** config["t"])
+    t = config["t"] + 1
+    epsilon = config["epsilon"] / math.sqrt(1.0 - config["beta2"] ** t)
     rule = Adam(UNIT, config["beta1"], config["beta2"], epsilon)
     slots = AdamSlots(np.array(config["m"]), np.array(config["v"]))
-    next_x = np.array(x)
-    rule.update(next_x, dx, slots, config["t"], config["learning_rate"])
-    config["m"], config["v"] = slots.m, slots.v
-    return next_x, config
+    rule.update(x, dx, slots, t, config["learning_rate"])
+    config.update(m=slots.m, v=slots.v, t=t)
+    return x, config
 
 
 def _with_defaults(config: Config | None, **defaults: Any) -> Config:
