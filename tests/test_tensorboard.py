@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 import subprocess
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +97,7 @@ def trained(
 
     def on_start(started: Trainer, folder: Path) -> None:
         nonlocal writer, trainer
-        trainer, writer = started, cleanup.enter_context(EventWriter(folder, started))
+        trainer, writer = started, cleanup.enter_context(closing(EventWriter(folder, started)))
 
     def on_step(step: Step) -> None:
         writer.on_step(step)
@@ -187,7 +187,7 @@ def test_the_metric_of_the_best_model_is_among_them(tiny_data: Path, tmp_path: P
     with rnnkit.open_data(tiny_data) as data:
         model = rnnkit.build(rnnkit.parse_spec(source), data)
         trainer = Trainer(model, data.split("train"), data.split("val"))
-    with EventWriter(tmp_path, trainer) as writer:
+    with closing(EventWriter(tmp_path, trainer)) as writer:
         writer.on_record(Record(1, 8, 1.0, 1.0, 9.0, 2.0, 7.4, 1.5, 4.5, 0.75, True, 100.0))
     assert scalars(tmp_path, "metric/cider") == {8: 0.75}
     assert scalars(tmp_path, "nats/val") == {8: 1.5}
@@ -196,7 +196,7 @@ def test_the_metric_of_the_best_model_is_among_them(tiny_data: Path, tmp_path: P
 def test_without_a_val_split_there_is_nothing_of_it(tiny_data: Path, tmp_path: Path) -> None:
     with rnnkit.open_data(tiny_data) as data:
         trainer = Trainer(rnnkit.build(rnnkit.parse_spec(SPEC), data), data.split("train"))
-    with EventWriter(tmp_path, trainer) as writer:
+    with closing(EventWriter(tmp_path, trainer)) as writer:
         writer.on_record(Record(1, 8, 1.0, 1.0, 9.0, 2.0, 7.4, None, None, None, False, 100.0))
     assert scalars(tmp_path, "nats/val") == {}
 

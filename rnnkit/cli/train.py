@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -110,7 +110,7 @@ def _train(
         if tensorboard:
             from rnnkit.training.tensorboard import EventWriter
 
-            events = cleanup.enter_context(EventWriter(folder, trainer))
+            events = cleanup.enter_context(closing(EventWriter(folder, trainer)))
 
     def on_step(step: Step) -> None:
         smooth.take(step)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
 import attrs
 
+from rnnkit.data.texts import read_json
 from rnnkit.data.tokenizer import tokenize
-from rnnkit.data.vocabulary import read_text
 from rnnkit.errors import DataError
 
 ImageId: TypeAlias = int | str
@@ -51,12 +50,7 @@ def read_annotations(path: Path) -> list[AnnotatedImage]:
         DataError: the file cannot be read, is of another form, names an image twice, has a caption of an image
             it does not have, or one without words.
     """
-    try:
-        content: object = json.loads(read_text(path))
-    except (ValueError, RecursionError) as error:
-        raise DataError(
-            f"{path} is not valid JSON ({error}); write or download it again"
-        ) from error
+    content = read_json(path)
     if not isinstance(content, dict):
         raise DataError(f"{path} is not an object with the lists images and annotations")
     images = [

@@ -10,7 +10,7 @@ import attrs
 from rnnkit.data.annotations import AnnotatedImage, ImageId, read_annotations
 from rnnkit.data.dataset import Dataset
 from rnnkit.data.layout import ASSIGNMENT, DATA_FOLDER
-from rnnkit.data.vocabulary import read_text
+from rnnkit.data.texts import read_text
 from rnnkit.errors import DataError
 
 

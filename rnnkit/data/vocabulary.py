@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
@@ -10,6 +9,7 @@ from typing import Self
 import attrs
 import numpy as np
 
+from rnnkit.data.texts import read_json
 from rnnkit.errors import DataError
 from rnnkit.kinds.arrays import Ints
 
@@ -152,12 +152,7 @@ def read_vocabulary(path: Path) -> Vocabulary:
     Raises:
         DataError: the file cannot be read, is not of this form, or contradicts itself.
     """
-    try:
-        content: object = json.loads(read_text(path))
-    except (ValueError, RecursionError) as error:
-        raise DataError(
-            f"{path} is not valid JSON ({error}); write or download it again"
-        ) from error
+    content = read_json(path)
     if not isinstance(content, dict) or not ("idx_to_word" in content or "word_to_idx" in content):
         raise DataError(
             f"{path} is not a vocabulary; expected a JSON object with the list idx_to_word, "
@@ -183,24 +178,6 @@ def read_vocabulary(path: Path) -> Vocabulary:
             f"({_at(words, token)} and {_at(by_word, token)}); make them agree, or leave one out"
         )
     return vocabulary
-
-
-def read_text(path: Path) -> str:
-    """The whole of a UTF-8 text file.
-
-    Raises:
-        DataError: it cannot be read, or is something else.
-    """
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise DataError(
-            f"{path} cannot be read: {error.strerror}; check the file and its permissions"
-        ) from error
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{path} is not UTF-8 text (byte {error.start}); write or download it again"
-        ) from error
 
 
 def _by_word(path: Path, content: object) -> list[str]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from rnnkit.captioning.evaluation import perplexity
 from rnnkit.errors import CheckpointError, RnnkitError
@@ -17,7 +16,7 @@ FOLDER: Final = "tensorboard"
 
 
 class EventWriter:
-    """Writes what a run tells of itself into `RUN/tensorboard`: a context manager, closed with the run.
+    """Writes what a run tells of itself into `RUN/tensorboard`; `close` it with the run.
 
     Means over every ten updates or so:
 
@@ -93,17 +92,6 @@ class EventWriter:
 
     def _add(self, name: str, value: float, step: int) -> None:
         self._writer.add_scalar(name, value, step)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _as_code(text: str) -> str:

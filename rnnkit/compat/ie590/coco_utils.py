@@ -14,7 +14,8 @@ import numpy.typing as npt
 from rnnkit.data.features import find_files
 from rnnkit.data.features.reading import names_in, open_hdf5, reading
 from rnnkit.data.layout import ASSIGNMENT, DATA_FOLDER, Layout
-from rnnkit.data.vocabulary import END, NULL, read_text, read_vocabulary
+from rnnkit.data.texts import read_text
+from rnnkit.data.vocabulary import END, NULL, read_vocabulary
 from rnnkit.kinds import Array, Ints
 
 __all__ = ["decode_captions", "load_coco_data", "sample_coco_minibatch"]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import attrs
 import numpy as np
@@ -87,11 +86,13 @@ class NewFeatures:
             if mine
         }
         wanted = np.sort(np.concatenate([*rows.values(), np.empty(0, np.int64)]))
-        with writing(self.out), open_source(sources) as source, contextlib.ExitStack() as writers:
+        with writing(self.out), open_source(sources) as source, ExitStack() as writers:
             targets = [
                 (
                     np.searchsorted(wanted, of_split),
-                    writers.enter_context(_Writer(shards[split], source.width, source.dtype)),
+                    writers.enter_context(
+                        closing(_Writer(shards[split], source.width, source.dtype))
+                    ),
                 )
                 for split, of_split in rows.items()
             ]
@@ -121,7 +122,9 @@ class NewFeatures:
                 for raw, target in pairs:
                     with (
                         open_source([raw.path]) as source,
-                        _Writer([target], len(pca.components), np.dtype(np.float32)) as writer,
+                        closing(
+                            _Writer([target], len(pca.components), np.dtype(np.float32))
+                        ) as writer,
                     ):
                         for _, block in source.blocks(np.arange(len(source))):
                             writer.write(pca.project(block))
@@ -143,7 +146,7 @@ class _Writer:
         self._left = list(shards)
         self._width = width
         self._dtype = dtype
-        self._open = contextlib.ExitStack()
+        self._open = ExitStack()
         self._dataset: Any = None
         self._done = 0
 
@@ -163,19 +166,9 @@ class _Writer:
             rows = rows[len(now) :]
             if self._done == size:
                 self._left.pop(0)
-                self._close()
+                self.close()
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Close the file that is open."""
         self._dataset, self._done = None, 0
         self._open.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._close()

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from rnnkit.data.annotations import AnnotatedImage
-from rnnkit.data.vocabulary import read_text
+from rnnkit.data.texts import read_text
 from rnnkit.errors import DataError
 
 HELD_OUT = 0.1

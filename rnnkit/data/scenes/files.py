@@ -19,7 +19,8 @@ from rnnkit.data.scenes.features import features
 from rnnkit.data.scenes.grammar import WORDS, choose_captions
 from rnnkit.data.scenes.png import encode_png
 from rnnkit.data.scenes.world import Object, Scene, Thing, random_scenes, split_combinations
-from rnnkit.data.vocabulary import END, NULL, START, UNKNOWN, Vocabulary, read_text
+from rnnkit.data.texts import read_text
+from rnnkit.data.vocabulary import END, NULL, START, UNKNOWN, Vocabulary
 from rnnkit.errors import DataError
 from rnnkit.kinds.arrays import Array
 
