@@ -7,9 +7,9 @@ import numpy as np
 
 from rnnkit.kinds import Rng
 from rnnkit.testing import laws
-from rnnkit.testing.derivative import Judge, appoint, magnitude
+from rnnkit.testing.derivative import Judge, appoint, kink, magnitude
 from rnnkit.testing.diagnosis import LeafFinding, diagnose
-from rnnkit.testing.example import Broken, Example, Leaves
+from rnnkit.testing.example import Broken, Example, Leaves, copied
 from rnnkit.testing.raised import in_words
 from rnnkit.testing.tolerances import FLOOR
 
@@ -20,7 +20,8 @@ class Finding:
 
     Attributes:
         error: the worst error of a gradient, relative to its scale.
-        reached: whether each leaf's gradient has a number other than 0; without leaves of no elements.
+        reached: whether each leaf's gradient has a number other than 0, or else an output changes when the leaf
+            moves; without leaves of no elements.
         note: what the author should know although nothing is wrong.
         broken: the law that does not hold, if one does not.
         text: how.
@@ -51,22 +52,28 @@ def examine(example: Example, rng: Rng) -> Finding:
 
 
 def _examine(example: Example, rng: Rng) -> Finding:
-    outputs, cache = laws.run_forward(example)
-    laws.arrays_are_whole("output", outputs)
+    returned, cache = laws.run_forward(example)
+    laws.arrays_are_whole("output", returned)
+    outputs = copied(returned)
     cotangents = example.cotangents or {
         name: rng.standard_normal(np.shape(y)) for name, y in outputs.items()
     }
-    gradients = laws.run_backward(example, cotangents, cache)
-    laws.gradients_fit_leaves(example, gradients)
-    laws.arrays_are_whole("gradient of", gradients)
+    returned_back = laws.run_backward(example, cotangents, cache)
+    laws.gradients_fit_leaves(example, returned_back)
+    laws.arrays_are_whole("gradient of", returned_back)
+    gradients = copied(returned_back)
+    laws.results_are_their_own(example, cotangents, returned, returned_back)
     laws.caches_are_their_own(example, cache, cotangents, gradients)
     laws.bits_repeat(example, outputs, cotangents, gradients)
     laws.zero_gives_zero(example, cache, cotangents)
+    laws.scales_to_the_bit(example, cache, cotangents, gradients)
+    laws.parts_add_up(example, cache, cotangents, gradients, rng)
     # First what is wrong with the forward pass itself: it often makes the gradient wrong, too.
     if example.rows:
         laws.rows_are_independent(example, outputs)
     for law in example.laws:
         law(example)
+    laws.memory_order_does_not_matter(example, outputs, cotangents, gradients)
     judge = appoint(example, cotangents, rng)
     wrong, worst = probe(judge, gradients, magnitude(outputs, cotangents), rng)
     if wrong:
@@ -79,15 +86,24 @@ def _examine(example: Example, rng: Rng) -> Finding:
             leaves=found,
         )
     if example.single != "skip":
-        laws.single_precision(example, outputs, cotangents, gradients)
+        laws.single_precision(example, outputs, cotangents, gradients, rng)
     reached = {name: bool(np.any(g)) for name, g in gradients.items() if g.size}
+    reached |= {name: moves(example, name, outputs) for name, any_ in reached.items() if not any_}
     return Finding(worst, reached, judge.note)
+
+
+def moves(example: Example, name: str, outputs: Leaves) -> bool:
+    """Whether a leaf moved by 1 changes an output: where a function is flat, its gradient alone does not tell."""
+    given = copied(example.leaves)
+    given[name] += 1.0
+    moved, _ = example.forward(given)
+    return any(not np.array_equal(moved[k], y, equal_nan=True) for k, y in outputs.items())
 
 
 def probe(judge: Judge, gradients: Leaves, size: float, rng: Rng) -> tuple[list[str], float]:
     """The leaves whose gradient is not the derivative along a random direction, and the worst error.
 
-    Where outputs saturate, slopes come out of numbers of the outputs' magnitude `size` by rounding, so that is part of
+    At a kink there is no derivative: what is within the slopes to either side is not wrong. Where outputs saturate, slopes come out of numbers of the outputs' magnitude `size` by rounding, so that is part of
     the scale.
     """
     directions = {name: rng.standard_normal(a.shape) for name, a in judge.example.leaves.items()}
@@ -102,7 +118,11 @@ def probe(judge: Judge, gradients: Leaves, size: float, rng: Rng) -> tuple[list[
     for name, slope in slopes.items():
         scale = max(scales[name], FLOOR * whole, np.finfo(float).tiny)
         error = max(0.0, abs(slope.value - claims[name]) - slope.error) / scale
-        worst = max(worst, error)
-        if error > judge.tolerance:
+        if error > judge.tolerance and error * scale > kink(
+            judge.example, judge.cotangents, {name: directions[name]}
+        ):
             wrong.append(name)
+            worst = max(worst, error)
+        elif error <= judge.tolerance:
+            worst = max(worst, error)
     return wrong, worst

@@ -155,11 +155,10 @@ def of_entry(entry: registry.Entry) -> Target:
 
 
 def of_class(cls: type[Plugin], name: str, where: str) -> Target:
-    """A plugin class, installed or not."""
+    """A plugin class, installed or not; its random numbers come from what it is, not from how it was named."""
     noun = kind_of(cls).noun
-    return Target(
-        noun, name, where, lambda: checks_of_class(cls, f"{noun}:{name}"), backward_of(cls)
-    )
+    seeds = f"{noun}:{cls.__qualname__}"
+    return Target(noun, name, where, lambda: checks_of_class(cls, seeds), backward_of(cls))
 
 
 def of_spec(file: Path) -> Target:

@@ -15,3 +15,9 @@ FLOOR: Final = 1e-3
 
 SINGLE: Final = 2e-5
 """Of float32 against float64, relative to the largest number of the array, for a well-scaled example."""
+
+ROUNDED: Final = 16.0
+"""How many times farther than rounding moves a result float32 may be off, where that is more."""
+
+ADDED: Final = 1e-10
+"""Of gradients that are added up, relative to the largest of them and of the cotangents."""

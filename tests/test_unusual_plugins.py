@@ -1,0 +1,197 @@
+"""Right plugins of unusual style: none is called wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import attrs
+import numpy as np
+import pytest
+
+from rnnkit.kinds import (
+    Array,
+    Cell,
+    DType,
+    Ints,
+    Loss,
+    Mask,
+    NoParams,
+    Params,
+    Plugin,
+    Rng,
+    Scalar,
+    State,
+    weights,
+)
+from rnnkit.testing.targets import named, run
+from tests.plain_plugins import PlainActivation, PlainCell, PlainLayer, checks
+
+SEEDS = range(2)
+
+
+@attrs.frozen
+class KnowsTwoTypes(PlainCell):
+    """Looks a constant up by type, where complex numbers have none."""
+
+    def f(self, z: Array) -> Array:
+        one = {np.dtype(np.float32): 1.0, np.dtype(np.float64): 1.0}[z.dtype]
+        scaled: Array = z * one
+        return np.tanh(scaled)
+
+
+@attrs.frozen
+class RaisesItsOwn(PlainCell):
+    def f(self, z: Array) -> Array:
+        if z.dtype.kind != "f":
+            raise RuntimeError(f"no kernel for {z.dtype}")
+        return np.tanh(z)
+
+
+@attrs.frozen
+class Absolute(PlainCell):
+    """f(z) = |z| / (1 + |z|) sign(z), which loses the imaginary part."""
+
+    def f(self, z: Array) -> Array:
+        return z / (1.0 + np.abs(z))
+
+    def df(self, z: Array) -> Array:
+        slope: Array = 1.0 / (1.0 + np.abs(z)) ** 2
+        return slope
+
+
+@attrs.frozen
+class SignBit(PlainActivation):
+    """relu by the sign bit, which complex numbers have not."""
+
+    def forward(self, x: Array) -> tuple[Array, Array]:
+        off = np.signbit(x)
+        return np.where(off, 0.0, x).astype(x.dtype), (~off).astype(x.dtype)
+
+    def backward(self, dy: Array, saved: Array) -> Array:
+        return dy * saved
+
+    def kinks(self) -> tuple[float, ...]:
+        return (0.0,)
+
+
+@attrs.frozen
+class Perceptron(Loss):
+    """max_j s_j - s_y: equal scores are a kink."""
+
+    def evaluate(self, scores: Array, targets: Ints, mask: Mask) -> tuple[Scalar, Array]:
+        rows = np.flatnonzero(mask)
+        best = scores.real.argmax(axis=1)[rows]
+        d = np.zeros_like(scores)
+        d[rows, best] += 1.0
+        d[rows, targets[rows]] -= 1.0
+        return (scores[rows, best] - scores[rows, targets[rows]]).sum(), d
+
+
+@attrs.frozen
+class Hinge(Loss):
+    """max(0, 1 + max_(j != y) s_j - s_y)."""
+
+    def evaluate(self, scores: Array, targets: Ints, mask: Mask) -> tuple[Scalar, Array]:
+        rows = np.arange(len(targets))
+        others = scores.copy()
+        others[rows, targets] = -np.inf
+        best = others.argmax(axis=1)
+        margin = 1.0 + scores[rows, best] - scores[rows, targets]
+        on = (margin.real > 0) & mask
+        d = np.zeros_like(scores)
+        d[rows[on], best[on]] += 1.0
+        d[rows[on], targets[on]] -= 1.0
+        return margin[on].sum(), d
+
+
+@attrs.frozen
+class Counted(State):
+    t: Array
+
+
+@attrs.frozen
+class TwoWeights(Params):
+    Wx: Array
+    Wh: Array
+
+
+@attrs.frozen
+class Clockwork(Cell[TwoWeights, Counted, tuple[Array, ...]]):
+    """Moves at every other step: the step's number matters, and has no gradient."""
+
+    def init(self, in_features: int, hidden: int, rng: Rng, dtype: DType) -> TwoWeights:
+        wide = weights(None, in_features, hidden, rng, dtype)
+        return TwoWeights(wide, weights(None, hidden, hidden, rng, dtype))
+
+    def start(self, h0: Array) -> Counted:
+        return Counted(h0, np.zeros_like(h0[:, :1]))
+
+    def step(self, p: TwoWeights, x: Array, s: Counted) -> tuple[Counted, tuple[Array, ...]]:
+        on = (np.round(s.t.real) % 2 == 0).astype(x.real.dtype)
+        u = np.tanh(x @ p.Wx + s.h @ p.Wh)
+        return Counted(on * u + (1 - on) * s.h, s.t + 1.0), (x, s.h, u, on)
+
+    def step_back(
+        self, p: TwoWeights, ds: Counted, cache: tuple[Array, ...]
+    ) -> tuple[Array, Counted, TwoWeights]:
+        x, h, u, on = cache
+        dz = ds.h * on * (1 - u * u)
+        before = Counted(ds.h * (1 - on) + dz @ p.Wh.T, ds.t)
+        return dz @ p.Wx.T, before, TwoWeights(x.T @ dz, h.T @ dz)
+
+
+@attrs.frozen
+class Groups(PlainLayer):
+    """Each half of a row standardized: halves of two nearly equal numbers are ill-conditioned."""
+
+    def out_features(self, in_features: int) -> int:
+        if in_features % 2:
+            raise ValueError("the width must be even")
+        return in_features
+
+    def forward(self, p: NoParams, x: Array, rng: Rng | None) -> tuple[Array, tuple[Array, Array]]:
+        g = x.reshape(*x.shape[:-1], 2, -1)
+        d = g - g.mean(axis=-1, keepdims=True)
+        s = 1 / np.sqrt((d * d).mean(axis=-1, keepdims=True) + 1e-5)
+        return (d * s).reshape(x.shape), (d * s, s)
+
+    def backward(
+        self, p: NoParams, dy: Array, cache: tuple[Array, Array]
+    ) -> tuple[Array, NoParams]:
+        z, s = cache
+        d = dy.reshape(z.shape)
+        along = z * (d * z).mean(axis=-1, keepdims=True)
+        return (s * (d - d.mean(axis=-1, keepdims=True) - along)).reshape(dy.shape), p
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize(
+    "cls", [KnowsTwoTypes, RaisesItsOwn, Absolute, SignBit, Perceptron, Hinge, Clockwork]
+)
+def test_a_right_plugin_of_unusual_style_passes(cls: type[Plugin], seed: int) -> None:
+    found = [(check.id, check.run(seed)) for check in checks(cls)]
+    assert [(id, f.broken, f.text) for id, f in found if not f.ok] == []
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_what_is_ill_conditioned_is_right_in_float32_too(seed: int) -> None:
+    found = [(check.id, check.run(seed)) for check in checks(Groups) if "training" not in check.id]
+    assert [(id, f.broken, f.text) for id, f in found if not f.ok] == []
+
+
+def test_the_numbers_do_not_depend_on_how_the_path_was_typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from rnnkit_builtin.activations.silu import *\nclass Mine(Silu):\n    pass\n".replace(
+            "Silu", "Silu"
+        )
+    )
+    monkeypatch.chdir(tmp_path)
+    worst = {
+        run(target).worst
+        for name in ("mine.py::Mine", "./mine.py::Mine", f"{tmp_path}/mine.py::Mine")
+        for target in named(name)
+    }
+    assert len(worst) == 1
+    assert worst > {0.0}
