@@ -30,8 +30,6 @@ FROM_NOTHING: Final = ("tutorial.md",)
 """Pages whose reader begins in an empty folder; the others have data, specs, and runs."""
 
 PRELUDES: Final = {
-    "README.md": "from typing import ClassVar\nimport attrs, numpy as np\n"
-    "from rnnkit.kinds import Array, DType, GatedCell, NoParams, Rng, State\n",
     "gradients.md": "import numpy as np\nfrom rnnkit.compat.ie590.rnn_layers import *\n"
     "x, h, Wx, Wh = (np.linspace(-1, 1, 4).reshape(2, 2) * k for k in (1, 2, 3, 4))\n"
     "b = np.ones(2)\n",
@@ -41,8 +39,9 @@ PRELUDES: Final = {
 NOT_RUN: Final = {
     "make demo ": "for a fresh machine",
     "python3 -m venv": "for a fresh machine",
+    ". .venv/bin/activate": "the tests are in an environment already",
+    "pip wheel": "it would download what rnnkit requires",
     "rnnkit train specs/flickr8k": "wants data that is given out on request",
-    "rnnkit gradcheck leaky-integrator": "of a package that is not installed: tests/test_gradcheck.py",
     "rnnkit gradcheck                ": "all that is installed: tests/test_gradients.py",
     "pytest --pyargs": "of a package that is not installed: tests/test_gradcheck.py",
     "from rnnkit.testing.suite": "a test file: tests/test_gradients.py",
