@@ -24,73 +24,76 @@ PLOT: Final = "performance.svg"
 WIDTH: Final = 119
 
 CONTENDERS: Final = {
-    "rnnkit": "`Trainer.update`, in a process set up as that of `rnnkit train`.",
-    "torch_padded": "PyTorch as most write it: `nn.RNN`, `nn.LSTM`, `nn.GRU` on padded captions, a loss that ignores "
-    "the padding, fused Adam.",
-    "torch_packed": "PyTorch as an expert writes it: packed sequences, scores and loss of real tokens only, fused "
-    "Adam.",
-    "torch_compiled": "The padded one through `torch.compile`.",
-    "jax": "One jitted function with a `lax.scan`: loss, gradients and Adam together, old arrays donated.",
-    "plain_numpy": "NumPy as in the assignment that rnnkit grew out of (CS231n): padded arrays, a Python loop over "
-    "time with all products and a cache at each step, a masked loss.",
-    "gemm_packed": "Only the matrix products of the step, by NumPy, all tokens packed, operands and results allocated "
-    "beforehand.",
-    "gemm_bound": "The same, but each distinct word of the batch is projected once, as rnnkit does. This is the bound "
-    "of what rnnkit's step can reach.",
+    "rnnkit": "`Trainer.update`, in a process with the settings of `rnnkit train`.",
+    "torch_padded": "PyTorch as most people write it: `nn.RNN`, `nn.LSTM`, `nn.GRU` on padded captions, a loss that "
+    "ignores the padding, fused Adam.",
+    "torch_packed": "PyTorch as an expert writes it: packed sequences, scores and loss of real tokens only, fused Adam.",
+    "torch_compiled": "`torch_padded` through `torch.compile`.",
+    "jax": "One jitted function with a `lax.scan`. It computes loss, gradients and Adam together. The old arrays "
+    "are donated.",
+    "plain_numpy": "NumPy as in the assignment that rnnkit grew out of (CS231n): padded arrays, a Python loop over time "
+    "with all products and a cache at each step, a masked loss.",
+    "gemm_packed": "Only the matrix products of the step, in NumPy. All tokens are packed, and operands and results are "
+    "allocated beforehand.",
+    "gemm_bound": "The same, but each distinct word of the batch is projected once, as in rnnkit. No step of rnnkit can "
+    "be faster than this.",
 }
 
 INTRODUCTION: Final = """\
-    How fast and how frugal rnnkit is, beside PyTorch, JAX, NumPy as it is written first, and the bare matrix products
-    of the same step. `{command}` makes all measurements, and writes this page and its plot. Ratios are always the
-    other's number / rnnkit's: over 1, rnnkit is the better one."""
+    This page compares the speed and memory of rnnkit with PyTorch, JAX, plain NumPy, and the matrix products of the
+    same step alone. `{command}` makes all measurements, and writes this page and its plot. A ratio is always the
+    other's number divided by rnnkit's. Above 1, rnnkit is better."""
 
 MEANS: Final = """\
-    Training steps: time / rnnkit's time, the geometric mean over the vanilla network and the LSTM at all sizes of
-    batch. (The bare products are a part of rnnkit's step: what is missing to 1 is everything else it does.)"""
+    The table has the time of a training step divided by rnnkit's time: the geometric mean over the vanilla network and
+    the LSTM, at all sizes of batch. (The matrix products are a part of rnnkit's step. What is missing to 1 is
+    everything else that the step does.)"""
 
 HOW: Final = """\
-    Each contender runs in a process of its own, kept to the same {threads} cores. Only one works at any time: they take
-    turns of {steps} steps, with {pause} s of rest before each turn, for {rounds} rounds. A ratio is taken within a
-    round, and its median over the rounds is reported; times are medians, too. In one process it would not do: the
-    idle threads of one library go on spinning after each product, and slow down whoever comes next."""
+    Each contender runs in its own process, on the same {threads} cores. Only one works at a time. They take turns of
+    {steps} steps, for {rounds} rounds, with {pause} s of rest before each turn. A ratio is computed within each round,
+    and the page reports its median over the rounds. Times are medians too. The contenders cannot share a process: the
+    idle threads of one library keep spinning after each product and slow down the next one."""
 
 SIZES: Final = """\
-    Sizes, if nothing else is said: {sizes} word vectors of width 256, H = 512, float32, Adam with learning rate 1e-3."""
+    Unless a section says otherwise, the sizes are {sizes} word vectors of width 256, H = 512, float32, and Adam
+    with learning rate 1e-3."""
 
 RANDOM: Final = """\
-    Captions are random: their lengths are drawn from those of Flickr8k's captions, their words independently by Zipf's
-    law, with the exponent that gives a batch about as many distinct words as one of Flickr8k. Features are normal.
-    (`--data DIR` takes real ones.) For captioning, a network learns 64 such captions by heart."""
+    Captions are random. Their lengths are drawn from those of Flickr8k's captions. Their words are drawn independently
+    by Zipf's law, with an exponent that gives a batch about as many distinct words as a batch of Flickr8k has.
+    Features are normal. (`--data DIR` takes real data.) For captioning, a network learns 64 such captions by heart."""
 
 REAL: Final = "Captions and features are drawn at random from the train split of {data}."
 
 SECTIONS: Final = {
     "train_step": f"""\
-        Loss, gradients and update of one batch; the loss is summed over unmasked positions and divided by N. All begin
-        with the same parameters, and it is checked before anything is timed that they have the same loss on the first
-        batch and after one, two and three updates, to {TOLERANCE:g} of it. *ms* is rnnkit's time, the other columns are
-        ratios. Batches lie in memory, as tensors for PyTorch and JAX.""",
+        A step is the loss, the gradients and the update of one batch. The loss is summed over unmasked positions and
+        divided by N. All contenders begin with the same parameters. Before the timing, a check compares their losses
+        on the first batch, and after one, two and three updates. They agree to {TOLERANCE:g} of the loss. *ms* is
+        rnnkit's time; the other columns are ratios. Batches are in memory, for PyTorch and JAX as tensors.""",
     "epoch": """\
-        An epoch as a user waits for it: opening the folder, reading captions and features, shuffling, and all updates.
-        PyTorch's is a plain loop over packed batches, without a DataLoader.""",
+        This is an epoch as a user waits for it: opening the folder, reading captions and features, shuffling, and all
+        updates. PyTorch runs a plain loop over packed batches, without a DataLoader.""",
     "decode": """\
-        An LSTM after 300 updates, whose captions end like real ones. PyTorch's contender is a loop over `nn.LSTMCell` in
-        inference mode, which takes the largest score and stops when all captions have ended; rnnkit also keeps the log
-        probabilities. Both never say `<NULL>`, `<START>` or `<UNK>`, and it is checked that 99 % of their tokens are the
-        same. The ratio of the beam is rnnkit's own, to its greedy captions.""",
+        The network is an LSTM after 300 updates. Its captions end like real ones. PyTorch runs a loop over
+        `nn.LSTMCell` in inference mode. It takes the word with the largest score and stops when all captions have
+        ended. rnnkit also keeps the log probabilities. Neither writes `<NULL>`, `<START>` or `<UNK>`. A check compares
+        their captions: 99 % of the tokens are the same. The ratio of the beam compares rnnkit's beam search with its
+        own greedy captions.""",
     "memory": """\
-        The highest resident memory of a process that makes an LSTM and takes three steps with Adam at N = 128, less what
-        it has after the imports. Random captions. JAX compiles in the same process.""",
+        The number is the largest resident memory of a process, minus the memory after its imports. The process makes
+        an LSTM and takes three steps with Adam at N = 128, on random captions. JAX compiles in the same process.""",
     "growth": """\
-        An LSTM (N = 64, 16 time steps, H = 256, V = 2541) while one size changes and the others stay; captions without
-        padding, T counts time steps. *p* is the slope of the line through the logarithms of all sizes. What does not
-        grow with a size, and costs more at its small values, keeps p low.""",
+        The network is an LSTM (N = 64, 16 time steps, H = 256, V = 2541). One size changes, and the others stay.
+        Captions have no padding, and T counts time steps. *p* is the slope of a line through the logarithms of all
+        sizes and times. Work that does not grow with a size matters more at small sizes, and makes p smaller.""",
     "startup": """\
-        Whole processes, with their files in the system's cache: what a command of rnnkit takes, beside what it takes
-        only to import the others.""",
+        These are whole processes, with their files in the system's cache: commands of rnnkit, and, for comparison,
+        Python processes that only import another library.""",
     "size": """\
-        Files on the disk, compiled bytecode left out, of a package and of all that it requires. Of PyTorch this is the
-        version named above; a build with CUDA is several times as large.""",
+        This is the size of the files of a package, without compiled bytecode, alone and with all packages that it
+        requires. PyTorch is the version named above, for CPUs; a build with CUDA is several times as large.""",
 }
 
 

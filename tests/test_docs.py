@@ -39,10 +39,8 @@ PRELUDES: Final = {
 NOT_RUN: Final = {
     "make demo ": "for a fresh machine",
     "python3 -m venv": "for a fresh machine",
-    ". .venv/bin/activate": "the tests are in an environment already",
     "pip wheel": "it would download what rnnkit requires",
     "rnnkit train specs/flickr8k": "wants data that is given out on request",
-    "rnnkit gradcheck                ": "all that is installed: tests/test_gradients.py",
     "pytest --pyargs": "of a package that is not installed: tests/test_gradcheck.py",
     "from rnnkit.testing.suite": "a test file: tests/test_gradients.py",
 }

@@ -110,11 +110,14 @@ def page(found: Sequence[dict[str, Any]]) -> str:
     lines = [
         "# Cells compared",
         "",
-        "Every cell of rnnkit and of `plugins/rnnkit_zoo` in one network, each as wide as it takes for the parameters of "
-        "the LSTM, trained on the same captions in the same order from the same seed, with nothing tuned for any of "
-        "them: word vectors of width 256, dropout .3 on words and outputs, Adam at 2e-3 with warm-up and cosine, batches "
-        "of 128. Captions of val are greedy. Few epochs tell how fast a cell learns rather than how far it gets; "
-        "seconds are of two cores that had other work at times.",
+        "This page compares every cell of rnnkit and of `plugins/rnnkit_zoo` in one network. The width of each cell is "
+        "chosen so that the network has about as many parameters as with the LSTM. All are trained on the same captions, in "
+        "the same order and from the same seed. Nothing is tuned for any of them: word vectors of width 256, dropout .3 on "
+        "words and outputs, Adam at 2e-3 with warm-up and cosine, batches of 128. The scores are those of greedy captions "
+        "of the val split.",
+        "",
+        "After so few epochs, the numbers show how fast a cell learns rather than how well it does in the end. The seconds "
+        "were measured on two cores that had other work at times.",
         "",
         "<!-- not run: it takes half an hour, and Flickr8k is given out on request -->",
         "```sh",

@@ -286,39 +286,45 @@ def _cell(text: str) -> str:
 INTRODUCTION: Final = """\
 # Mutants: how many wrong gradients the harness finds
 
-`make mutants` makes wrong gradients out of the right ones, one small change at a time: another operator, a sign, a
-term dropped, operands or results exchanged, an index shifted, a transpose too many or too few, a sum over another
-axis or a mean in its place, a constant or a whole array off by a part in a million or in a thousand million, one
-entry of an array off, an entry of the cache where another belongs, a cast to float32, an input overwritten. It
-changes `backward` and `step_back`, what these call, and what only they use of a forward pass, so the value is always
-right, and only the gradient is not.
+A *mutant* is a right backward pass with one small mistake in it. `make mutants` makes thousands of them by program and counts how many
+the gradient harness finds. The mistakes are of these kinds:
 
-Of {judged} mutants that run and are errors, the harness kills {killed}. On the same examples, two common checks with
-their default numbers would have caught:
+- another operator, constant or function, or a wrong sign;
+- a term, a statement or an option left out;
+- operands or results exchanged, another variable, an index shifted;
+- a transpose too many or too few, a sum over another axis, or a mean instead of a sum;
+- a constant factor of 2, 1 + 1e-6 or 1 + 1e-9, or one entry of an array off;
+- another entry of the cache, a conversion to float32, an input overwritten.
 
-- `torch.autograd.gradcheck` (the whole Jacobian by central differences of width 1e-6, within 1e-5 + 1e-3 relative):
+`make mutants` changes `backward` and `step_back`, the functions that they call, and the parts of a forward pass that only they use. So
+the value stays right, and only the gradient is wrong.
+
+The harness finds {killed} of {judged} mutants that run and are wrong. On the same examples, two common checks with their default
+numbers would find:
+
+- `torch.autograd.gradcheck` (the whole Jacobian, by central differences of width 1e-6, within 1e-5 + 1e-3 relative):
   {gradcheck};
-- `jax.test_util.check_grads` (one random direction, a central difference of width 1e-4, within 1e-5 + 1e-5 relative):
+- `jax.test_util.check_grads` (one random direction, by a central difference of width 1e-4, within 1e-5 + 1e-5 relative):
   {probe}.
 
-Both are written down in NumPy in `tests/mutants/rivals.py`; they see every example and all leaves, but for examples
-in which they reject the right gradient. They compare numbers and nothing else, so it is not theirs to find that an
-input has been overwritten; without the {overwriting} mutants that do that, they catch {gradcheck_numbers} and {probe_numbers}.
+Both checks are written in NumPy in `tests/mutants/rivals.py`. They get every example and all leaves, except the examples on which they
+reject the right gradient. They compare only numbers, so they cannot notice that an input was overwritten. Without the {overwriting}
+mutants that overwrite one, they find {gradcheck_numbers} and {probe_numbers}.
 
-The shares say as much about the mixture of mutants as about the checks. Where a term, a sign or an operand is wrong,
-all three find it; what the two others miss is what is small: a part in a million, a float32 in between, one entry
-of an array (see the table by kind).
+These shares depend on the mixture of mutants. If a term, a sign or an operand is wrong, all three checks find it. The other two miss
+small mistakes: a part in a million, a float32 in between, one entry of an array (see the table by kind).
 
-This page is written by `make mutants`.
+`make mutants` writes this page.
 
 ## By plugin
 
-*Raise* counts mutants that end in an exception: any check finds these, so they are left out of what follows.
-*Equivalent* ones compute the same gradient; they are listed below.
+- *raise*: mutants that end in an exception. Every check finds these, so the other columns leave them out.
+- *equivalent*: mutants that compute the same gradient. They are listed below.
+- *killed*: mutants that the harness finds.
 
 {plugins}
 
-The laws, in the order of how many they kill; a mutant counts for whichever stops it first:
+This table counts how many mutants each law finds. A mutant counts for the first law that it breaks:
 
 {laws}
 
