@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from rnnkit.kinds import Array
-from rnnkit.testing.example import Broken, Example, Leaves, copied, equal_bits
+from rnnkit.testing.example import Broken, Example, Leaves, equal_bits
 from rnnkit.testing.laws.running import (
     close,
     run_backward,
@@ -58,19 +58,21 @@ def caches_are_their_own(
 
 
 def results_are_their_own(
-    example: Example, cotangents: Leaves, outputs: Leaves, gradients: Leaves
+    example: Example, cotangents: Leaves, copies: tuple[Leaves, Leaves], kept: tuple[Leaves, Leaves]
 ) -> None:
     """What forward and backward have returned keeps its values when they run on other inputs.
 
     Args:
-        outputs: what forward returned, and not copies of it; `gradients` as backward returned them.
+        copies: of the outputs and the gradients, made when they were returned.
+        kept: what was returned.
     """
-    kept_y, kept_g = copied(outputs), copied(gradients)
     _, cache = run_forward(example, elsewhere(example))
     run_backward(example, {name: 0.5 * c + 0.25 for name, c in cotangents.items()}, cache)
     again = "changes when it runs again: return a new array each time"
-    same_bits("results kept", kept_y, outputs, f"output {{}} of forward {again}")
-    same_bits("results kept", kept_g, gradients, f"backward's gradient of {{}} {again}")
+    for what, copy, a in zip(
+        ("output {} of forward", "backward's gradient of {}"), copies, kept, strict=True
+    ):
+        same_bits("results kept", copy, a, f"{what} {again}")
 
 
 def memory_order_does_not_matter(
