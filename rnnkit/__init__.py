@@ -14,7 +14,8 @@ import importlib
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from rnnkit.captioning.ensemble import Ensemble as Ensemble
+    from rnnkit.captioning import Ensemble as Ensemble
+    from rnnkit.captioning import evaluate as evaluate
     from rnnkit.data import open_data as open_data
     from rnnkit.errors import CheckpointError as CheckpointError
     from rnnkit.errors import DataError as DataError
@@ -26,23 +27,28 @@ if TYPE_CHECKING:
     from rnnkit.network.checkpoint import save_model as save
     from rnnkit.network.model import Captioner as Captioner
     from rnnkit.spec import Spec as Spec
+    from rnnkit.spec import load_plugin as load_plugin
     from rnnkit.spec import parse_spec as parse_spec
     from rnnkit.spec import read_spec as read_spec
     from rnnkit.system.version import __version__ as __version__
+    from rnnkit.training import compare as compare
     from rnnkit.training import train as train
 
 _HOME: Final = {
     "Captioner": "rnnkit.network.model:Captioner",
     "CheckpointError": "rnnkit.errors:CheckpointError",
     "DataError": "rnnkit.errors:DataError",
-    "Ensemble": "rnnkit.captioning.ensemble:Ensemble",
+    "Ensemble": "rnnkit.captioning:Ensemble",
     "RegistryError": "rnnkit.errors:RegistryError",
     "RnnkitError": "rnnkit.errors:RnnkitError",
     "Spec": "rnnkit.spec:Spec",
     "SpecError": "rnnkit.errors:SpecError",
     "__version__": "rnnkit.system.version:__version__",
     "build": "rnnkit.network.builder:build",
+    "compare": "rnnkit.training:compare",
+    "evaluate": "rnnkit.captioning:evaluate",
     "load": "rnnkit.network.checkpoint:load_model",
+    "load_plugin": "rnnkit.spec:load_plugin",
     "open_data": "rnnkit.data:open_data",
     "parse_spec": "rnnkit.spec:parse_spec",
     "read_spec": "rnnkit.spec:read_spec",
@@ -61,7 +67,10 @@ __all__ = [
     "SpecError",
     "__version__",
     "build",
+    "compare",
+    "evaluate",
     "load",
+    "load_plugin",
     "open_data",
     "parse_spec",
     "read_spec",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable, Mapping
+
 import attrs
 import numpy as np
 
@@ -84,3 +87,38 @@ def normalize_back(dz: Array, normalized: Normalized) -> Array:
     dx: Array = dz - dz.mean(axis=-1, keepdims=True) - z * (dz * z).mean(axis=-1, keepdims=True)
     dx *= normalized.scale
     return dx
+
+
+def clip_by_norm(gradients: Mapping[str, Array], limit: float) -> tuple[dict[str, Array], float]:
+    """g min(1, limit / norm) for every gradient g, where norm = sqrt(sum of squares of all of them together).
+
+    `[train] clip` does this. PyTorch's `clip_grad_norm_` divides by norm + 1e-6 instead, which leaves
+    a clipped gradient a little below the limit.
+
+    Pascanu, Mikolov & Bengio, "On the difficulty of training recurrent neural networks" (2013), algorithm 1.
+
+    Args:
+        gradients: name -> gradient, of any shapes; they stay as they are.
+        limit: the largest norm that they may have together, above 0.
+
+    Returns:
+        The clipped gradients, which are the ones given if the norm is within the limit; and the norm before.
+    """
+    norm = math.sqrt(sum_of_squares(gradients.values()))
+    factor = clip_factor(norm, limit)
+    return {name: times(g, factor) for name, g in gradients.items()}, norm
+
+
+def clip_factor(norm: float, limit: float) -> float:
+    """min(1, limit / norm): what brings a gradient of this norm to at most the limit."""
+    return min(1.0, limit / norm) if norm else 1.0
+
+
+def sum_of_squares(arrays: Iterable[Array]) -> float:
+    """The sum of squares of all elements of all arrays, each array's summed in its own precision."""
+    return sum(float(np.vdot(a, a)) for a in arrays)
+
+
+def times(a: Array, factor: float) -> Array:
+    """a times a number, in a's precision; a itself if the number is 1."""
+    return a if factor == 1.0 else a * a.dtype.type(factor)

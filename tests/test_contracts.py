@@ -18,6 +18,7 @@ from rnnkit.kinds import (
     DType,
     Initializer,
     Ints,
+    M,
     Memory,
     Optimizer,
     Plugin,
@@ -25,8 +26,8 @@ from rnnkit.kinds import (
     Rng,
     Schedule,
     Slots,
+    word_by_word,
 )
-from rnnkit.kinds.decoding import M, word_by_word
 from rnnkit.registry import load, names
 from rnnkit.testing.contracts import contracts_of
 from rnnkit.testing.example import Broken, seeded

@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 
 from rnnkit.data import Vocabulary
-from rnnkit.kinds import Array, Decoded, Decoder, Ints, Memory
-from rnnkit.kinds.decoding import block_repeats
+from rnnkit.kinds import Array, Decoded, Decoder, Ints, Memory, block_repeats
 from rnnkit.network.builder import assemble
 from rnnkit.network.model import Captioner
 from rnnkit.network.sizes import Sizes

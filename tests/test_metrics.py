@@ -119,6 +119,55 @@ def test_tokens_of_a_thousand_captions_are_those_of_the_penn_treebank_tokenizer(
 
 
 @needs_scorers
+def test_tokens_are_scored_as_they_are() -> None:
+    # All n-grams are in the reference, which is a third longer: BLEU-N = e^(1 - 4/3).
+    bleu = scores({1: ["a", "Dog.", "ran"]}, {1: [["a", "Dog.", "ran", "off"]]}, ["bleu"])
+    assert [bleu[f"bleu{n}"] for n in (1, 2, 3)] == pytest.approx([math.exp(-1 / 3)] * 3)
+    assert scores({1: ["Dog."]}, {1: [["dog"]]}, ["rouge_l"])["rouge_l"] == 0.0
+    assert scores({1: "Dog."}, {1: ["dog"]}, ["rouge_l"])["rouge_l"] == 1.0
+
+
+def test_tokens_of_texts_score_as_the_texts() -> None:
+    captions = {1: "A dog's running.", 2: "the red ball"}
+    references = {1: ["The dog is running!", "a dog, running"], 2: ["a red ball", "balls"]}
+    assert scores(
+        {image: tokenize(text) for image, text in captions.items()},
+        {image: [tokenize(text) for text in texts] for image, texts in references.items()},
+    ) == scores(captions, references)
+
+
+@pytest.mark.parametrize(
+    ("captions", "references", "said"),
+    [
+        (
+            {1: ["a", "dog"]},
+            {1: ["a dog"]},
+            "a reference of image 1 is a text, and the caption of image 1 is tokens; give all captions and "
+            "references as texts, or all as lists of tokens",
+        ),
+        (
+            {1: "a dog", 2: ["a", "cat"]},
+            {1: ["a dog"], 2: [["a", "cat"]]},
+            "a caption of image 2 is tokens, and the caption of image 1 is a text; give all captions and "
+            "references as texts, or all as lists of tokens",
+        ),
+        (
+            {1: ["a dog"]},
+            {1: [["a", "dog"]]},
+            "image 1 has the token 'a dog'; a token is not empty and has no blanks in it",
+        ),
+    ],
+)
+def test_texts_and_tokens_are_not_compared(
+    captions: Mapping[int, str | list[str]],
+    references: Mapping[int, list[str | list[str]]],
+    said: str,
+) -> None:
+    with pytest.raises(DataError) as error:
+        scores(captions, references)
+    assert str(error.value) == said
+
+
 def test_an_empty_caption_is_worth_nothing() -> None:
     found = scores({1: "", 2: "a dog"}, {1: ["A cat."], 2: ["A dog."]})
     assert found["bleu1"] == pytest.approx(math.exp(1 - 4 / 2))

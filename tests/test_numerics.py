@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rnnkit.numerics import log_softmax, sigmoid, sum_rows
+from rnnkit.numerics import clip_by_norm, log_softmax, sigmoid, sum_rows
 
 
 def test_sigmoid_is_right_far_out_and_does_not_warn() -> None:
@@ -44,3 +44,29 @@ def test_no_rows_sum_to_zero() -> None:
     got = sum_rows(np.zeros((0, 2), np.float32), np.zeros(0, int), 3)
     assert got.dtype == np.float32
     assert got.tolist() == [[0, 0]] * 3
+
+
+def test_gradients_are_clipped_together_to_the_norm_they_may_have() -> None:
+    gradients = {"W": np.array([[3.0, 0.0], [0.0, 4.0]]), "b": np.array([12.0])}
+    clipped, norm = clip_by_norm(gradients, 6.5)
+    assert norm == 13.0
+    np.testing.assert_array_equal(clipped["W"], [[1.5, 0.0], [0.0, 2.0]])
+    np.testing.assert_array_equal(clipped["b"], [6.0])
+    np.testing.assert_array_equal(gradients["b"], [12.0])
+
+
+def test_gradients_within_the_norm_are_left_alone() -> None:
+    for gradients in ({"W": np.array([3.0]), "b": np.array([4.0])}, {"W": np.zeros(2)}, {}):
+        clipped, norm = clip_by_norm(gradients, 5.0)
+        assert norm in (5.0, 0.0)
+        assert all(clipped[name] is g for name, g in gradients.items())
+        assert clipped.keys() == gradients.keys()
+
+
+def test_clipping_keeps_the_type_and_is_pytorchs_but_for_its_epsilon() -> None:
+    g = np.array([3.0, 4.0], np.float32)
+    clipped, norm = clip_by_norm({"g": g}, 1.0)
+    assert clipped["g"].dtype == np.float32
+    pytorch = g * (1.0 / (norm + 1e-6))  # as the documentation of clip_grad_norm_ has it
+    np.testing.assert_allclose(clipped["g"], pytorch, rtol=3e-7)
+    np.testing.assert_allclose(np.linalg.norm(clipped["g"]), 1.0, rtol=1e-7)

@@ -201,7 +201,7 @@ def _print(results: Sequence[Result], *, targeted: bool, plain: bool) -> None:
     from rich.markup import escape
 
     from rnnkit.cli import show
-    from rnnkit.metrics.scorers import TITLES
+    from rnnkit.metrics import TITLES
     from rnnkit.training.comparing import Learnt
 
     columns = ["spec", "cell", ">params"]

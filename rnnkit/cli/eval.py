@@ -127,7 +127,7 @@ def _tell(
 
 def _print(found: Evaluation, models: list[Path], folder: str | Path, *, plain: bool) -> None:
     from rnnkit.cli import show
-    from rnnkit.metrics.scorers import TITLES
+    from rnnkit.metrics import TITLES
 
     token = "character" if found.by_character else "token"
     rows = [

@@ -20,7 +20,8 @@ from rnnkit.kinds.arrays import (
     named_arrays,
 )
 from rnnkit.kinds.cell import Cell, GatedCell, RecurrentCell
-from rnnkit.kinds.decoder import Decoded, Decoder, Memory
+from rnnkit.kinds.decoder import Decoded, Decoder, M, Memory
+from rnnkit.kinds.decoding import block_repeats, finished, word_by_word
 from rnnkit.kinds.initializer import Initializer, weights
 from rnnkit.kinds.layer import Layer
 from rnnkit.kinds.loss import Loss
@@ -55,6 +56,7 @@ __all__ = [
     "Ints",
     "Layer",
     "Loss",
+    "M",
     "Mask",
     "Memory",
     "NoParams",
@@ -68,7 +70,10 @@ __all__ = [
     "Schedule",
     "Slots",
     "State",
+    "block_repeats",
+    "finished",
     "map_arrays",
     "named_arrays",
     "weights",
+    "word_by_word",
 ]

@@ -25,6 +25,7 @@ class Memory(abc.ABC):
 
 
 M = TypeVar("M", bound=Memory)
+"""The memory of the network at hand, whichever that is: for the annotations of `Decoder.decode`."""
 
 
 @attrs.frozen

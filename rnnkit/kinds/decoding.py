@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from rnnkit.kinds import Array, Decoded, Ints, Memory
-
-M = TypeVar("M", bound=Memory)
+from rnnkit.kinds.arrays import Array, Ints
+from rnnkit.kinds.decoder import Decoded, M
 
 
 def word_by_word(

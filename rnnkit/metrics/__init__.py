@@ -4,9 +4,12 @@
 
     scores({7: "a dog runs"}, {7: ["A dog, running.", "The dog's running!"]})
 
+Captions that are cut into tokens already are scored as they are: `scores({7: ["a", "dog"]}, {7: [["a", "dog"]]})`.
+
 The scorers are pycocoevalcap's own (`pip install "rnnkit[eval]"`); they need no Java, but for METEOR and SPICE.
 """
 
+from rnnkit.metrics.scorers import TITLES
 from rnnkit.metrics.scoring import (
     DEFAULT,
     METRICS,
@@ -22,6 +25,7 @@ from rnnkit.metrics.tokenizer import tokenize
 __all__ = [
     "DEFAULT",
     "METRICS",
+    "TITLES",
     "Judged",
     "check",
     "installed",

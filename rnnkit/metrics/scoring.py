@@ -1,11 +1,11 @@
-"""Metrics over captions and references as they were written."""
+"""Metrics over captions and references, as they were written or cut into tokens already."""
 
 from __future__ import annotations
 
 import importlib.util
 import shutil
 from collections.abc import Hashable, Mapping, Sequence
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, TypeAlias, TypeVar
 
 import attrs
 
@@ -15,6 +15,9 @@ from rnnkit.metrics.tokenizer import tokenize
 from rnnkit.registry import closest
 
 K = TypeVar("K", bound=Hashable)
+
+Caption: TypeAlias = str | Sequence[str]
+"""A caption as it was written, or its tokens."""
 
 METRICS: Final[Mapping[str, tuple[str, ...]]] = {
     name: tuple(scorer.values) for name, scorer in SCORERS.items()
@@ -39,8 +42,8 @@ class Judged(Generic[K]):
 
 
 def scores(
-    captions: Mapping[K, str],
-    references: Mapping[K, Sequence[str]],
+    captions: Mapping[K, Caption],
+    references: Mapping[K, Sequence[Caption]],
     metrics: Sequence[str] = DEFAULT,
 ) -> dict[str, float]:
     """Metrics over all captions together.
@@ -56,23 +59,26 @@ def scores(
     - spice: mean F of scene graphs (Anderson, Fernando, Johnson & Gould 2016). Needs Java and a download.
 
     Args:
-        captions: image -> the caption to judge, as text.
-        references: image -> what people wrote of it, one text at least, with punctuation and all.
+        captions: image -> the caption to judge: a text, or a list of tokens.
+        references: image -> what people wrote of it, one at least: texts with punctuation and all, or lists of
+            tokens. Texts are cut into tokens by `tokenize`; tokens are compared as they are, so that all captions
+            and references must be the one or the other.
         metrics: which.
 
     Returns:
         Name of the value -> value: 0 to 1, but for cider, which goes to 10.
 
     Raises:
-        DataError: the images of both are not the same, there is none, or one has no reference with words.
+        DataError: the images of both are not the same, there is none, or one has no reference with words; some
+            captions are texts and others tokens, or a token is empty or has a blank in it.
         RnnkitError: there is no such metric, or what computes it is not installed.
     """
     return judge(captions, references, metrics).overall
 
 
 def scores_each(
-    captions: Mapping[K, str],
-    references: Mapping[K, Sequence[str]],
+    captions: Mapping[K, Caption],
+    references: Mapping[K, Sequence[Caption]],
     metrics: Sequence[str] = DEFAULT,
 ) -> dict[K, dict[str, float]]:
     """The same for each image: image -> name of the value -> value.
@@ -83,8 +89,8 @@ def scores_each(
 
 
 def judge(
-    captions: Mapping[K, str],
-    references: Mapping[K, Sequence[str]],
+    captions: Mapping[K, Caption],
+    references: Mapping[K, Sequence[Caption]],
     metrics: Sequence[str] = DEFAULT,
 ) -> Judged[K]:
     """Both `scores` and `scores_each`."""
@@ -93,9 +99,10 @@ def judge(
     if not metrics:
         return judged
     _check_images(captions, references)
+    _check_one_form(captions, references)
     # Scorers want a list for each image, and images of one kind, in one order.
-    said = [_tokenized(captions[image]) for image in captions]
-    wanted = [[_tokenized(text) for text in references[image]] for image in captions]
+    said = [_tokens(captions[image], image) for image in captions]
+    wanted = [[_tokens(one, image) for one in references[image]] for image in captions]
     for image, texts in zip(captions, wanted, strict=True):
         if not any(texts):
             raise DataError(
@@ -140,7 +147,7 @@ def check(metrics: Sequence[str]) -> None:
         )
 
 
-def _check_images(captions: Mapping[K, str], references: Mapping[K, Sequence[str]]) -> None:
+def _check_images(captions: Mapping[K, Caption], references: Mapping[K, Sequence[str]]) -> None:
     if not captions:
         raise DataError("there are no captions to judge")
     for image in captions:
@@ -164,5 +171,28 @@ def _check_images(captions: Mapping[K, str], references: Mapping[K, Sequence[str
             )
 
 
-def _tokenized(text: str) -> str:
-    return " ".join(tokenize(text))
+def _check_one_form(
+    captions: Mapping[K, Caption], references: Mapping[K, Sequence[Caption]]
+) -> None:
+    """Texts are put into lower case and lose their punctuation, tokens do not: the two cannot be compared."""
+    first = next(iter(captions))
+    texts = isinstance(captions[first], str)
+    for image, caption in captions.items():
+        for what, one in (("caption", caption), *(("reference", r) for r in references[image])):
+            if isinstance(one, str) != texts:
+                here, there = ("tokens", "a text") if texts else ("a text", "tokens")
+                raise DataError(
+                    f"a {what} of image {image!r} is {here}, and the caption of image {first!r} is {there}; "
+                    "give all captions and references as texts, or all as lists of tokens"
+                )
+
+
+def _tokens(caption: Caption, image: Hashable) -> str:
+    """The tokens of a caption with blanks between them, as the scorers want them."""
+    tokens = tokenize(caption) if isinstance(caption, str) else caption
+    for token in tokens:
+        if not isinstance(caption, str) and token.split() != [token]:
+            raise DataError(
+                f"image {image!r} has the token {token!r}; a token is not empty and has no blanks in it"
+            )
+    return " ".join(tokens)

@@ -8,8 +8,7 @@ from typing import Generic
 import numpy as np
 
 from rnnkit.data.vocabulary import Vocabulary
-from rnnkit.kinds import Array, Decoded, Decoder, DType, Ints, Rng
-from rnnkit.kinds.decoding import M
+from rnnkit.kinds import Array, Decoded, Decoder, DType, Ints, M, Rng
 from rnnkit.spec import Spec
 
 

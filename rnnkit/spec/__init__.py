@@ -1,6 +1,7 @@
 """Reads specs: a network, its data and its training, described in one TOML file."""
 
 from rnnkit.spec.origin import Origin, Problem
+from rnnkit.spec.plugins import load_plugin
 from rnnkit.spec.reader import parse_spec, read_spec, source_of
 from rnnkit.spec.schema import (
     CaptionTable,
@@ -27,6 +28,7 @@ __all__ = [
     "Spec",
     "TrainTable",
     "Variant",
+    "load_plugin",
     "parse_spec",
     "read_spec",
     "source_of",

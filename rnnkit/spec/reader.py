@@ -31,7 +31,7 @@ from rnnkit.registry.options import (
 )
 from rnnkit.spec.origin import Origin, Place, Problem
 from rnnkit.spec.overrides import apply_overrides, not_toml, read_override
-from rnnkit.spec.places import Path, lines_of
+from rnnkit.spec.places import Path, lines_of, show
 from rnnkit.spec.schema import Spec
 
 T = TypeVar("T")
@@ -73,6 +73,26 @@ def parse_spec(source: str, name: str = "spec", overrides: Iterable[str] = ()) -
     if reader.problems:
         raise origin.error(reader.problems)
     return attrs.evolve(spec, origin=origin)
+
+
+def read_options(cls: type[T], options: Mapping[str, object], label: str) -> T:
+    """A plugin of this class with options from Python, read as those of a spec are.
+
+    Args:
+        cls: of the plugin.
+        options: may be plugins and tuples besides what TOML has, and None where that is the default.
+        label: what stands before each problem.
+
+    Raises:
+        RegistryError: a line `label: option: what` for each problem.
+    """
+    reader = _Reader((), ())
+    values = {key: list(v) if isinstance(v, tuple) else v for key, v in options.items()}
+    plugin = reader.table(values, cls, ())
+    if reader.problems:
+        lines = (": ".join(filter(None, (label, show(p.path), p.text))) for p in reader.problems)
+        raise RegistryError("\n".join(lines))
+    return plugin
 
 
 def types_in(
@@ -118,6 +138,10 @@ class _Reader:
     def value(self, v: object, want: Annotation, path: Path, default: object) -> Any:
         self.types.setdefault(path, want)  # an element that stands for its array comes second
         choices = alternatives(want)
+        if v is None and type(v) in typing.get_args(
+            want
+        ):  # from Python, which has it; TOML leaves the key out
+            return v
         items = [item for item in map(element, choices) if item is not None]
         if items and (isinstance(v, list) or len(choices) == 1):
             return self.array(v, items[0], path, default)
@@ -155,6 +179,8 @@ class _Reader:
         return _WRONG if any(x is _WRONG for x in found) else found
 
     def plugin(self, v: object, kinds: Sequence[type[Plugin]], path: Path, default: object) -> Any:
+        if isinstance(v, tuple(kinds)):  # from Python, which has them; TOML has names
+            return v
         what = " or ".join(k.noun for k in kinds)
         options = {"use": v} if isinstance(v, str) else dict(v) if isinstance(v, Mapping) else {}
         if "use" not in options and isinstance(v, Mapping) and isinstance(default, Plugin):

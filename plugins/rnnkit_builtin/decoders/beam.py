@@ -12,8 +12,7 @@ import attrs
 import numpy as np
 from attrs.validators import ge, optional
 
-from rnnkit.kinds import Array, Decoded, Decoder, Ints, Rng
-from rnnkit.kinds.decoding import M, block_repeats, finished
+from rnnkit.kinds import Array, Decoded, Decoder, Ints, M, Rng, block_repeats, finished
 
 
 @attrs.frozen

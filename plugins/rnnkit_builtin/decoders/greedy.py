@@ -7,8 +7,7 @@ from collections.abc import Callable
 import attrs
 from attrs.validators import ge, optional
 
-from rnnkit.kinds import Array, Decoded, Decoder, Ints, Rng
-from rnnkit.kinds.decoding import M, word_by_word
+from rnnkit.kinds import Array, Decoded, Decoder, Ints, M, Rng, word_by_word
 
 
 @attrs.frozen

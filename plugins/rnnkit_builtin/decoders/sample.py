@@ -12,8 +12,7 @@ import attrs
 import numpy as np
 from attrs.validators import and_, ge, gt, le, optional
 
-from rnnkit.kinds import Array, Decoded, Decoder, Ints, Rng
-from rnnkit.kinds.decoding import M, word_by_word
+from rnnkit.kinds import Array, Decoded, Decoder, Ints, M, Rng, word_by_word
 
 
 @attrs.frozen

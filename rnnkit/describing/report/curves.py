@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from rnnkit.describing.report.charts import Chart, Series, draw, smoothed
 from rnnkit.describing.report.numbers import count, tick
-from rnnkit.metrics.scorers import TITLES
+from rnnkit.metrics import TITLES
 from rnnkit.spec import Spec
 from rnnkit.training import History, Record
 

@@ -14,7 +14,7 @@ from rnnkit.describing.report.network import Network
 from rnnkit.describing.report.vocabulary import Words
 from rnnkit.describing.summary import Summary
 from rnnkit.errors import RnnkitError
-from rnnkit.metrics.scorers import TITLES
+from rnnkit.metrics import TITLES
 
 
 @attrs.frozen
