@@ -14,7 +14,7 @@ from html import escape
 from pathlib import Path
 
 import rnnkit
-from rnnkit.captioning.images import Captioned, caption_split
+from rnnkit.captioning import Captioned, caption_split
 
 SIDE, GAP, LINE, COLUMNS = 150, 18, 17, 4
 STYLE = "font: 13px ui-sans-serif, system-ui, sans-serif; fill: #57606a"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 
 import rnnkit
-from rnnkit.captioning.images import caption_split
+from rnnkit.captioning import caption_split
 from rnnkit.data.scenes import describes, load_scenes
 
 GOAL = 0.8

@@ -10,6 +10,20 @@ import numpy as np
 
 from rnnkit.kinds.arrays import Array, Ints
 
+__all__ = [
+    "Normalized",
+    "blocks",
+    "clip_by_norm",
+    "clip_factor",
+    "log_softmax",
+    "normalize",
+    "normalize_back",
+    "sigmoid",
+    "sum_of_squares",
+    "sum_rows",
+    "times",
+]
+
 
 def sigmoid(x: Array) -> Array:
     """1 / (1 + exp(-x)), elementwise; exactly 0 where exp(-x) overflows, without a warning."""

@@ -31,7 +31,16 @@ def test_an_option_may_be_left_open() -> None:
 
 
 def test_each_kind_goes_by_its_noun() -> None:
-    plugins = ["relu", "affine", "lstm", "softmax-cross-entropy", "adam", "cosine", "xavier", "beam"]
+    plugins = [
+        "relu",
+        "affine",
+        "lstm",
+        "softmax-cross-entropy",
+        "adam",
+        "cosine",
+        "xavier",
+        "beam",
+    ]
     for kind, name in zip(KINDS, plugins, strict=True):
         assert rnnkit.load_plugin(kind.noun, name) == load(kind, name)()
 

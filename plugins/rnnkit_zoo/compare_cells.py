@@ -13,14 +13,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rnnkit.data import open_data
+import rnnkit
+from rnnkit.data import Dataset
 from rnnkit.kinds import RecurrentCell
-from rnnkit.network.builder import assemble
-from rnnkit.network.sizes import Sizes, sizes_of
+from rnnkit.parallel import settle
 from rnnkit.registry import entries_of
-from rnnkit.spec import Spec, parse_spec
-from rnnkit.system.process import settle
-from rnnkit.training.comparing import Failed, Result, compare
+from rnnkit.training import Failed, Result
 
 SPEC = """
 [model]
@@ -47,9 +45,9 @@ def cells() -> list[str]:
     return [name for _, name in found if name not in BESIDE_THE_POINT]
 
 
-def spec_of(cell: str, hidden: int, epochs: int) -> Spec:
+def spec_of(cell: str, hidden: int, epochs: int) -> rnnkit.Spec:
     """The spec with this cell."""
-    return parse_spec(
+    return rnnkit.parse_spec(
         SPEC,
         overrides=[
             f"model.rnn[0].cell={cell}",
@@ -59,29 +57,28 @@ def spec_of(cell: str, hidden: int, epochs: int) -> Spec:
     )
 
 
-def parameters(cell: str, hidden: int, sizes: Sizes) -> int:
+def parameters(cell: str, hidden: int, data: Dataset) -> int:
     """Of the whole network."""
-    model = assemble(spec_of(cell, hidden, 1), sizes)
+    model = rnnkit.build(spec_of(cell, hidden, 1), data)
     return sum(w.size for w in model.parameters.values())
 
 
-def as_wide_as(cell: str, wanted: int, sizes: Sizes) -> int:
+def as_wide_as(cell: str, wanted: int, data: Dataset) -> int:
     """The width, a multiple of 8, that comes nearest to so many parameters."""
     low, high = 1, 512
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (
-            (middle, high) if parameters(cell, 8 * middle, sizes) <= wanted else (low, middle)
+            (middle, high) if parameters(cell, 8 * middle, data) <= wanted else (low, middle)
         )
-    return min(8 * low, 8 * high, key=lambda h: abs(parameters(cell, h, sizes) - wanted))
+    return min(8 * low, 8 * high, key=lambda h: abs(parameters(cell, h, data) - wanted))
 
 
 def measure(folder: Path, hidden: int, epochs: int) -> dict[str, Any]:
     """Train every cell on a data folder, one after the other."""
-    with open_data(folder) as data:
-        sizes = sizes_of(spec_of("lstm", hidden, epochs), data)
-        wanted = parameters("lstm", hidden, sizes)
-        widths = {cell: as_wide_as(cell, wanted, sizes) for cell in cells()}
+    with rnnkit.open_data(folder) as data:
+        wanted = parameters("lstm", hidden, data)
+        widths = {cell: as_wide_as(cell, wanted, data) for cell in cells()}
         rows: list[dict[str, Any]] = []
 
         def told(result: Result) -> None:
@@ -101,7 +98,7 @@ def measure(folder: Path, hidden: int, epochs: int) -> dict[str, Any]:
             print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
 
         specs = [spec_of(cell, width, epochs) for cell, width in widths.items()]
-        compare(specs, data, metrics=METRICS, on_result=told)
+        rnnkit.compare(specs, data, metrics=METRICS, on_result=told)
     return {"data": folder.name, "hidden": hidden, "epochs": epochs, "rows": rows}
 
 

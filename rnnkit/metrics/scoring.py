@@ -147,7 +147,7 @@ def check(metrics: Sequence[str]) -> None:
         )
 
 
-def _check_images(captions: Mapping[K, Caption], references: Mapping[K, Sequence[str]]) -> None:
+def _check_images(captions: Mapping[K, Caption], references: Mapping[K, Sequence[Caption]]) -> None:
     if not captions:
         raise DataError("there are no captions to judge")
     for image in captions:

@@ -4,23 +4,25 @@ From the terminal it is `rnnkit gradcheck`; in a test file it is one line,
 
     from rnnkit.testing.suite import *
 
-and for a bare pair of functions it is `check(forward, backward, x=x, W=W)`. Nothing is imported before it is
-used.
+and for a bare pair of functions it is `check(forward, backward, x=x, W=W)`. In Python, `checks_of_class` has the
+checks of a plugin class one by one. Nothing is imported before it is used.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import importlib
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from rnnkit.testing.checks import checks_of_class as checks_of_class
     from rnnkit.testing.pairs import check as check
 
-__all__ = ["check"]
+_HOME: Final = {"check": "rnnkit.testing.pairs", "checks_of_class": "rnnkit.testing.checks"}
+
+__all__ = ["check", "checks_of_class"]
 
 
 def __getattr__(name: str) -> object:
-    if name == "check":
-        from rnnkit.testing.pairs import check
-
-        return check
-    raise AttributeError(f"module 'rnnkit.testing' has no attribute {name!r}")
+    if name not in _HOME:
+        raise AttributeError(f"module 'rnnkit.testing' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOME[name]), name)

@@ -10,6 +10,7 @@ from typing import Any, Final
 import attrs
 
 from rnnkit.kinds import Array, Optimizer, Slots, map_arrays
+from rnnkit.numerics import times
 from rnnkit.system.process import pieces, together
 
 UPDATE_SIZE: Final = 1 << 17
@@ -54,9 +55,7 @@ def update_blocks(
     def apply(mine: Sequence[Block]) -> None:
         for b in mine:
             g = gradients[b.name][b.rows]
-            optimizer.update(
-                b.w, g if scale == 1.0 else g * g.dtype.type(scale), b.slots, number, factor
-            )
+            optimizer.update(b.w, times(g, scale), b.slots, number, factor)
 
     shares = pieces(len(blocks), UPDATE_SIZE)
     together([partial(apply, blocks[share]) for share in shares])

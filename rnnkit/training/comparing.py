@@ -19,8 +19,9 @@ from rnnkit.network.sizes import opened, sizes_of, tokenized
 from rnnkit.parallel import ALONE, Ranks
 from rnnkit.registry.labels import label
 from rnnkit.spec import Spec
-from rnnkit.training import Step, Trainer
+from rnnkit.training.history import Step
 from rnnkit.training.planning import Reason, Run, attempt, make_plan
+from rnnkit.training.trainer import Trainer
 
 WINDOW: Final = 50
 """Updates that a loss is averaged over, where an epoch has that many."""

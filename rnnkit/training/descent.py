@@ -5,11 +5,10 @@ from __future__ import annotations
 import abc
 from collections.abc import Mapping
 
-import numpy as np
-
 from rnnkit.errors import CheckpointError
 from rnnkit.kinds import Array, Slots, named_arrays
 from rnnkit.network.model import Captioner
+from rnnkit.numerics import sum_of_squares
 from rnnkit.training.blocks import in_blocks, update_blocks
 
 
@@ -79,7 +78,7 @@ class WholeDescent(Descent):
         pass
 
     def square(self) -> float:
-        return sum(float(np.vdot(g, g)) for g in self._gradients.values())
+        return sum_of_squares(self._gradients.values())
 
     def update(self, number: int, factor: float, scale: float) -> None:
         update_blocks(self._optimizer, self._blocks, self._gradients, number, factor, scale)

@@ -11,6 +11,7 @@ import numpy as np
 
 from rnnkit.kinds import Array, named_arrays
 from rnnkit.network.model import Captioner
+from rnnkit.numerics import sum_of_squares
 from rnnkit.parallel import Ranks
 from rnnkit.training.blocks import in_blocks, part_of, update_blocks
 from rnnkit.training.descent import Descent, check_slots
@@ -82,7 +83,7 @@ class SharedDescent(Descent):
         self._under_way, self._missing = [], set(self._views)
 
     def square(self) -> float:
-        return float(np.vdot(self._share, self._share))
+        return sum_of_squares([self._share])
 
     def update(self, number: int, factor: float, scale: float) -> None:
         update_blocks(self._optimizer, self._blocks, {"": self._share}, number, factor, scale)

@@ -16,6 +16,7 @@ from rnnkit.data import Split
 from rnnkit.errors import CheckpointError, DataError
 from rnnkit.kinds import Array, Ints, Progress
 from rnnkit.network.model import Captioner
+from rnnkit.numerics import clip_factor
 from rnnkit.parallel import ALONE, Ranks
 from rnnkit.training.descent import Descent, WholeDescent
 from rnnkit.training.history import History, Record, Step, Tally, Update
@@ -215,7 +216,7 @@ class Trainer:
                     "try a smaller train.optimizer.learning_rate, or train.clip"
                 )
         factor = self._factor(number)
-        scale = 1.0 if table.clip is None or not norm else min(1.0, table.clip / norm)
+        scale = 1.0 if table.clip is None or norm is None else clip_factor(norm, table.clip)
         self._descent.update(number, factor, scale)
         step = Step(
             number=number,

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+import rnnkit
 from rnnkit.kinds import (
     Array,
     Cell,
@@ -23,7 +24,6 @@ from rnnkit.kinds import (
     named_arrays,
 )
 from rnnkit.network import FreeRecurrence, GatedRecurrence, Packing, Recurrence
-from rnnkit.registry import load
 
 Case: TypeAlias = dict[str, npt.NDArray[Any]]
 
@@ -47,11 +47,13 @@ RECORDED = recorded()
 
 def recurrence(name: str, want: Case) -> Recurrence[Any, Any, Any]:
     """The cell at its default options over time, with the recorded parameters."""
-    cell: RecurrentCell[Any, Any, Any] = load(RecurrentCell, f"{PROJECT['name']}:{name}")()
+    cell: RecurrentCell[Any, Any, Any] = rnnkit.load_plugin(
+        RecurrentCell, f"{PROJECT['name']}:{name}"
+    )
     d, h, rng = want["x"].shape[2], want["h0"].shape[1], np.random.default_rng(0)
     made: Recurrence[Any, Any, Any]
     if isinstance(cell, GatedCell):
-        zeros = load(Initializer, "rnnkit:zeros")()
+        zeros = rnnkit.load_plugin(Initializer, "rnnkit:zeros")
         made = GatedRecurrence.init(cell, d, h, zeros, zeros, rng, want["x"].dtype)
     else:
         assert isinstance(cell, Cell)

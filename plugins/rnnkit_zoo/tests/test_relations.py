@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+import rnnkit
 from rnnkit.kinds import Array, GatedCell, NoParams, RecurrentCell, State, map_arrays
-from rnnkit.registry import load
 from rnnkit_zoo.cells.cifg_lstm import CIFGLSTM, CIFGState
 from rnnkit_zoo.cells.indrnn import IndRNN, IndRNNParams
 from rnnkit_zoo.cells.janet import JANET
@@ -30,7 +30,7 @@ def near(got: Array, want: Array, atol: float = 1e-14) -> None:
 
 
 def test_cifg_is_an_lstm_whose_input_gate_sees_the_forget_gate_negated() -> None:
-    lstm: Any = load(RecurrentCell, "rnnkit:lstm")()
+    lstm: Any = rnnkit.load_plugin(RecurrentCell, "rnnkit:lstm")
     z, h, c = drawn(N, 3 * H), drawn(N, H), drawn(N, H, seed=1)
     none = np.zeros((N, 3 * H))
     got, cache = CIFGLSTM().step(NoParams(), z.copy(), none, CIFGState(h, c))

@@ -1,0 +1,119 @@
+"""What people outside of rnnkit/ import is public: a name of a module that has a page in the API reference."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.docblocks import blocks_of
+
+ROOT: Final = Path(__file__).parents[1]
+
+PAGES: Final = sorted((ROOT / "docs/reference/api").glob("*.md"))
+PUBLIC: Final = frozenset(
+    name
+    for page in PAGES
+    for name in re.findall(r"^::: ([\w.]+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+)
+
+OUTSIDE: Final = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "docs/*.md",
+    "docs/howto/*.md",
+    "docs/reference/**/*.md",
+    "examples/*.py",
+    "examples/*.ipynb",
+    "plugins/rnnkit_builtin/**/*.py",
+    "plugins/rnnkit_zoo/**/*.py",
+    "rnnkit/registry/scaffold/templates/plugins/*.py",
+    "rnnkit/registry/scaffold/templates/project/*.py.template",
+    "tests/thirdparty/**/*.py",
+    "tests/wrongcells/**/*.py",
+)
+
+ASSIGNMENT: Final = "rnnkit.compat.ie590"
+"""Its modules are the assignment's, and documented by it."""
+
+
+def sources(file: Path) -> Iterator[str]:
+    """The Python in a file: all of it, or that of its cells or blocks."""
+    text = file.read_text(encoding="utf-8")
+    if file.suffix == ".md":
+        yield from (block.text for block in blocks_of(file) if block.language == "python")
+    elif file.suffix == ".ipynb":
+        cells = [cell for cell in json.loads(text)["cells"] if cell["cell_type"] == "code"]
+        yield from (
+            re.sub(r"^%.*$", "", "".join(cell["source"]), flags=re.MULTILINE) for cell in cells
+        )
+    else:
+        yield text
+
+
+def imports(source: str) -> Iterator[tuple[str, str]]:
+    """(module, name) of all imports from rnnkit; the name is empty where the module itself is imported."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, "") for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from ((node.module, alias.name) for alias in node.names)
+
+
+def private(source: str) -> Iterator[str]:
+    """The imports of what is not public."""
+    for module, name in imports(source):
+        if module.partition(".")[0] != "rnnkit" or module.startswith(ASSIGNMENT):
+            continue
+        if module not in PUBLIC:
+            yield f"{module} has no page in docs/reference/api"
+        elif name not in ("", "*", *importlib.import_module(module).__all__):
+            yield f"{module} has {name} not in its __all__"
+
+
+def test_outsiders_import_public_names_alone() -> None:
+    files = [file for pattern in OUTSIDE for file in sorted(ROOT.glob(pattern))]
+    assert len(files) > 80
+    found = [
+        f"{file.relative_to(ROOT)}: {fault}"
+        for file in files
+        for source in sources(file)
+        for fault in private(source)
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    ("source", "fault"),
+    [
+        (
+            "from rnnkit.kinds.cell import Cell",
+            "rnnkit.kinds.cell has no page in docs/reference/api",
+        ),
+        ("import rnnkit.system.process", "rnnkit.system.process has no page in docs/reference/api"),
+        ("from rnnkit.metrics import scorers", "rnnkit.metrics has scorers not in its __all__"),
+        ("from rnnkit.kinds import Cell, word_by_word", None),
+        ("import numpy, rnnkit", None),
+    ],
+)
+def test_an_import_that_is_not_public_is_named(source: str, fault: str | None) -> None:
+    assert list(private(source)) == ([] if fault is None else [fault])
+
+
+@pytest.mark.parametrize("module", sorted(PUBLIC))
+def test_every_public_name_is_there_and_says_what_it_is(module: str) -> None:
+    public = importlib.import_module(module)
+    assert public.__doc__
+    for name in public.__all__:
+        assert hasattr(public, name), name
+
+
+def test_every_page_of_the_api_is_in_the_navigation() -> None:
+    nav = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    assert [page.name for page in PAGES if f"reference/api/{page.name}" not in nav] == []
