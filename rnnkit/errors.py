@@ -27,3 +27,12 @@ def place_of(error: BaseException) -> str:
 
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return f"[{frame.filename}:{frame.lineno}]"
+
+
+def told(error: BaseException) -> str:
+    """What an error says and where it comes from, even of one that fails to say it."""
+    try:
+        text = str(error)
+    except Exception as e:
+        text = f"its message cannot be made, which raises {type(e).__name__}"
+    return f"{type(error).__name__}: {text} {place_of(error)}"

@@ -34,6 +34,8 @@ def list_plugins(
     as_json: AsJson = False,
 ) -> None:
     """List the plugins of every installed package, and what is wrong with any."""
+    from rich.markup import escape
+
     from rnnkit.cli import show
     from rnnkit.kinds import KINDS
     from rnnkit.registry import kind_called, survey
@@ -63,9 +65,9 @@ def list_plugins(
             (
                 (
                     row.entry.kind.noun,
-                    row.entry.name,
-                    row.entry.package,
-                    row.entry.version,
+                    escape(row.entry.name),
+                    escape(row.entry.package),
+                    escape(row.entry.version),
                     _status(row, methods),
                 )
                 for row, methods in zip(rows, missing, strict=True)
@@ -78,10 +80,10 @@ def list_plugins(
 
 
 def _unwritten(entry: Entry) -> list[str]:
-    from rnnkit.registry import load
+    from rnnkit.registry import load_entry
     from rnnkit.testing.unwritten import unwritten
 
-    return [gap.method for gap in unwritten(load(entry.kind, entry.full_name))]
+    return [gap.method for gap in unwritten(load_entry(entry))]
 
 
 def _status(row: Row, missing: list[str]) -> str:

@@ -73,7 +73,7 @@ def show(
 
 def _plugins(name: str, kind: str | None) -> Iterator[tuple[type[Plugin] | Entry, type[Plugin]]]:
     """What to make a card of, and the class."""
-    from rnnkit.registry import entries_called, kind_called, load
+    from rnnkit.registry import entries_called, kind_called, load_entry
     from rnnkit.testing.source import class_at
 
     if "::" in name or name.endswith(".py"):
@@ -81,7 +81,7 @@ def _plugins(name: str, kind: str | None) -> Iterator[tuple[type[Plugin] | Entry
         yield cls, cls
         return
     for entry in entries_called(name, None if kind is None else kind_called(kind)):
-        yield entry, load(entry.kind, entry.full_name)
+        yield entry, load_entry(entry)
 
 
 def _widths(text: str) -> dict[str, int]:

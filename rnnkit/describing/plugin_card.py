@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 
 from rnnkit.kinds import KINDS, Plugin
-from rnnkit.registry import Entry, entry_of_class, load
+from rnnkit.registry import Entry, entry_of_class, load_entry
 from rnnkit.registry.docstrings import entries, paragraphs
 from rnnkit.registry.labels import label
 from rnnkit.registry.options import Annotation, alternatives, noun, option_types
@@ -77,7 +77,7 @@ def card(plugin: type[Plugin] | Entry) -> Card:
         RegistryError: the entry does not load.
     """
     entry = plugin if isinstance(plugin, Entry) else entry_of_class(plugin)
-    cls = load(plugin.kind, plugin.full_name) if isinstance(plugin, Entry) else plugin
+    cls = load_entry(plugin) if isinstance(plugin, Entry) else plugin
     summary, *others = paragraphs(sys.modules[cls.__module__].__doc__) or [""]
     return Card(
         kind=next(kind for kind in KINDS if issubclass(cls, kind)).noun,

@@ -6,10 +6,10 @@ from rnnkit.registry import load
 lstm = load(RecurrentCell, "lstm")()
 """
 
+from rnnkit.registry.declarations import canonical
 from rnnkit.registry.entry_points import (
     Entry,
     Row,
-    canonical,
     closest,
     entries_called,
     entries_of,
@@ -17,6 +17,7 @@ from rnnkit.registry.entry_points import (
     entry_of_class,
     kind_called,
     load,
+    load_entry,
     misfits,
     names,
     survey,
@@ -33,6 +34,7 @@ __all__ = [
     "entry_of_class",
     "kind_called",
     "load",
+    "load_entry",
     "misfits",
     "names",
     "survey",

@@ -1,23 +1,26 @@
 """Plugins by name, from entry points: lazy, isolated from each other, every one with its provenance.
 
 Scanning reads package metadata only. A plugin is imported when it is asked for, so one that fails to
-import hurts nobody else. A name that two packages claim belongs to neither: it is written `package:name`.
+import hurts nobody else; what it prints meanwhile goes to standard error. A name that two packages claim belongs to
+neither: it is written `package:name`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import inspect
-import re
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from importlib import metadata
 from typing import TypeVar
 
 import attrs
 
-from rnnkit.errors import RegistryError, place_of
+from rnnkit.errors import RegistryError, told
 from rnnkit.kinds import API, KINDS, Cell, GatedCell, Plugin, RecurrentCell
+from rnnkit.registry.declarations import Declaration, declarations
 from rnnkit.registry.options import unreadable_options
 
 K = TypeVar("K", bound=Plugin)
@@ -25,13 +28,23 @@ K = TypeVar("K", bound=Plugin)
 
 @attrs.frozen
 class Entry:
-    """One plugin as a package declares it."""
+    """One plugin as a package declares it.
+
+    Attributes:
+        kind: of the plugin.
+        name: of the plugin.
+        package: that declares it, in its canonical spelling.
+        version: of the package.
+        target: `module:Class`.
+        fault: what keeps it from being imported at all, and how to mend it; None if nothing does.
+    """
 
     kind: type[Plugin]
     name: str
     package: str
     version: str
     target: str
+    fault: str | None = None
 
     @property
     def full_name(self) -> str:
@@ -41,7 +54,7 @@ class Entry:
     @property
     def spec_name(self) -> str:
         """What a spec writes for this plugin: its short name, unless another package claims that too."""
-        return self.full_name if len(_claims(self.kind)[self.name]) > 1 else self.name
+        return self.full_name if len(_sound(_claims(self.kind)[self.name])) > 1 else self.name
 
     def __str__(self) -> str:
         return f"{self.kind.noun} {self.name!r} from {self.package} {self.version} ({self.target})"
@@ -67,6 +80,15 @@ def load(kind: type[K], name: str) -> type[K]:
         RegistryError: there is none, or more than one; it fails to import; or it does not fit its kind.
     """
     return _load(_find(kind, name), kind)
+
+
+def load_entry(entry: Entry) -> type[Plugin]:
+    """The plugin class of an entry.
+
+    Raises:
+        RegistryError: it is declared wrongly, fails to import, or does not fit its kind.
+    """
+    return _load(entry, entry.kind)
 
 
 def entry_of(plugin: Plugin) -> Entry | None:
@@ -105,7 +127,7 @@ def entries_called(name: str, kind: type[Plugin] | None = None) -> list[Entry]:
         noun = "plugin" if kind is None else kind.noun
         known = {n for k in kinds for n in names(k)}
         raise RegistryError(f"no {noun} is called {name!r}; {closest(name, known)}")
-    return found
+    return list(_sound(found))
 
 
 def kind_called(noun: str) -> type[Plugin]:
@@ -126,16 +148,11 @@ def survey(kinds: Iterable[type[Plugin]] = KINDS) -> Iterator[Row]:
     for kind in kinds:
         for entry in entries_of(kind):
             try:
-                _load(_find(kind, entry.full_name), kind)
+                load_entry(entry)
                 _find(kind, entry.name)
                 yield Row(entry, None)
             except RegistryError as e:
                 yield Row(entry, str(e))
-
-
-def canonical(package: str) -> str:
-    """A package's name in the one spelling that all its spellings share (PEP 503)."""
-    return re.sub(r"[-_.]+", "-", package).lower()
 
 
 def closest(word: str, known: Iterable[str]) -> str:
@@ -152,14 +169,23 @@ _LOADED: dict[Entry, type[Plugin]] = {}
 
 @cache
 def _claims(kind: type[Plugin]) -> dict[str, tuple[Entry, ...]]:
-    """Name -> every distinct claim on it. A package found twice on the path counts once."""
-    found: dict[str, dict[Entry, None]] = {}
-    for point in metadata.entry_points(group=kind.group):
-        package = canonical(point.dist.name) if point.dist else "unknown"
-        version = point.dist.version if point.dist else "unknown"
-        entry = Entry(kind, point.name, package, version, point.value)
-        found.setdefault(point.name, {})[entry] = None
+    """Name -> every claim on it."""
+    found: dict[str, list[Entry]] = {}
+    for d in _declared():
+        if d.group == kind.group:
+            entry = Entry(kind, d.name, d.package, d.version, d.target, d.fault)
+            found.setdefault(d.name, []).append(entry)
     return {name: tuple(found[name]) for name in sorted(found)}
+
+
+@cache
+def _declared() -> tuple[Declaration, ...]:
+    return tuple(declarations([kind.group for kind in KINDS]))
+
+
+def _sound(claims: Sequence[Entry]) -> Sequence[Entry]:
+    """Those that may be imported; all of them if none may, for what is wrong to be told."""
+    return [entry for entry in claims if entry.fault is None] or claims
 
 
 def _find(kind: type[Plugin], name: str) -> Entry:
@@ -167,6 +193,7 @@ def _find(kind: type[Plugin], name: str) -> Entry:
     claims = _claims(kind).get(short, ())
     if package:
         claims = tuple(e for e in claims if e.package == package)
+    claims = tuple(_sound(claims))
     if not claims:
         raise RegistryError(
             f"no {kind.noun} is called {name!r}; {closest(name, _claims(kind))} "
@@ -181,16 +208,15 @@ def _find(kind: type[Plugin], name: str) -> Entry:
 
 
 def _load(entry: Entry, kind: type[K]) -> type[K]:
+    if entry.fault is not None:
+        raise RegistryError(f"{entry}: {entry.fault}")
     if entry not in _LOADED:
-        module, _, attribute = entry.target.partition(":")
-        point = metadata.EntryPoint(entry.name, f"{module}:{attribute}", kind.group)
-        try:
-            loaded: object = point.load()
-        except (Exception, SystemExit) as e:
-            raise RegistryError(
-                f"{entry} fails to import: {type(e).__name__}: {e} {place_of(e)}"
-            ) from e
-        cls = _conforming(entry, loaded, kind)
+        point = metadata.EntryPoint(entry.name, entry.target, kind.group)
+        with contextlib.redirect_stdout(sys.stderr):
+            with _blaming(entry, "fails to import"):
+                loaded: object = point.load()
+            with _blaming(entry, "fails when it is looked at"):
+                cls = _conforming(entry, loaded, kind)
         _LOADED[entry] = cls
         return cls
     known = _LOADED[entry]
@@ -198,10 +224,23 @@ def _load(entry: Entry, kind: type[K]) -> type[K]:
     return known
 
 
+@contextlib.contextmanager
+def _blaming(entry: Entry, what: str) -> Iterator[None]:
+    """Whatever a plugin's own code raises is told as that plugin's; only Ctrl-C is the user's."""
+    try:
+        yield
+    except (RegistryError, KeyboardInterrupt):
+        raise
+    except BaseException as e:
+        raise RegistryError(f"{entry} {what}: {told(e)}") from e
+
+
 def _conforming(entry: Entry, loaded: object, kind: type[K]) -> type[K]:
     """`loaded`, if it fits its kind; else every reason why not, a sentence each."""
     if not isinstance(loaded, type):
         raise RegistryError(f"{entry} is not a class but {type(loaded).__name__} {loaded!r}")
+    for look in (repr, str, hash, dir):  # what is done with any class sooner or later
+        look(loaded)
     if not issubclass(loaded, kind):
         raise RegistryError(f"{entry} is not a subclass of rnnkit.kinds.{kind.__name__}")
     problems = list(misfits(loaded, kind))
@@ -251,9 +290,13 @@ def _signature_misfits(cls: type[Plugin], kind: type[Plugin]) -> Iterator[str]:
             continue
         wanted = list(inspect.signature(getattr(kind, name)).parameters)
         try:
-            inspect.signature(getattr(cls, name)).bind(*wanted)
-        except TypeError:
             has = inspect.signature(getattr(cls, name))
+        except (TypeError, ValueError):
+            yield f"{name} is {method!r}, of which Python cannot tell the arguments: write it with def"
+            continue
+        try:
+            has.bind(*wanted)
+        except TypeError:
             yield f"{name} takes ({', '.join(has.parameters)}), not ({', '.join(wanted)})"
 
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-from rnnkit.errors import RegistryError, place_of
+from rnnkit.errors import RegistryError, told
 from rnnkit.kinds import KINDS, Plugin
 from rnnkit.registry import misfits
 
@@ -36,11 +36,11 @@ def import_file(file: Path) -> ModuleType:
     sys.modules[file.stem] = module  # attrs and typing look annotations up there
     try:
         spec.loader.exec_module(module)
-    except (Exception, SystemExit) as e:
+    except BaseException as e:
         del sys.modules[file.stem]
-        raise RegistryError(
-            f"{file}: fails to import: {type(e).__name__}: {e} {place_of(e)}"
-        ) from e
+        if isinstance(e, KeyboardInterrupt):
+            raise
+        raise RegistryError(f"{file}: fails to import: {told(e)}") from e
     finally:
         sys.path.remove(str(file.parent))
     return module

@@ -148,7 +148,7 @@ def of_entry(entry: registry.Entry) -> Target:
     """An installed plugin."""
     where = f"{entry.package} {entry.version}"
     try:
-        cls = registry.load(entry.kind, entry.full_name)
+        cls = registry.load_entry(entry)
     except RegistryError as e:
         return Target(entry.kind.noun, entry.name, where, lambda: iter(()), problem=str(e))
     return of_class(cls, entry.spec_name, where)

@@ -56,7 +56,7 @@ def _example(field: attrs.Attribute[Any], want: object) -> object:
     """A value for an option without a default, moved to where the validators allow it."""
     kind = plugin_kind(want)
     if kind is not None:
-        return load(kind, names(kind)[0])()
+        return next(_without_options(kind))
     for choice in alternatives(want):
         if typing.get_origin(choice) is Literal:
             return typing.get_args(choice)[0]
@@ -72,7 +72,7 @@ def _values(field: attrs.Attribute[Any], want: object) -> Iterator[object]:
     kind = plugin_kind(want)
     if kind is not None:
         if kind is Activation:
-            yield from _activations()
+            yield from _without_options(kind)
         return
     for choice in alternatives(want):
         if choice is bool:
@@ -85,11 +85,11 @@ def _values(field: attrs.Attribute[Any], want: object) -> Iterator[object]:
                 yield from _between(field)
 
 
-def _activations() -> Iterator[Activation]:
-    """Every activation that loads and needs no options."""
-    for name in names(Activation):
+def _without_options(kind: type[Plugin]) -> Iterator[Plugin]:
+    """Every plugin of a kind that loads and needs no options."""
+    for name in names(kind):
         try:
-            yield load(Activation, name)()
+            yield load(kind, name)()
         except (RegistryError, TypeError):
             continue
 
