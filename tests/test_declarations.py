@@ -165,7 +165,7 @@ def test_a_line_that_is_no_plugin_takes_no_name_from_another(site: Site) -> None
 # Metadata folders.
 
 
-@pytest.mark.parametrize("other", ["tiny_site-0.2.0", "Tiny.Site-0.2.0", "~iny_site-0.2.0"])
+@pytest.mark.parametrize("other", ["tiny_site-0.2.0", "Tiny.Site-0.2.0", "TINY_site-0.2.0"])
 def test_a_package_that_is_installed_twice_in_a_folder_is_told_with_both(
     site: Site, other: str
 ) -> None:
@@ -185,6 +185,12 @@ def test_a_package_that_is_installed_twice_in_a_folder_is_told_with_both(
             f"its package is installed 2 times in one folder, as {folders}, and all but one are left over: run  "
             f"pip uninstall tiny-site  until pip finds none, and install it again [{site.folder}]"
         )
+
+
+def test_what_pip_was_about_to_delete_is_no_package(site: Site) -> None:
+    site.package("tiny_site-2.0", line("new", ELSEWHERE))
+    site.package("~iny_site-1.0", line("old", "x"), "Name: tiny-site\nVersion: 1.0\n")
+    assert site.problems() == {("tiny-site", "2.0", "new"): None}
 
 
 def test_a_package_hides_those_of_its_name_further_on_the_path(
@@ -338,8 +344,12 @@ def test_the_list_shows_names_as_they_are_written(
     site.package("tiny_site-1.5", line("[/x]", ELSEWHERE) + f"[bold]b = {ELSEWHERE}\n")
     app(["plugins", "list", "activation"], standalone_mode=False)
     out = capsys.readouterr().out
-    assert "[/x]" in out
-    assert "[bold]b" in out
+    assert "\nactivation [/x] " in out
+    assert "\nactivation [bold]b " in out
+    assert app(["gradcheck", "[/x]", "[bold]b"], standalone_mode=False) == 1
+    out = capsys.readouterr().out
+    assert "\nactivation [/x] " in out
+    assert "\nactivation [bold]b " in out
 
 
 @attrs.frozen

@@ -85,6 +85,8 @@ def _targets(names: list[str], kind: str | None, specs: list[Path]) -> list[Targ
 
 
 def _print(reports: list[Report], *, plain: bool) -> None:
+    from rich.markup import escape
+
     from rnnkit.cli import show
 
     def worst(report: Report) -> str:
@@ -93,8 +95,8 @@ def _print(reports: list[Report], *, plain: bool) -> None:
     rows = [
         (
             report.target.kind,
-            report.target.name,
-            report.target.package,
+            escape(report.target.name),
+            escape(report.target.package),
             str(report.checks),
             worst(report),
             f"{report.seconds:.2f} s",

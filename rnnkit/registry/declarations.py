@@ -59,6 +59,8 @@ def declarations(groups: Collection[str]) -> Iterator[Declaration]:
     packages: dict[str, list[_Metadata]] = {}
     for distribution in metadata.distributions():
         found = _Metadata.of(distribution)
+        if found.place.name.startswith("~"):
+            continue  # what pip was about to delete
         beside = packages.setdefault(found.package, [])
         # Further on the path, it is hidden, as its modules are. In the same folder, its modules are one of the two's.
         if not beside or (
