@@ -289,7 +289,7 @@ def test_the_page_keeps_to_its_width(results: Results) -> None:
 def test_without_mpi_the_page_says_so_and_projects_nothing(results: Results) -> None:
     text = words(without_mpi(results))
     assert "Ranks were not measured here: there is no MPI." in text
-    assert "None: it wants the reductions between ranks" in text
+    assert "None: it needs the reductions between ranks" in text
     assert "How far it pays" not in text
 
 

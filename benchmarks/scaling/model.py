@@ -174,7 +174,7 @@ def efficiency(alone: float, ranks: int, together: float) -> float:
 
 
 PARTS = {
-    "compute": "what a gradient costs however few its rows",
+    "compute": "the fixed cost of a gradient",
     "copy": "copying gradients into the buffer",
     "reduce": "the reduction",
     "update": "the update",

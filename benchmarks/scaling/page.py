@@ -40,18 +40,19 @@ TOKENS: Final = 17
 """Of a caption in memory, as int32, at the data sets that are projected to."""
 
 INTRODUCTION: Final = """\
-    What training in more than one process gives, measured on {cores} cores, and by a cost model with coefficients from
-    there, projected to {most:,} ranks that nobody has tried. `{command}` made the measurements and wrote this page and
-    its plot; `make scaling SCALING_ARGS=...` is the same. What is what:"""
+    This page shows what training in more than one process gains. It was measured on {cores} cores. A cost model
+    takes its coefficients from these measurements and projects them to {most:,} ranks, which nobody has tried.
+    `{command}` made the measurements and wrote this page and its plot; `make scaling SCALING_ARGS=...` is the same.
+    The numbers are of four kinds:"""
 
 KINDS: Final = (
-    "**measured**: the times of whole epochs, of reductions, of gradients, updates and reading, and all between two "
-    "hosts; on one machine, so never more than {cores} ranks with a core of their own;",
-    "**fitted**: the coefficients of the cost model, with the errors that they leave;",
-    "**simulated**: how even the shares of batches are, by dealing out batches of {lengths} with the function that "
-    "training uses, for every number of ranks;",
-    "**assumed**: the networks between nodes, that a node has {node} ranks and all of them reach each other as two do "
-    "here, and that captions of other data sets are as long as these.",
+    "**measured**: the times of whole epochs, of reductions, of gradients, updates and reading, and everything "
+    "between two hosts. All of this was on one machine, so at most {cores} ranks had a core of their own.",
+    "**fitted**: the coefficients of the cost model. The tables give the errors that remain.",
+    "**simulated**: how evenly batches are shared. The function that training uses shares batches of {lengths}, "
+    "for every number of ranks.",
+    "**assumed**: the networks between nodes; that a node has {node} ranks, and that all of them reach each other "
+    "as two ranks do here; that the captions of other data sets are as long as these.",
 )
 
 ALT: Final = (
@@ -59,32 +60,35 @@ ALT: Final = (
 )
 
 PAYS_ABOUT: Final = """\
-    A number of ranks *pays* as long as its efficiency, seconds of one rank / (R x seconds of R ranks), is at least
-    {pays:g}. Beyond that, most of what is added is lost to what the last column says."""
+    A number of ranks R *pays* as long as its efficiency is at least {pays:g}. The efficiency is the seconds of one
+    rank / (R x the seconds of R ranks). With more ranks, the last column says what most of the added time is lost
+    to."""
 
 EPOCH: Final = """\
-    The LSTM of `specs/flickr8k-lstm.toml` ({parameters:,} parameters) for {what}, features in memory, without
-    evaluation. Each time is that of a process or a job of its own, from the first update to the last. They take turns
-    ({rounds} each) with {pause:g} s of rest before; with one thread there is one turn only. Seconds are medians,
-    and the ratio is taken within a round: one process with {ranks} threads / {ranks} ranks with one thread each, its
-    median and its range. Over 1, ranks are the faster ones."""
+    The network is the LSTM of `specs/flickr8k-lstm.toml` ({parameters:,} parameters). It trains for {what}, with
+    features in memory and without evaluation. Each time is that of a separate process or job, from the first update
+    to the last. They take turns ({rounds} each) with {pause:g} s of rest before each; with one thread there is one
+    turn only. Seconds are medians. The ratio is computed within each round: one process with {ranks} threads /
+    {ranks} ranks with one thread each. The table has its median and its range. Above 1, ranks are faster."""
 
 REDUCTION: Final = """\
-    Milliseconds of a sum of float32 over ranks: *shares* is a reduce-scatter and an all-gather, as training does it;
-    *whole* an allreduce, which leaves all ranks the whole sum. Medians over up to 200 runs, which the ranks begin
-    together."""
+    The table has the milliseconds of a sum of float32 over ranks. *shares* is a reduce-scatter and an all-gather, as
+    in training. *whole* is an allreduce, after which all ranks have the whole sum. The numbers are medians over up
+    to 200 runs, which the ranks begin together."""
 
 LINKS: Final = """\
-    Fitted to *shares* by two ranks, with least squares of relative errors: seconds = 2 latency + bytes / bandwidth, of the
-    smallest buffer and of those from {long} on; between, buffers may stay in the processor's caches, and go faster.
-    *small* is what the sums of a few numbers take that an update has besides, *sent* the bytes that the kernel saw leave
-    through the network device, over those of the buffer: of both ranks on loopback, of one of two hosts."""
+    The latency and the bandwidth of each link are fitted to *shares* by two ranks, with least squares of relative
+    errors: seconds = 2 latency + bytes / bandwidth. The fit uses the smallest buffer and those of at least {long}.
+    Buffers in between may stay in the processor's caches and be faster. *small* is the time for the sums of a few
+    numbers that each update also needs. *sent* is the number of bytes that left through the network device, by the
+    kernel's count, divided by the bytes of the buffer. On loopback it counts both ranks, between two hosts only one."""
 
 HOSTS: Final = """\
-    Two network namespaces on this machine, a pair of virtual devices between them, {rate} each way (`tc`'s token
-    bucket), MPI over TCP, one thread a rank: {updates} updates each. *sent* is what one host's device sent in an update,
-    over the bytes of the parameters. *After* and *during* is when gradients are sent: once the backward pass is done, or
-    while it goes on, those of the head first."""
+    The two hosts are two network namespaces on this machine, with a pair of virtual devices between them, {rate}
+    each way (`tc`'s token bucket). MPI runs over TCP, with one thread per rank, for {updates} updates each. *sent*
+    is what the device of one host sent in an update, divided by the bytes of the parameters. *After* means that
+    gradients are sent after the backward pass. *During* means that they are sent while it runs, those of the head
+    first."""
 
 FORMULA: Final = """\
 ```text
@@ -106,42 +110,45 @@ epoch      = captions / N x step
 ```"""
 
 MODEL: Final = """\
-    P is the number of parameters, all in float32. Nothing is taken to overlap but reading. Gradients, updates and copies
-    are timed in {busy} at once, as training has them: cores share their memory's bandwidth."""
+    P is the number of parameters, all in float32. The model assumes that only reading overlaps with other work.
+    Gradients, updates and copies are timed in {busy} at once, as in training, because cores share the bandwidth of
+    their memory."""
 
 GRADIENTS: Final = """\
-    Milliseconds of `loss_and_gradients` with one thread, at 1, 2, 4, .. captions; the {here} network on {captions}, the
-    others on random captions of Flickr8k's lengths, with V words and features of width F. The errors are fitted /
-    measured - 1. Shares with more rows than that are extrapolated."""
+    The table has the milliseconds of `loss_and_gradients` with one thread, at 1, 2, 4, .. captions. The {here}
+    network is measured on {captions}. The others are measured on random captions of Flickr8k's lengths, with V words
+    and features of width F. The errors are fitted / measured - 1. For shares with more rows than the largest
+    measured, the model extrapolates."""
 
 VALID: Final = """\
-    The model's coefficients come from parts that were timed by themselves. Beside them, the whole: milliseconds an
-    update, one rank being one thread."""
+    The coefficients of the model come from parts that were timed separately. This table compares the model with
+    whole updates. Times are milliseconds per update, and one rank is one thread."""
 
 ASSUMED: Final = (
-    "{coco.name}: {coco.captions:,} captions (train2014, 82,783 images), V = {coco.vocabulary:,}, F = {coco.features:,} "
-    "(fc7 as it is, float32), {coco_p:,} parameters. {cc.name}: {cc.captions:,} captions, an image each, "
-    "V = {cc.vocabulary:,}, F = {cc.features:,}, {cc_p:,} parameters. The rest of the network is that of the spec.",
-    "*one machine*: all ranks in one memory like this machine's, with as much bandwidth for each as each of two has. It "
-    "has {cores} cores, so this is a bound, not a machine.",
-    "*10 Gbit/s*: nodes of {node} ranks, inside of which it is like that, with a card of {e_bandwidth:g} GB/s and "
-    "{e_latency:g} µs. *100 Gbit/s*: the same with {f_bandwidth:g} GB/s and {f_latency:g} µs. All ranks of a node share "
-    "its card. Up to {node} ranks the three are the same.",
+    "{coco.name}: {coco.captions:,} captions (train2014, 82,783 images), V = {coco.vocabulary:,}, F = "
+    "{coco.features:,} (fc7 without a PCA, float32), {coco_p:,} parameters. {cc.name}: {cc.captions:,} captions, "
+    "each with its own image, V = {cc.vocabulary:,}, F = {cc.features:,}, {cc_p:,} parameters. Everything else in "
+    "the network is as in the spec.",
+    "*one machine*: all ranks share one memory, and each has as much bandwidth as each of two ranks has here. "
+    "This machine has {cores} cores, so this is a limit and not a real machine.",
+    "*10 Gbit/s*: nodes of {node} ranks. Each node is like *one machine* and has a card of {e_bandwidth:g} GB/s "
+    "and {e_latency:g} µs. *100 Gbit/s*: the same with {f_bandwidth:g} GB/s and {f_latency:g} µs. All ranks of a "
+    "node share its card. Up to {node} ranks, the three are the same.",
     "{scheme}",
-    "Each node reads its rows' features from a disk of its own, {read} MB/s (measured here, by shuffled runs of "
-    "neighbours), every caption its image's.",
+    "Each node reads the features of its rows from its own disk, at {read} MB/s (measured here, by shuffled "
+    "blocks of neighbours). Every caption reads the features of its image.",
 )
 
 FLAT: Final = (
-    "The reduction is *flat*, as MPI's own reduce-scatter of a long buffer is: every rank sends each other its share, and "
-    "a card carries up to {node} times the buffer for the {node} ranks behind it."
+    "The reduction is *flat*, as is MPI's own reduce-scatter of a long buffer: every rank sends its share to "
+    "every other, and a card carries up to {node} times the buffer for the {node} ranks behind it."
 )
 
-BY_NODE: Final = "The reduction is *by nodes*: their ranks sum first, and a card carries at most twice the buffer."
+BY_NODE: Final = "The reduction is *by nodes*: the ranks of a node sum first, and a card carries at most twice the buffer."
 
 EITHER: Final = """\
-    Milliseconds of one reduction, should the ranks of a node sum first (*by nodes*) or every rank send to every other
-    (*flat*). {otherwise}"""
+    The table has the milliseconds of one reduction, if the ranks of a node sum first (*by nodes*) or if every rank
+    sends to every other (*flat*). {otherwise}"""
 
 
 def text(results: Results) -> str:
@@ -242,10 +249,10 @@ def _sentence(found: Model, task: Task) -> str:
     way = f"{WEAK} rows a rank"
     weak = [min(far[way, name], most) for name in ("10 Gbit/s", "100 Gbit/s")]
     return (
-        f"**{task.name}** pays {' and '.join(strong)} ranks. With {way} the batch grows with the ranks, and by itself "
-        f"would go up to {_either(far[way, '10 Gbit/s'], far[way, '100 Gbit/s'])}; but an epoch has "
-        f"{task.captions:,} captions, and to have {UPDATES} updates left in it no more than {most:,} ranks are of use, "
-        f"so it is {_either(*weak)}. {max(RANKS):,} ranks would leave {task.captions / (WEAK * max(RANKS)):.0f} updates."
+        f"**{task.name}** pays {' and '.join(strong)} ranks. With {way} the batch grows with the ranks. By its efficiency "
+        f"alone, this pays up to {_either(far[way, '10 Gbit/s'], far[way, '100 Gbit/s'])} ranks. But an epoch has only "
+        f"{task.captions:,} captions. To keep {UPDATES} updates in an epoch, use at most {most:,} ranks. So it pays up to "
+        f"{_either(*weak)} ranks. {max(RANKS):,} ranks would leave {task.captions / (WEAK * max(RANKS)):.0f} updates."
     )
 
 
@@ -282,7 +289,7 @@ def _epochs(results: Results) -> Iterator[str]:
     startup = {name: entries[0]["startup"][name] for name in (many, few)}
     yield paragraph(
         f"Before its first update, one process took {number(startup[many])} s to start, to read the data and to "
-        f"build the network, and {few} took {number(startup[few])} s, MPI's start included."
+        f"build the network. {few} took {number(startup[few])} s, including the start of MPI."
     )
 
 
@@ -339,8 +346,8 @@ def _reductions(results: Results) -> Iterator[str]:
     yield markdown(headings, rows)
     if any(r["ranks"] > r["cores"] for r in found):
         yield paragraph(
-            f"\\* More ranks than the {found[0]['cores']} cores: they wait for each other's turn on a core, which says "
-            "nothing of ranks that have one each."
+            f"\\* More ranks than the {found[0]['cores']} cores. They wait for each other, so these numbers say nothing about "
+            "ranks with a core each."
         )
     yield paragraph(LINKS.format(long=_bytes(projection.LONG)))
     pairs = [r for r in found if r["ranks"] == 2]
@@ -399,27 +406,28 @@ def _hosts(results: Results) -> Iterator[str]:
     )
     gains = [s["seconds"] / s["overlapped"] - 1.0 for s in hosts["steps"] if s["ranks"] == 2]
     yield paragraph(
-        f"Sent during the backward pass (`RNNKIT_OVERLAP=1`), updates by two ranks are {min(gains):+.0%} to "
-        f"{max(gains):+.0%} faster: {_paid(max(gains))}"
+        f"If gradients are sent during the backward pass (`RNNKIT_OVERLAP=1`), updates by two ranks are {min(gains):+.0%} "
+        f"to {max(gains):+.0%} faster. {_paid(max(gains))}"
     )
     several = [s for s in hosts["steps"] if s["ranks"] > 2]
     for s in several:
         flat, by_node = (projection.sent(s["ranks"], way) for way in (False, True))
         like = "by nodes" if projection.sums_by_node(results) else "flat"
         yield paragraph(
-            f"With {s['ranks'] // 2} ranks on each host, a reduction in which they sum first sends {by_node:g} times the "
-            f"buffer, and a flat one, in which every rank sends to every other, {flat:g} times: what was sent, "
-            f"{number(s['sent'])}, is that of the one *{like}*, and so the projections are."
+            f"With {s['ranks'] // 2} ranks on each host, there are two ways to reduce. *By nodes*, the ranks of a host sum "
+            f"first, and {by_node:g} times the buffer is sent. *Flat*, every rank sends to every other, and {flat:g} times the "
+            f"buffer is sent. The measured number, {number(s['sent'])}, is that of the one *{like}*. So the projections "
+            "assume this one."
         )
 
 
 def _paid(gain: float) -> str:
     """Whether it pays to send during the backward pass."""
     if gain > 0.02:
-        return "it pays here."
+        return "It pays here."
     return (
-        "it does not pay here, since MPI's own work moves the data, on the cores that compute. So it is left to be asked "
-        "for, where a network card moves data by itself."
+        "It does not pay here, because MPI moves the data on the cores that compute. So it is off by default. Turn it on "
+        "if a network card moves the data by itself."
     )
 
 
@@ -477,23 +485,24 @@ def _speeds(results: Results) -> str:
     low, high = update["elements"][0], update["elements"][-1]
     rates = reading["rates"]
     return (
-        f"From {low:,} to {high:,} elements that are not in the processor's caches, {' and '.join(words)}. Rows of {reading['row_bytes'] >> 10} KB of a file of "
-        f"{_bytes(reading['file_bytes'])} that is not in the system's cache ({reading['filesystem']}) come at "
-        f"{number(rates['in order'] / 1e6)} MB/s in order, {number(rates['runs'] / 1e6)} MB/s by shuffled runs of a "
-        f"megabyte, and {number(rates['rows'] / 1e6)} MB/s one by one."
+        f"For {low:,} to {high:,} elements that are not in the processor's caches, {' and '.join(words)}. Reading rows of "
+        f"{reading['row_bytes'] >> 10} KB from a file of {_bytes(reading['file_bytes'])} that is not in the system's cache "
+        f"({reading['filesystem']}) runs at {number(rates['in order'] / 1e6)} MB/s in order, "
+        f"{number(rates['runs'] / 1e6)} MB/s by shuffled blocks of a megabyte, and {number(rates['rows'] / 1e6)} MB/s one by "
+        "one."
     )
 
 
 def _nothing(results: Results) -> Iterator[str]:
     yield "## Projection"
     yield paragraph(
-        "None: it wants the reductions between ranks, which were not measured here: "
+        "None: it needs the reductions between ranks, which were not measured here: "
         f"{results['not_measured']['reductions']}."
     )
 
 
 def _projections(results: Results, found: Model) -> Iterator[str]:
-    yield "## Does the model tell the truth?"
+    yield "## Is the model right?"
     yield paragraph(VALID)
     checks = list(projection.checks(results, found))
     yield markdown(
@@ -514,8 +523,8 @@ def _projections(results: Results, found: Model) -> Iterator[str]:
     )
     worst = max(checks, key=lambda c: abs(c.error))
     yield paragraph(
-        f"The largest error is {worst.error:+.0%} ({worst.name}, N = {worst.batch}). A projection to many ranks cannot be "
-        "better than that, and is worse by whatever its assumptions are off."
+        f"The largest error is {worst.error:+.0%} ({worst.name}, N = {worst.batch}). A projection to many ranks has at least "
+        "this error, and also the errors of its assumptions."
     )
     yield "## Projection"
     yield _assumptions(results, found)
@@ -581,8 +590,8 @@ def _otherwise(found: Model) -> str:
         ]
         parts.append(f"{data.name} up to {_either(*far[:2])} instead of {_either(*far[2:])}")
     return (
-        f"Were it *{'by nodes' if other.by_node else 'flat'}*, {way} would pay with {' and with '.join(parts)} ranks, "
-        "updates left or not."
+        f"If it were *{'by nodes' if other.by_node else 'flat'}*, {way} would pay with {' and with '.join(parts)} ranks. This "
+        "does not count how many updates are left."
     )
 
 
@@ -609,15 +618,16 @@ def _limits(results: Results, found: Model) -> str:
     row = model.FLOAT * CC12M.features
     cc, uneven = found.task(CC12M), _uneven(found)
     items = (
-        f"The batch: {WEAK} rows a rank are {WEAK * most:,} of {most:,}, and {COCO.name} then has {few:.1f} updates an "
-        f"epoch, {CC12M.name} {CC12M.captions / (WEAK * most):.0f}. How large a batch still learns as much from a caption is "
-        "not measured here; more epochs or a larger learning rate are a price that the efficiencies above leave out.",
-        f"Captions: every rank holds all of them, {CC12M.name}'s {CC12M.captions:,} x {TOKENS} int32 being {each:,.0f} MB "
-        f"of each rank and {NODE * each / 1e3:,.0f} GB of a node with {NODE}.",
-        f"Features: {CC12M.name}'s are {CC12M.captions * row / 1e9:,.0f} GB. A rank reads its rows alone, in shuffled blocks "
-        "of a file, and no network carries them; each node needs the file within reach.",
-        f"Parameters: each rank has all {cc.parameters:,} of {CC12M.name}'s network, their gradient and the buffers, and "
-        "its share of the optimizer's memory.",
+        f"The batch: with {WEAK} rows a rank, {most:,} ranks have a batch of {WEAK * most:,}. Then {COCO.name} has {few:.1f} "
+        f"updates an epoch, and {CC12M.name} {CC12M.captions / (WEAK * most):.0f}. We did not measure how large a batch can be "
+        "before a caption teaches the network less. Such batches may need more epochs or a larger learning rate. The "
+        "efficiencies above do not include this.",
+        f"Captions: every rank holds all captions. For {CC12M.name} these are {CC12M.captions:,} x {TOKENS} int32, or "
+        f"{each:,.0f} MB for each rank and {NODE * each / 1e3:,.0f} GB for a node with {NODE} ranks.",
+        f"Features: those of {CC12M.name} are {CC12M.captions * row / 1e9:,.0f} GB. A rank reads only its own rows, in shuffled "
+        "blocks of a file. Ranks do not send features to each other, so each node must be able to read the file.",
+        f"Parameters: each rank has all {cc.parameters:,} parameters of {CC12M.name}'s network, their gradient, the buffers, "
+        "and its share of the optimizer's memory.",
         f"Uneven shares: {uneven}",
     )
     return "\n".join(paragraph(f"- {item}", hanging=2) for item in items)
@@ -639,9 +649,8 @@ def _uneven(found: Model) -> str:
         )
         parts.append(f"{slow / even - 1:+.1%} at N = {batch:,} and {ranks:,} ranks")
     return (
-        "against ranks with the same number of tokens and the longest row, the slowest one's gradient takes "
-        + ", ".join(parts)
-        + " (COCO, simulated)."
+        "the gradient of the slowest rank takes longer than if all ranks had the same number of tokens and the longest "
+        "row: " + ", ".join(parts) + " (COCO, simulated)."
     )
 
 
