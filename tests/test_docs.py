@@ -1,4 +1,4 @@
-"""The documentation: every code block does what its page says, and the site is whole and asks nothing of a network."""
+"""The documentation: every code block does what its page says, and the site is complete and loads nothing from the internet."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def _keys(cls: type[Any]) -> str:
             (
                 code(key),
                 takes(want, "plugins/") + bounds(field),
-                usual or "left open",
+                usual or "none",
                 escaped(said.get(key, "")),
             )
         )
