@@ -3,30 +3,40 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import attrs
+import numpy as np
 import pytest
 
+import rnnkit
 import rnnkit_builtin.cells.lstm
 from rnnkit.cli import app
 from rnnkit.describing.plugin_card import Option, card
 from rnnkit.describing.plugin_cost import cost
 from rnnkit.errors import RegistryError
-from rnnkit.kinds import Activation, Array, Initializer
-from rnnkit.registry import entries_called, load, survey
+from rnnkit.kinds import KINDS, Activation, Array, GatedCell, Initializer, Plugin, RecurrentCell
+from rnnkit.registry import Entry, entries_called, entries_of, load, survey
 from rnnkit.registry.docstrings import entries, paragraphs, section
 from rnnkit_builtin.cells.gru import GRU
 from rnnkit_builtin.cells.lstm import LSTM
+from rnnkit_builtin.cells.peephole_lstm import PeepholeLSTM
 from rnnkit_builtin.initializers.xavier import Xavier
 from rnnkit_builtin.layers.affine import Affine
 from rnnkit_builtin.layers.embedding import Embedding
 
 ROOT = Path(__file__).parents[1]
 LEAKY = ROOT / "tests" / "thirdparty" / "example_cells" / "leaky_integrator.py"
+
+BUILT_IN = [entry for kind in KINDS for entry in entries_of(kind) if entry.package == "rnnkit"]
+CELLS = [entry for entry in BUILT_IN if entry.kind is RecurrentCell]
+
+SIZE = re.compile(r"(\d*)([A-Z])")
+"""A size in a shape, such as the 4H of (D, 4H)."""
 
 DOC = """First,
 continued.
@@ -72,6 +82,42 @@ def test_a_card_says_what_the_module_and_the_class_say() -> None:
     assert made.source.startswith('Hochreiter & Schmidhuber, "Long short-term memory" (1997)')
     assert made.description == "Long short-term memory."
     assert [option.name for option in made.options] == ["forget_bias"]
+
+
+def test_a_card_says_what_to_import_and_what_the_arrays_are() -> None:
+    made = card(LSTM)
+    assert made.imports == "from rnnkit_builtin.cells.lstm import LSTM, LSTMState"
+    assert [str(holder) for holder in made.holders] == ["LSTMState: h (N, H), c (N, H)"]
+    peephole = card(PeepholeLSTM)
+    assert peephole.imports == (
+        "from rnnkit_builtin.cells.peephole_lstm import PeepholeLSTM, Peepholes\n"
+        "from rnnkit_builtin.cells.lstm import LSTMState"
+    )
+    assert str(peephole.holders[0]) == "Peepholes: i (H,), f (H,), o (H,)"
+
+
+@pytest.mark.parametrize("entry", BUILT_IN, ids=str)
+def test_what_a_card_says_to_import_is_there(entry: Entry) -> None:
+    cls: type[Plugin] = load(entry.kind, entry.full_name)
+    there: dict[str, object] = {}
+    exec(card(entry).imports, there)
+    assert there[cls.__name__] is cls
+
+
+@pytest.mark.parametrize("name", [entry.full_name for entry in CELLS])
+def test_arrays_of_cells_have_the_shapes_that_the_card_says(name: str) -> None:
+    sizes = {"N": 2, "D": 3, "H": 5}
+    cell: Any = rnnkit.load_plugin(RecurrentCell, name)
+    widths = [sizes["H"]] if isinstance(cell, GatedCell) else [sizes["D"], sizes["H"]]
+    rng, double = np.random.default_rng(0), np.dtype(np.float64)
+    state = cell.start(np.zeros((sizes["N"], cell.start_width(sizes["H"]))))
+    arrays = {type(a).__name__: a for a in (cell.init(*widths, rng, double), state)}
+    for holder in card(type(cell)).holders:
+        for array, shape in holder.arrays.items():
+            assert shape, f"{holder.name}.{array} has no shape"
+            has = getattr(arrays[holder.name], array).shape
+            for length, (times, letter) in zip(has, SIZE.findall(shape), strict=True):
+                assert letter not in sizes or length == int(times or 1) * sizes[letter]
 
 
 def test_a_card_has_types_defaults_and_meanings_of_options() -> None:
@@ -153,6 +199,8 @@ def test_show_prints_the_card_the_cost_and_the_gradient(plugins: Any) -> None:
     worst = out.split("the worst error of a gradient is ")[1].split()[0]
     assert float(worst) < 1e-11
     assert "class: rnnkit_builtin.cells.lstm:LSTM, plugin API 1" in out
+    assert "import: from rnnkit_builtin.cells.lstm import LSTM, LSTMState\n" in out
+    assert "LSTMState: h (N, H), c (N, H)\n" in out
 
 
 def test_show_has_the_same_as_json(plugins: Any) -> None:

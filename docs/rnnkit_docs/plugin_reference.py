@@ -8,7 +8,7 @@ from typing import Final
 
 import attrs
 
-from rnnkit.describing.plugin_card import Card, Option, card
+from rnnkit.describing.plugin_card import Card, Holder, Option, card
 from rnnkit.kinds import KINDS, Plugin
 from rnnkit.registry import Entry, entries_of, kind_called, load
 from rnnkit.registry.docstrings import paragraphs
@@ -50,11 +50,18 @@ def _section(entry: Entry) -> str:
         *map(escaped, made.notation.splitlines()),
         *map(escaped, made.description.splitlines()),
         _options(cls, made),
+        fenced(made.imports, "python"),
+        *(_arrays(holder) for holder in made.holders),
         *(f"*{escaped(line)}*" for line in made.source.splitlines()),
         f'??? quote "The whole plugin: {path}"',
         indented(fenced(inspect.getsource(inspect.getmodule(cls) or cls), "python")),
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def _arrays(holder: Holder) -> str:
+    arrays = (f"{code(name)} {escaped(shape)}".rstrip() for name, shape in holder.arrays.items())
+    return f"{code(holder.name)} has {', '.join(arrays)}."
 
 
 def _options(cls: type[Plugin], made: Card) -> str:

@@ -122,6 +122,11 @@ def _print(card: Card, cost: Cost | str | None, report: Report | None) -> None:
     if report is not None:
         console.print(_verdict(report), markup=False)
     console.print(f"class: {card.target}, plugin API {card.api}", markup=False)
+    if card.package and card.version:
+        for line in card.imports.splitlines():
+            console.print(f"import: {line}", markup=False)
+    for holder in card.holders:
+        console.print(str(holder), markup=False)
     if card.file:
         console.print(f"file: {card.file}", markup=False)
     if report is not None and not report.ok:

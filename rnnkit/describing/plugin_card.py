@@ -6,11 +6,13 @@ import inspect
 import json
 import re
 import sys
+import typing
+from collections.abc import Iterator
 from typing import Any
 
 import attrs
 
-from rnnkit.kinds import KINDS, Plugin
+from rnnkit.kinds import KINDS, Arrays, Plugin
 from rnnkit.registry import Entry, entry_of_class, load_entry
 from rnnkit.registry.docstrings import entries, paragraphs
 from rnnkit.registry.labels import label
@@ -18,6 +20,9 @@ from rnnkit.registry.options import Annotation, alternatives, noun, option_types
 
 CITATION = re.compile(r"\((?:1[89]|20)\d\d\)")
 """A paragraph with a year in brackets says where something comes from."""
+
+SHAPE = re.compile(r"^    (\w+): .*# (\([^)]*\))", re.MULTILINE)
+"""An array with its shape in the comment: `c: Array  # (N, H)`."""
 
 
 @attrs.frozen
@@ -38,6 +43,25 @@ class Option:
 
 
 @attrs.frozen
+class Holder:
+    """A class of arrays that a plugin works with: its parameters, its state, or what an optimizer remembers.
+
+    Attributes:
+        name: of the class.
+        module: to import it from.
+        arrays: name -> shape, as the comment in its line says; empty if there is none.
+    """
+
+    name: str
+    module: str
+    arrays: dict[str, str]
+
+    def __str__(self) -> str:
+        arrays = (f"{name} {shape}".rstrip() for name, shape in self.arrays.items())
+        return f"{self.name}: {', '.join(arrays)}"
+
+
+@attrs.frozen
 class Card:
     """A plugin on one page.
 
@@ -54,6 +78,7 @@ class Card:
         source: where the paragraphs of its module say that it comes from.
         description: what its class says, a line for each paragraph.
         options: in the order of the class's fields.
+        holders: the classes of arrays that it works with.
     """
 
     kind: str
@@ -68,6 +93,16 @@ class Card:
     source: str
     description: str
     options: tuple[Option, ...]
+    holders: tuple[Holder, ...]
+
+    @property
+    def imports(self) -> str:
+        """The lines that import the class and those of its arrays, one for each module."""
+        module, _, name = self.target.partition(":")
+        found = {module: [name]}
+        for holder in self.holders:
+            found.setdefault(holder.module, []).append(holder.name)
+        return "\n".join(f"from {m} import {', '.join(names)}" for m, names in found.items())
 
 
 def card(plugin: type[Plugin] | Entry) -> Card:
@@ -92,6 +127,7 @@ def card(plugin: type[Plugin] | Entry) -> Card:
         source="\n".join(text for text in others if CITATION.search(text)),
         description="\n".join(paragraphs(vars(cls).get("__doc__"))),
         options=_options(cls),
+        holders=tuple(_holders(cls)),
     )
 
 
@@ -104,6 +140,30 @@ def _options(cls: type[Any]) -> tuple[Option, ...]:
         Option(name, _type(want), _default(fields[name].default), said.get(name, ""))
         for name, want in option_types(cls).items()
     )
+
+
+def _holders(cls: type[Plugin]) -> Iterator[Holder]:
+    """Of the classes that the plugin's kind is given in its brackets, those that hold arrays."""
+    bases = (base for c in cls.__mro__ for base in vars(c).get("__orig_bases__", ()))
+    for held in dict.fromkeys(arg for base in bases for arg in typing.get_args(base)):
+        if isinstance(held, type) and issubclass(held, Arrays) and attrs.fields_dict(held):
+            said: dict[str, str] = {}
+            for c in reversed(held.__mro__):
+                if issubclass(c, Arrays):
+                    said |= dict(SHAPE.findall(_source(c)))
+            kinds = held.__module__.startswith("rnnkit.kinds.")
+            yield Holder(
+                held.__name__,
+                "rnnkit.kinds" if kinds else held.__module__,
+                {name: said.get(name, "") for name in attrs.fields_dict(held)},
+            )
+
+
+def _source(cls: type) -> str:
+    try:
+        return inspect.getsource(cls)
+    except (OSError, TypeError):  # typed into an interpreter
+        return ""
 
 
 def _type(want: Annotation) -> str:

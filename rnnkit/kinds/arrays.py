@@ -37,7 +37,7 @@ class NoParams(Params):
 class State(Arrays):
     """Recurrent state. Slot `h` (N, H) is the cell's output; subclasses add further (N, ·) slots."""
 
-    h: Array
+    h: Array  # (N, H)
 
 
 @attrs.frozen
