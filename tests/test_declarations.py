@@ -16,6 +16,7 @@ from rnnkit.cli import app
 from rnnkit.errors import RegistryError
 from rnnkit.kinds import Activation
 from rnnkit.registry import Entry, entry_points
+from rnnkit.testing.source import class_at
 from rnnkit.testing.variants import variants
 from rnnkit_builtin.activations.relu import Relu
 from tests.test_registry import run
@@ -257,8 +258,9 @@ BROKEN = {
     "dir": "from abc import ABCMeta\nfrom rnnkit_builtin.activations.relu import Relu\n"
     "class M(ABCMeta):\n    def __dir__(cls):\n        raise OSError('no')\n"
     "class Good(Relu, metaclass=M):\n    pass\n",
-    "look": "class M(type):\n    def __getattribute__(cls, name):\n        raise SystemExit('no')\n"
-    "class Good(metaclass=M):\n    pass\n",
+    "look": "from abc import ABCMeta\nfrom rnnkit_builtin.activations.relu import Relu\n"
+    "class M(ABCMeta):\n    def __str__(cls):\n        raise SystemExit('no')\n"
+    "class Good(Relu, metaclass=M):\n    pass\n",
 }
 SAID = {
     "prints": None,
@@ -302,6 +304,27 @@ def test_a_plugin_that_breaks_when_it_is_touched_is_told(
     printed = capsys.readouterr()
     assert printed.out == ""
     assert "{ I am no JSON" in printed.err
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_file_that_breaks_when_it_is_touched_is_told(
+    site: Site, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site.module(f"file_{name}", BROKEN[name])
+    file = site.modules / f"file_{name}.py"
+    said = SAID[name]
+    if said is None:
+        assert class_at(f"{file}::Good").__name__ == "Good"
+    elif name == "object":
+        with pytest.raises(RegistryError, match=r"name a plugin class as .*; it has none"):
+            class_at(f"{file}::Good")
+    else:
+        with pytest.raises(RegistryError) as caught:
+            class_at(f"{file}::Good")
+        assert said in str(caught.value)
+        assert str(file) in str(caught.value)
+    assert capsys.readouterr().out == ""
+    monkeypatch.delitem(sys.modules, file.stem, raising=False)
 
 
 def test_ctrl_c_while_a_plugin_is_imported_is_the_users(site: Site) -> None:

@@ -10,6 +10,7 @@ from rnnkit.registry.declarations import canonical
 from rnnkit.registry.entry_points import (
     Entry,
     Row,
+    blaming,
     closest,
     entries_called,
     entries_of,
@@ -26,6 +27,7 @@ from rnnkit.registry.entry_points import (
 __all__ = [
     "Entry",
     "Row",
+    "blaming",
     "canonical",
     "closest",
     "entries_called",

@@ -212,11 +212,10 @@ def _load(entry: Entry, kind: type[K]) -> type[K]:
         raise RegistryError(f"{entry}: {entry.fault}")
     if entry not in _LOADED:
         point = metadata.EntryPoint(entry.name, entry.target, kind.group)
-        with contextlib.redirect_stdout(sys.stderr):
-            with _blaming(entry, "fails to import"):
-                loaded: object = point.load()
-            with _blaming(entry, "fails when it is looked at"):
-                cls = _conforming(entry, loaded, kind)
+        with blaming(f"{entry} fails to import"):
+            loaded: object = point.load()
+        with blaming(f"{entry} fails when it is looked at"):
+            cls = _conforming(entry, loaded, kind)
         _LOADED[entry] = cls
         return cls
     known = _LOADED[entry]
@@ -225,22 +224,25 @@ def _load(entry: Entry, kind: type[K]) -> type[K]:
 
 
 @contextlib.contextmanager
-def _blaming(entry: Entry, what: str) -> Iterator[None]:
-    """Whatever a plugin's own code raises is told as that plugin's; only Ctrl-C is the user's."""
+def blaming(what: str) -> Iterator[None]:
+    """While a plugin's own code runs: what it prints goes to standard error, which is no part of any result.
+
+    Raises:
+        RegistryError: whatever the code raises, as `what: error [file:line]`; only Ctrl-C is the user's.
+    """
     try:
-        yield
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
     except (RegistryError, KeyboardInterrupt):
         raise
     except BaseException as e:
-        raise RegistryError(f"{entry} {what}: {told(e)}") from e
+        raise RegistryError(f"{what}: {told(e)}") from e
 
 
 def _conforming(entry: Entry, loaded: object, kind: type[K]) -> type[K]:
     """`loaded`, if it fits its kind; else every reason why not, a sentence each."""
     if not isinstance(loaded, type):
         raise RegistryError(f"{entry} is not a class but {type(loaded).__name__} {loaded!r}")
-    for look in (repr, str, hash, dir):  # what is done with any class sooner or later
-        look(loaded)
     if not issubclass(loaded, kind):
         raise RegistryError(f"{entry} is not a subclass of rnnkit.kinds.{kind.__name__}")
     problems = list(misfits(loaded, kind))
@@ -251,6 +253,8 @@ def _conforming(entry: Entry, loaded: object, kind: type[K]) -> type[K]:
 
 def misfits(cls: type[Plugin], kind: type[Plugin]) -> Iterator[str]:
     """What keeps a class from being a plugin of a kind, a sentence each."""
+    for look in (repr, str, hash, dir):  # what is done with any class sooner or later
+        look(cls)
     if cls.api != API:
         yield f"it is written for plugin API {cls.api}, and this rnnkit has API {API}"
     if issubclass(cls, RecurrentCell) and not issubclass(cls, (Cell, GatedCell)):

@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-from rnnkit.errors import RegistryError, told
+from rnnkit.errors import RegistryError
 from rnnkit.kinds import KINDS, Plugin
-from rnnkit.registry import misfits
+from rnnkit.registry import blaming, misfits
 
 BACKWARD = ("step_back", "backward", "evaluate", "update", "factor", "fill", "decode")
 """The method that a finding is about, in the order of looking."""
@@ -35,12 +35,11 @@ def import_file(file: Path) -> ModuleType:
     sys.path.insert(0, str(file.parent))
     sys.modules[file.stem] = module  # attrs and typing look annotations up there
     try:
-        spec.loader.exec_module(module)
-    except BaseException as e:
+        with blaming(f"{file}: fails to import"):
+            spec.loader.exec_module(module)
+    except BaseException:
         del sys.modules[file.stem]
-        if isinstance(e, KeyboardInterrupt):
-            raise
-        raise RegistryError(f"{file}: fails to import: {told(e)}") from e
+        raise
     finally:
         sys.path.remove(str(file.parent))
     return module
@@ -66,6 +65,11 @@ def class_at(address: str) -> type[Plugin]:
     """
     path, _, name = address.partition("::")
     module = import_file(Path(path))
+    with blaming(f"{address} fails when it is looked at"):
+        return _class_in(module, path, name)
+
+
+def _class_in(module: ModuleType, path: str, name: str) -> type[Plugin]:
     if name:
         found = getattr(module, name, None)
     else:
@@ -76,7 +80,7 @@ def class_at(address: str) -> type[Plugin]:
         raise RegistryError(f"{path}: name a plugin class as {path}::ClassName; it has {names}")
     wrong = list(misfits(found, kind_of(found)))
     if wrong:
-        raise RegistryError(f"{address}: {'; '.join(wrong)}")
+        raise RegistryError(f"{path}::{found.__name__}: {'; '.join(wrong)}")
     return found
 
 
