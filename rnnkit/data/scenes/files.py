@@ -48,7 +48,8 @@ def write_scenes(
 
     Args:
         folder: must not exist, or be empty.
-        train, val: number of pictures.
+        train: number of pictures.
+        val: the same of the other split.
         seed: decides what is drawn; the pictures of val do not depend on `train`.
         progress: is told the share that is done, 0 to 1.
 
