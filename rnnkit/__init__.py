@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rnnkit.errors import DataError as DataError
     from rnnkit.errors import RegistryError as RegistryError
     from rnnkit.errors import RnnkitError as RnnkitError
+    from rnnkit.errors import ShapeError as ShapeError
     from rnnkit.errors import SpecError as SpecError
     from rnnkit.network.builder import build as build
     from rnnkit.network.checkpoint import load_model as load
@@ -41,6 +42,7 @@ _HOME: Final = {
     "Ensemble": "rnnkit.captioning:Ensemble",
     "RegistryError": "rnnkit.errors:RegistryError",
     "RnnkitError": "rnnkit.errors:RnnkitError",
+    "ShapeError": "rnnkit.errors:ShapeError",
     "Spec": "rnnkit.spec:Spec",
     "SpecError": "rnnkit.errors:SpecError",
     "__version__": "rnnkit.system.version:__version__",
@@ -63,6 +65,7 @@ __all__ = [
     "Ensemble",
     "RegistryError",
     "RnnkitError",
+    "ShapeError",
     "Spec",
     "SpecError",
     "__version__",

@@ -17,6 +17,10 @@ class DataError(RnnkitError):
     """A data folder is missing something, damaged, or does not fit the network."""
 
 
+class ShapeError(RnnkitError, ValueError):
+    """An array does not have the shape, or the kind of numbers, that fits what it is given to."""
+
+
 class CheckpointError(RnnkitError):
     """A model file cannot be written or read."""
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from rnnkit.describing.work import ProductCounter
 from rnnkit.errors import RegistryError
-from rnnkit.kinds import Cell, DType, GatedCell, Layer, Plugin, named_arrays
-from rnnkit.network import FreeRecurrence, GatedRecurrence, Recurrence
+from rnnkit.kinds import DType, Layer, Plugin, RecurrentCell, named_arrays
+from rnnkit.network import recurrent_layer
 from rnnkit.registry.options import option_types
 from rnnkit.testing.variants import variants
 
@@ -66,7 +66,7 @@ def cost(cls: type[Plugin], sizes: Mapping[str, int]) -> Cost | None:
     if issubclass(cls, Layer):
         known = TOKENS if cls.tokens else LAYER
     else:
-        known = CELL if issubclass(cls, Cell | GatedCell) else {}
+        known = CELL if issubclass(cls, RecurrentCell) else {}
     for letter in sizes:
         if letter not in known:
             widths = f"has the widths {' and '.join(known)}" if known else "has no widths to set"
@@ -102,11 +102,7 @@ def _assumed(plugin: Any) -> dict[str, object]:
 
 def _cell(cell: Any, sizes: Mapping[str, int]) -> tuple[Any, int]:
     D, H, rng = sizes["D"], sizes["H"], np.random.default_rng(0)
-    made: Recurrence[Any, Any, Any]
-    if isinstance(cell, GatedCell):
-        made = GatedRecurrence.init(cell, D, H, None, None, rng, SINGLE)
-    else:
-        made = FreeRecurrence.init(cell, D, H, rng, SINGLE)
+    made = recurrent_layer(cell, D, H, rng, SINGLE)
     counter = ProductCounter()
     watched = made.with_params(counter.watch_all(made.params))
     x, h0 = np.zeros((1, D), SINGLE), np.zeros((1, cell.start_width(H)), SINGLE)

@@ -10,11 +10,10 @@ import attrs
 import numpy as np
 
 from rnnkit.data import Dataset
-from rnnkit.kinds import Activation, Cell, DType, GatedCell, Layer, Rng
+from rnnkit.kinds import Activation, Cell, DType, Layer, Rng
 from rnnkit.network.body import Body, Level
 from rnnkit.network.chain import Chain, Elementwise, Link
-from rnnkit.network.free import FreeRecurrence
-from rnnkit.network.gated import GatedRecurrence
+from rnnkit.network.engine import recurrent_layer
 from rnnkit.network.head import Head
 from rnnkit.network.model import Captioner
 from rnnkit.network.recurrence import Recurrence
@@ -158,17 +157,14 @@ class _Fitter:
                 self.wrong((*path, key), "a free-form cell fills its own weights: give this to it")
             return None
         try:
-            if isinstance(cell, Cell):
-                return FreeRecurrence.init(cell, in_features, table.hidden, self.rng, self.dtype)
-            assert isinstance(cell, GatedCell)
-            return GatedRecurrence.init(
+            return recurrent_layer(
                 cell,
                 in_features,
                 table.hidden,
-                table.input_weights,
-                table.recurrent_weights,
                 self.rng,
                 self.dtype,
+                input_weights=table.input_weights,
+                recurrent_weights=table.recurrent_weights,
             )
         except ValueError as e:
             self.wrong((*path, "cell"), str(e))

@@ -14,33 +14,45 @@ from rnnkit.network.recurrence import (
     P,
     Recurrence,
     S,
+    Tape,
     every_state,
     rows_of,
+    state_gradients,
     write,
-    zero_gradients,
 )
+from rnnkit.network.shapes import need_like
 from rnnkit.numerics import sum_rows
 
 
 @attrs.frozen
-class FreeTape(Generic[C]):
-    """What a free-form recurrence keeps of its forward pass: its inputs, and the cache of each step."""
+class FreeTape(Tape[S], Generic[S, C]):
+    """What a free-form recurrence keeps of its way forward.
 
-    x: Array
-    h0: Array
-    rows: Ints | None
+    Attributes:
+        caches: of each step.
+    """
+
     caches: list[C]
-    packing: Packing
 
 
 @attrs.frozen(eq=False)
-class FreeRecurrence(Recurrence[P, S, FreeTape[C]], Generic[P, S, C]):
-    """A free-form `Cell` over time."""
+class FreeRecurrence(Recurrence[P, S, FreeTape[S, C]], Generic[P, S, C]):
+    """A free-form `Cell` over time.
+
+    Attributes:
+        cell: the cell.
+        params: its parameters.
+        in_features: D that they are for.
+        hidden: H that they are for.
+    """
 
     cell: Cell[P, S, C]
     params: P
+    in_features: int
+    hidden: int
 
     def with_params(self, params: P) -> FreeRecurrence[P, S, C]:
+        need_like("params", params, self.params, f"{self._sizes} has these")
         return attrs.evolve(self, params=params)
 
     @staticmethod
@@ -48,24 +60,23 @@ class FreeRecurrence(Recurrence[P, S, FreeTape[C]], Generic[P, S, C]):
         cell: Cell[P, S, C], in_features: int, hidden: int, rng: Rng, dtype: DType
     ) -> FreeRecurrence[P, S, C]:
         """A recurrence with initial parameters."""
-        return FreeRecurrence(cell, cell.init(in_features, hidden, rng, dtype))
+        return FreeRecurrence(cell, cell.init(in_features, hidden, rng, dtype), in_features, hidden)
 
-    def forward(
-        self, x: Array, h0: Array, packing: Packing, rows: Ints | None = None
-    ) -> tuple[Array, FreeTape[C]]:
-        n0, packed = len(h0), x if rows is None else x[rows]
-        states = every_state(self.cell.start(h0), packing, x.dtype)
-        h = states.h[: n0 + len(packed)]
+    def _steps(
+        self, x: Array, start: S, packing: Packing, rows: Ints | None
+    ) -> tuple[S, FreeTape[S, C]]:
+        n0, packed = len(packing.order), x if rows is None else x[rows]
+        states = every_state(start, packing, x.dtype)
         caches: list[C] = []
         for (begin, end), before in zip(packing.spans, packing.befores, strict=True):
             s = rows_of(states, slice(before, before + end - begin))
             new, cache = self.cell.step(self.params, packed[begin:end], s)
             map_arrays(write, rows_of(states, slice(n0 + begin, n0 + end)), new)
             caches.append(cache)
-        return h[n0:], FreeTape(x, h0, rows, caches, packing)
+        return states, FreeTape(x, start, rows, packing, caches)
 
-    def backward(self, dh: Array, tape: FreeTape[C]) -> tuple[Array, Array, P]:
-        ds, ds_prev = zero_gradients(self.cell.start(tape.h0))
+    def _steps_back(self, dh: Array, tape: FreeTape[S, C], dfinal: S | None) -> tuple[Array, S, P]:
+        ds, ds_prev = state_gradients(tape.start, dfinal)
         dp = map_arrays(np.zeros_like, self.params)
         dx: Array = np.empty((len(dh), tape.x.shape[1]), dh.dtype)
         for (begin, end), cache in zip(
@@ -78,10 +89,7 @@ class FreeRecurrence(Recurrence[P, S, FreeTape[C]], Generic[P, S, C]):
             dp = map_arrays(np.add, dp, step_dp)
             ds, ds_prev = ds_prev, ds
         distinct = dx if tape.rows is None else sum_rows(dx, tape.rows, len(tape.x))
-        return distinct, self.cell.start_back(tape.h0, ds), dp
-
-    def start(self, h0: Array) -> S:
-        return self.cell.start(h0)
+        return distinct, ds, dp
 
     def project(self, x: Array) -> Array:
         return x

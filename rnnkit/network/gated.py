@@ -11,6 +11,7 @@ from typing import Generic
 import attrs
 import numpy as np
 
+from rnnkit.errors import ShapeError
 from rnnkit.kinds import (
     Array,
     DType,
@@ -29,11 +30,13 @@ from rnnkit.network.recurrence import (
     P,
     Recurrence,
     S,
+    Tape,
     every_state,
     rows_of,
+    state_gradients,
     write,
-    zero_gradients,
 )
+from rnnkit.network.shapes import cell_name, gate_shape, need_floating, need_like
 from rnnkit.numerics import sum_rows
 from rnnkit.system.process import pieces, together
 
@@ -56,31 +59,60 @@ class GatedParams(Params, Generic[P]):
 
 
 @attrs.frozen
-class GatedTape(Generic[C]):
-    """What a gated recurrence keeps of its forward pass.
+class GatedTape(Tape[S], Generic[S, C]):
+    """What a gated recurrence keeps of its way forward.
 
     Attributes:
-        x: as given to the forward pass, and `h0`, `rows` and `packing` with it.
         h: (n + M, H), the initial rows, then every step's outputs.
         caches: of each step, in pieces by rows.
     """
 
-    x: Array
-    h0: Array
-    rows: Ints | None
     h: Array
     caches: list[list[tuple[slice, C]]]
-    packing: Packing
 
 
 @attrs.frozen(eq=False)
-class GatedRecurrence(Recurrence[GatedParams[P], S, GatedTape[C]], Generic[P, S, C]):
-    """A `GatedCell` over time."""
+class GatedRecurrence(Recurrence[GatedParams[P], S, GatedTape[S, C]], Generic[P, S, C]):
+    """A `GatedCell` over time.
+
+    Attributes:
+        cell: the cell.
+        params: its parameters and the engine's.
+
+    Raises:
+        ShapeError: a weight does not have the columns of the cell's gates.
+    """
 
     cell: GatedCell[P, S, C]
     params: GatedParams[P]
 
+    def __attrs_post_init__(self) -> None:
+        p, H = self.params, len(self.params.Wh)
+        x_gates, h_gates = self.cell.x_gates, self.cell.h_gates
+        for name, w, rows, gates, shape in (
+            ("Wh", p.Wh, "H", h_gates, (H, len(h_gates) * H)),
+            ("Wx", p.Wx, "D", x_gates, (len(p.Wx), len(x_gates) * H)),
+            ("b", p.b, "", x_gates, (len(x_gates) * H,)),
+        ):
+            if w.shape != shape:
+                kind = "gates" if x_gates == h_gates else "h-gates" if name == "Wh" else "x-gates"
+                raise ShapeError(
+                    f"{name} is {w.shape}, and {cell_name(self.cell)} has the {kind} "
+                    f"{' '.join(gates) or '(none)'}: {gate_shape(rows, gates)}, where H = {H}, "
+                    "the rows of Wh"
+                )
+            need_floating(name, w)
+
+    @property
+    def in_features(self) -> int:
+        return len(self.params.Wx)
+
+    @property
+    def hidden(self) -> int:
+        return len(self.params.Wh)
+
     def with_params(self, params: GatedParams[P]) -> GatedRecurrence[P, S, C]:
+        need_like("params", params, self.params, f"{self._sizes} has these")
         return attrs.evolve(self, params=params)
 
     @staticmethod
@@ -109,12 +141,12 @@ class GatedRecurrence(Recurrence[GatedParams[P], S, GatedTape[C]], Generic[P, S,
             ),
         )
 
-    def forward(
-        self, x: Array, h0: Array, packing: Packing, rows: Ints | None = None
-    ) -> tuple[Array, GatedTape[C]]:
-        p, n0 = self.params, len(h0)
+    def _steps(
+        self, x: Array, start: S, packing: Packing, rows: Ints | None
+    ) -> tuple[S, GatedTape[S, C]]:
+        p, n0 = self.params, len(packing.order)
         zx = self.project(x)
-        states = every_state(self.cell.start(h0), packing, zx.dtype)
+        states = every_state(start, packing, zx.dtype)
         caches: list[list[tuple[slice, C]]] = []
         for (begin, end), before in zip(packing.spans, packing.befores, strict=True):
             s = rows_of(states, slice(before, before + end - begin))
@@ -133,7 +165,7 @@ class GatedRecurrence(Recurrence[GatedParams[P], S, GatedTape[C]], Generic[P, S,
             parts = pieces(end - begin, zx.shape[1])
             caches.append(together([partial(step, part) for part in parts]))
         h = states.h[: n0 + len(packing.rows)]
-        return h[n0:], GatedTape(x, h0, rows, h, caches, packing)
+        return states, GatedTape(x, start, rows, packing, h, caches)
 
     def _step(
         self, part: slice, zx: Array, rows: Ints | None, zh: Array, s: S, s_next: S
@@ -144,9 +176,11 @@ class GatedRecurrence(Recurrence[GatedParams[P], S, GatedTape[C]], Generic[P, S,
         map_arrays(write, rows_of(s_next, part), new)
         return part, cache
 
-    def backward(self, dh: Array, tape: GatedTape[C]) -> tuple[Array, Array, GatedParams[P]]:
+    def _steps_back(
+        self, dh: Array, tape: GatedTape[S, C], dfinal: S | None
+    ) -> tuple[Array, S, GatedParams[P]]:
         p, packing = self.params, tape.packing
-        ds, ds_prev = zero_gradients(self.cell.start(tape.h0))
+        ds, ds_prev = state_gradients(tape.start, dfinal)
         M = len(dh)
         dzx = _room(M, p.Wx.shape[1], dh.dtype)
         dzh = dzx  # its own array only if the cell makes it another one
@@ -175,7 +209,7 @@ class GatedRecurrence(Recurrence[GatedParams[P], S, GatedTape[C]], Generic[P, S,
         dWh = tape.h[packing.previous].T @ dzh[:M]
         distinct = dzx[:M] if tape.rows is None else sum_rows(dzx[:M], tape.rows, len(tape.x))
         grads = GatedParams(Wx=tape.x.T @ distinct, Wh=dWh, b=distinct.sum(axis=0), cell=dcell)
-        return distinct @ p.Wx.T, self.cell.start_back(tape.h0, ds), grads
+        return distinct @ p.Wx.T, ds, grads
 
     def _step_back(
         self, part: slice, cache: C, ds: S, ds_prev: S, dzx: Array
@@ -187,9 +221,6 @@ class GatedRecurrence(Recurrence[GatedParams[P], S, GatedTape[C]], Generic[P, S,
         dzx[part] = part_dzx
         map_arrays(write, rows_of(ds_prev, part), new)
         return None if part_dzh is part_dzx else part_dzh, dp
-
-    def start(self, h0: Array) -> S:
-        return self.cell.start(h0)
 
     def project(self, x: Array) -> Array:
         zx = x @ self.params.Wx

@@ -5,6 +5,7 @@ from __future__ import annotations
 import attrs
 import numpy as np
 
+from rnnkit.errors import ShapeError
 from rnnkit.kinds import Array, Ints, Mask
 
 
@@ -31,7 +32,16 @@ class Packing:
 
     @staticmethod
     def of_lengths(lengths: Ints) -> Packing:
-        """The packing of sequences with these lengths (N,)."""
+        """The packing of sequences with these lengths (N,).
+
+        Raises:
+            ShapeError: they are not one whole number for each, 0 or more.
+        """
+        if lengths.ndim != 1 or lengths.dtype.kind not in "iu" or lengths.min(initial=0) < 0:
+            raise ShapeError(
+                f"lengths are {lengths.dtype} {lengths.shape} from {lengths.min(initial=0)}, and they are "
+                "whole numbers (N,), 0 or more"
+            )
         order = np.argsort(-lengths, kind="stable")[: np.count_nonzero(lengths)]
         live = lengths[order] > np.arange(lengths.max(initial=0))[:, None]
         steps, ranks = np.nonzero(live)
@@ -58,6 +68,13 @@ class Packing:
         )
 
     @property
+    def ends(self) -> Ints:
+        """(n,) where the last token of each row is in the packed array, rows in sorted order."""
+        last = np.zeros(self.count, int)
+        last[self.rows] = np.arange(len(self.rows))  # of a row that comes again, the last one stays
+        return last[self.order]
+
+    @property
     def spans(self) -> list[tuple[int, int]]:
         """(begin, end) of each step in the packed array."""
         ends = np.cumsum(self.sizes).tolist()
@@ -78,17 +95,55 @@ class Packing:
         )
 
     def enter(self, h0: Array) -> Array:
-        """Initial rows (N, ...) in sorted order, those of length 0 left out."""
+        """Initial rows (N, ...) in sorted order, those of length 0 left out.
+
+        Raises:
+            ShapeError: there are not N rows.
+        """
+        self._check("h0", h0, self.count, "sequences")
         return h0[self.order]
 
     def leave(self, dh0: Array) -> Array:
-        """The transpose of `enter`: (n, ...) back to (N, ...), zero for rows of length 0."""
+        """The transpose of `enter`: (n, ...) back to (N, ...), zero for rows of length 0.
+
+        Raises:
+            ShapeError: there are not n rows.
+        """
+        self._check("dh0", dh0, len(self.order), "sequences with a step")
         out = np.zeros((self.count, *dh0.shape[1:]), dh0.dtype)
         out[self.order] = dh0
         return out
 
+    def pack(self, padded: Array) -> Array:
+        """(N, T, ...) -> (M, ...): the tokens of each row up to its length; what is beyond does not matter.
+
+        Raises:
+            ShapeError: there are not N rows, or fewer steps than the longest sequence has.
+        """
+        self._check("padded", padded, self.count, "sequences")
+        self._check_steps(padded.shape[1] if padded.ndim > 1 else 0)
+        return padded[self.rows, self.steps]
+
     def unpack(self, packed: Array, length: int) -> Array:
-        """(M, ...) -> (N, length, ...), zero beyond each row's end."""
+        """The transpose of `pack`: (M, ...) -> (N, length, ...), zero beyond each row's end.
+
+        Raises:
+            ShapeError: there are not M tokens, or the longest sequence is longer.
+        """
+        self._check("packed", packed, len(self.rows), "steps in all")
+        self._check_steps(length)
         out = np.zeros((self.count, length, *packed.shape[1:]), packed.dtype)
         out[self.rows, self.steps] = packed
         return out
+
+    def _check(self, name: str, a: Array, count: int, what: str) -> None:
+        if a.shape[:1] != (count,):
+            raise ShapeError(
+                f"{name} is {a.shape}, and the packing has {count} {what}: ({count}, ..)"
+            )
+
+    def _check_steps(self, length: int) -> None:
+        if length < len(self.sizes):
+            raise ShapeError(
+                f"there is room for {length} steps, and the longest sequence has {len(self.sizes)}"
+            )

@@ -1,18 +1,21 @@
-"""Sequences over a cell: time, packing, initial states and their gradients, written once for all cells.
+"""Sequences over a cell: time, packing, states at both ends and their gradients, written once for all cells.
 
-A recurrence holds one cell and its parameters. Everything it takes and gives is packed (see `Packing`), so a
-cell only ever sees live rows.
+A recurrence holds one cell and its parameters. Inputs and outputs are packed (see `Packing`), so a cell only
+ever sees live rows.
 """
 
 from __future__ import annotations
 
 import abc
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
+import attrs
 import numpy as np
 
-from rnnkit.kinds import Array, DType, Ints, Params, State, map_arrays
+from rnnkit.errors import ShapeError
+from rnnkit.kinds import Array, DType, Ints, Params, RecurrentCell, State, map_arrays
 from rnnkit.network.packing import Packing
+from rnnkit.network.shapes import cell_name, need, need_floating, need_like
 
 BLOCK = 8
 """Rows that products are made of: 12 or 15 rows take up to half as long again as 16."""
@@ -22,42 +25,169 @@ S = TypeVar("S", bound=State)
 C = TypeVar("C")
 Q = TypeVar("Q", bound=Params)
 """Parameters of a recurrence: the cell's own for a free-form cell, `GatedParams` around them else."""
-Tape = TypeVar("Tape")
 
 
-class Recurrence(abc.ABC, Generic[Q, S, Tape]):
-    """One recurrent layer: a cell and its parameters."""
+@attrs.frozen
+class Tape(Generic[S]):
+    """What a recurrence keeps of its way forward.
+
+    Attributes:
+        x: the inputs as given, and `rows` and `packing` with them.
+        start: the state before the first step, of the rows with a step at least, in packed order.
+    """
+
+    x: Array
+    start: S
+    rows: Ints | None
+    packing: Packing
+
+
+K = TypeVar("K", bound=Tape[Any])
+
+
+@attrs.frozen
+class FromH0(Generic[K]):
+    """The tape of a way forward that began with h0."""
+
+    h0: Array
+    tape: K
+
+
+class Recurrence(abc.ABC, Generic[Q, S, K]):
+    """One recurrent layer: a cell and its parameters.
+
+    There are two ways through a sequence. `forward` and `backward` begin with h0, as the image gives it in a
+    network. `run` and `run_back` begin with a whole state, such as an LSTM's h and c, and give back the state at
+    the end of each sequence, so that a long sequence can be read in parts.
+    """
+
+    @property
+    @abc.abstractmethod
+    def cell(self) -> RecurrentCell[Any, S, Any]:
+        """The cell."""
 
     @property
     @abc.abstractmethod
     def params(self) -> Q:
         """The parameters, which optimizers change in place."""
 
+    @property
     @abc.abstractmethod
+    def in_features(self) -> int:
+        """D, the width of an input."""
+
+    @property
+    @abc.abstractmethod
+    def hidden(self) -> int:
+        """H, the width of an output."""
+
     def forward(
         self, x: Array, h0: Array, packing: Packing, rows: Ints | None = None
-    ) -> tuple[Array, Tape]:
-        """Run over packed sequences.
+    ) -> tuple[Array, FromH0[K]]:
+        """Run over packed sequences from h0.
 
         Args:
             x: (M, D) packed inputs; or, with `rows`, (U, D) the distinct ones among them.
             h0: (n, H), or as wide as the cell wants it: what the states of the rows with a step at least
-                start from, in packed order.
+                start from, in packed order; `Packing.enter` makes it of (N, H).
             packing: of the inputs.
             rows: (M,) where each packed input stands in x, if x has the distinct ones only. Words come
                 again and again, so projecting each word once saves work.
 
         Returns:
             (h, tape): the packed outputs (M, H), and what `backward` needs.
+
+        Raises:
+            ShapeError: arrays do not fit each other.
         """
+        self._check_inputs(x, packing, rows)
+        n, width = len(packing.order), self.cell.start_width(self.hidden)
+        if h0.shape != (n, width):
+            raise ShapeError(
+                f"h0 is {h0.shape}, and {n} of {packing.count} sequences have a step, in {self._sizes}: "
+                f"{(n, width)}, which packing.enter makes of {(packing.count, width)}"
+            )
+        need_floating("h0", h0)
+        states, tape = self._steps(x, self.cell.start(h0), packing, rows)
+        return _outputs(states, packing), FromH0(h0, tape)
+
+    def backward(self, dh: Array, tape: FromH0[K]) -> tuple[Array, Array, Q]:
+        """The gradients (dx shaped like x, dh0 shaped like h0, dparams) from dh (M, H).
+
+        Raises:
+            ShapeError: dh is not shaped like h.
+        """
+        self._check_outputs(dh, tape.tape.packing)
+        dx, ds, grads = self._steps_back(dh, tape.tape, None)
+        return dx, self.cell.start_back(tape.h0, ds), grads
+
+    def run(
+        self, x: Array, state: S, packing: Packing, rows: Ints | None = None
+    ) -> tuple[Array, S, K]:
+        """Run over packed sequences from a whole state.
+
+        Args:
+            x: (M, D) packed inputs, or with `rows` the distinct ones, as in `forward`.
+            state: of all N sequences before their first step, in their own order; every slot is (N, ..). `start`
+                makes one of h0 (N, H), and `attrs.evolve(state, c=c0)` puts another slot into it.
+            packing: of the inputs.
+            rows: as in `forward`.
+
+        Returns:
+            (h, final, tape): the packed outputs (M, H); the state of all N sequences after their last step, which
+            of one of length 0 is the state before; and what `run_back` needs.
+
+        Raises:
+            ShapeError: arrays do not fit each other.
+        """
+        self._check_inputs(x, packing, rows)
+        self._check_state("state", state, packing)
+        states, tape = self._steps(x, map_arrays(packing.enter, state), packing, rows)
+        last = len(packing.order) + packing.ends
+
+        def at_end(before: Array, every: Array) -> Array:
+            final = before.astype(every.dtype)
+            final[packing.order] = every[last]
+            return final
+
+        return _outputs(states, packing), map_arrays(at_end, state, states), tape
+
+    def run_back(self, dh: Array, tape: K, dfinal: S | None = None) -> tuple[Array, S, Q]:
+        """The gradients of what `run` was given.
+
+        Args:
+            dh: (M, H), that of the packed outputs.
+            tape: as `run` gave it.
+            dfinal: that of the final state, beside what comes through dh; None for none.
+
+        Returns:
+            (dx, dstate, dparams): shaped like x, the state and the parameters.
+
+        Raises:
+            ShapeError: dh is not shaped like h, or dfinal not like the final state.
+        """
+        packing = tape.packing
+        self._check_outputs(dh, packing)
+        if dfinal is None:
+            dx, ds, grads = self._steps_back(dh, tape, None)
+            return dx, map_arrays(packing.leave, ds), grads
+        self._check_state("dfinal", dfinal, packing)
+        dx, ds, grads = self._steps_back(dh, tape, map_arrays(packing.enter, dfinal))
+
+        def at_start(end: Array, d: Array) -> Array:
+            start = end.astype(d.dtype)
+            start[packing.order] = d
+            return start
+
+        return dx, map_arrays(at_start, dfinal, ds), grads
 
     @abc.abstractmethod
-    def backward(self, dh: Array, tape: Tape) -> tuple[Array, Array, Q]:
-        """The gradients (dx shaped like x, dh0 shaped like h0, dparams) from dh (M, H)."""
+    def with_params(self, params: Q) -> Recurrence[Q, S, K]:
+        """The same cell with other parameters, of the same shapes.
 
-    @abc.abstractmethod
-    def with_params(self, params: Q) -> Recurrence[Q, S, Tape]:
-        """The same cell with other parameters."""
+        Raises:
+            ShapeError: of other shapes.
+        """
 
     @abc.abstractmethod
     def project(self, x: Array) -> Array:
@@ -67,9 +197,53 @@ class Recurrence(abc.ABC, Generic[Q, S, Tape]):
     def advance(self, projected: Array, s: S) -> S:
         """One step of all rows, for decoding; a gated cell overwrites the projected inputs."""
 
-    @abc.abstractmethod
     def start(self, h0: Array) -> S:
-        """The state before the first step, from h0 as in `forward`."""
+        """The state before the first step, from h0 (N, H), or as wide as the cell wants it."""
+        return self.cell.start(h0)
+
+    @abc.abstractmethod
+    def _steps(self, x: Array, start: S, packing: Packing, rows: Ints | None) -> tuple[S, K]:
+        """Every state: the rows of `start`, then those of each step, then room to spare; and the tape."""
+
+    @abc.abstractmethod
+    def _steps_back(self, dh: Array, tape: K, dfinal: S | None) -> tuple[Array, S, Q]:
+        """The gradients (dx, that of the tape's start, dparams), from dh and from that of the final state, whose
+        rows are those of the start."""
+
+    @property
+    def _sizes(self) -> str:
+        """The cell and its sizes, for messages."""
+        return f"{cell_name(self.cell)} with D = {self.in_features} and H = {self.hidden}"
+
+    def _check_inputs(self, x: Array, packing: Packing, rows: Ints | None) -> None:
+        steps, count = len(packing.rows), len(x)
+        need_floating("x", x)
+        if x.ndim != 2 or x.shape[1] != self.in_features:
+            raise ShapeError(
+                f"x is {x.shape}, and goes into {self._sizes}: (.., {self.in_features})"
+            )
+        if rows is None:
+            need("x", x, (steps, self.in_features), f"the packing has {steps} steps in all")
+        elif rows.shape != (steps,):
+            raise ShapeError(
+                f"rows is {rows.shape}, and the packing has {steps} steps in all: {(steps,)}"
+            )
+        elif steps and not 0 <= rows.min() <= rows.max() < count:
+            raise ShapeError(f"rows goes from {rows.min()} to {rows.max()}, and x has {count} rows")
+
+    def _check_outputs(self, dh: Array, packing: Packing) -> None:
+        need("dh", dh, (len(packing.rows), self.hidden), "is shaped like h")
+
+    def _check_state(self, name: str, state: S, packing: Packing) -> None:
+        width = self.cell.start_width(self.hidden)
+        wanted = self.cell.start(np.ones((packing.count, width)))
+        why = f"there are {packing.count} sequences, in {self._sizes}"
+        need_like(name, state, wanted, why)
+
+
+def _outputs(states: State, packing: Packing) -> Array:
+    n = len(packing.order)
+    return states.h[n : n + len(packing.rows)]
 
 
 def every_state(start: S, packing: Packing, dtype: DType) -> S:
@@ -84,18 +258,26 @@ def every_state(start: S, packing: Packing, dtype: DType) -> S:
     return map_arrays(room, start)
 
 
-def zero_gradients(start: S) -> tuple[S, S]:
-    """Two states of zeros: a step back reads its gradient from one and writes the next to the other.
+def state_gradients(start: S, dfinal: S | None) -> tuple[S, S]:
+    """Two states: a step back reads its gradient from one and writes the next to the other.
 
-    Rows are written only from their sequence's last step on, so they are zero when they join.
+    Rows are written only from their sequence's last step on, so in both they are as they were made when they
+    join: the gradient of the final state, or zero.
     """
-    return map_arrays(np.zeros_like, start), map_arrays(np.zeros_like, start)
+
+    def made() -> S:
+        zeros = map_arrays(np.zeros_like, start)
+        return zeros if dfinal is None else map_arrays(write, zeros, dfinal)
+
+    return made(), made()
 
 
 def rows_of(s: S, rows: slice) -> S:
+    """Views of some rows of every slot."""
     return map_arrays(lambda a: a[rows], s)
 
 
 def write(out: Array, a: Array) -> Array:
+    """Copy a into out."""
     out[...] = a
     return out

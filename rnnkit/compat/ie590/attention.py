@@ -11,7 +11,7 @@ import attrs
 import numpy as np
 
 from rnnkit.kinds import Array, NoParams
-from rnnkit.network import GatedParams, GatedRecurrence, GatedTape, Packing
+from rnnkit.network import FromH0, GatedParams, GatedRecurrence, GatedTape, Packing
 from rnnkit_builtin.cells.attention_lstm import (
     AttentionCache,
     AttentionLSTM,
@@ -51,7 +51,7 @@ class AttentionSequenceCache:
 
     rnn: Recurrence
     packing: Packing
-    tape: GatedTape[AttentionCache]
+    tape: FromH0[GatedTape[AttentionState, AttentionCache]]
     image: tuple[int, ...]
     length: int
 
@@ -107,7 +107,7 @@ def attention_forward(
     rnn = GatedRecurrence(cell, GatedParams(Wx, Wh, b, AttentionParams(Wattn)))
     packing = Packing.of_lengths(np.full(N, T))
     h0 = packing.enter(A.reshape(N, -1))
-    h, tape = rnn.forward(x[packing.rows, packing.steps], h0, packing)
+    h, tape = rnn.forward(packing.pack(x), h0, packing)
     return packing.unpack(h, T), AttentionSequenceCache(rnn, packing, tape, A.shape, T)
 
 
@@ -116,6 +116,6 @@ def attention_backward(
 ) -> tuple[Array, Array, Array, Array, Array, Array]:
     """(dx, dA, dWx, dWh, dWattn, db) from dh (N, T, H)."""
     packing = cache.packing
-    dx, dh0, dp = cache.rnn.backward(dh[packing.rows, packing.steps], cache.tape)
+    dx, dh0, dp = cache.rnn.backward(packing.pack(dh), cache.tape)
     dA = packing.leave(dh0).reshape(cache.image)
     return packing.unpack(dx, cache.length), dA, dp.Wx, dp.Wh, dp.cell.Wr, dp.b

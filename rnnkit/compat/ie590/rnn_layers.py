@@ -15,7 +15,7 @@ from rnnkit.compat.ie590.attention import (
     dot_product_attention,
 )
 from rnnkit.kinds import Activation, Array, GatedCell, Ints, Mask, NoParams, State
-from rnnkit.network import GatedParams, GatedRecurrence, GatedTape, Packing
+from rnnkit.network import FromH0, GatedParams, GatedRecurrence, GatedTape, Packing
 from rnnkit.numerics import sigmoid as sigmoid
 from rnnkit_builtin.activations.sigmoid import Sigmoid
 from rnnkit_builtin.activations.tanh import Tanh
@@ -67,7 +67,7 @@ class SequenceCache:
 
     rnn: GatedRecurrence[NoParams, Any, Any]
     packing: Packing
-    tape: GatedTape[Any]
+    tape: FromH0[GatedTape[Any, Any]]
     length: int
 
 
@@ -202,7 +202,7 @@ def _forward(
     N, T, _ = x.shape
     rnn = GatedRecurrence(cell, GatedParams(Wx, Wh, b, NoParams()))
     packing = Packing.of_lengths(np.full(N, T))
-    h, tape = rnn.forward(x[packing.rows, packing.steps], packing.enter(h0), packing)
+    h, tape = rnn.forward(packing.pack(x), packing.enter(h0), packing)
     return packing.unpack(h, T), SequenceCache(rnn, packing, tape, T)
 
 
@@ -211,5 +211,5 @@ def _backward(
 ) -> tuple[Array, Array, Array, Array, Array]:
     packing = cache.packing
     rnn = attrs.evolve(cache.rnn, cell=cell)
-    dx, dh0, dp = rnn.backward(dh[packing.rows, packing.steps], cache.tape)
+    dx, dh0, dp = rnn.backward(packing.pack(dh), cache.tape)
     return packing.unpack(dx, cache.length), packing.leave(dh0), dp.Wx, dp.Wh, dp.b

@@ -17,7 +17,7 @@ from rnnkit.kinds import (
     State,
     named_arrays,
 )
-from rnnkit.network import FreeRecurrence, GatedRecurrence, Packing, Recurrence
+from rnnkit.network import Packing, Recurrence, recurrent_layer
 from rnnkit.testing.cases.layer import stirred, with_values
 from rnnkit.testing.example import Broken, Case, Example, Leaves, copied
 from rnnkit.testing.laws import close
@@ -52,13 +52,7 @@ def recurrence(
     plugin: RecurrentCell[Any, Any, Any], d: int, h: int, rng: Rng
 ) -> Recurrence[Any, Any, Any]:
     """A recurrence over a cell, its parameters stirred."""
-    made: Recurrence[Any, Any, Any]
-    dtype = np.dtype(np.float64)
-    if isinstance(plugin, GatedCell):
-        made = GatedRecurrence.init(plugin, d, h, None, None, rng, dtype)
-    else:
-        assert isinstance(plugin, Cell)
-        made = FreeRecurrence.init(plugin, d, h, rng, dtype)
+    made = recurrent_layer(plugin, d, h, rng)
     return made.with_params(stirred(made.params, rng))
 
 
@@ -208,7 +202,7 @@ def sequence(
         leaves |= {f"{i}.{name}": a for name, a in named_arrays(level.params)}
 
     def forward(at: Leaves) -> tuple[Leaves, Any]:
-        h, tapes = at["x"][packing.rows, packing.steps], []
+        h, tapes = packing.pack(at["x"]), []
         for i, level in enumerate(levels):
             level = level.with_params(with_values(level.params, at, f"{i}."))
             h, tape = level.forward(h, packing.enter(at[f"h0.{i}"]), packing)
@@ -216,7 +210,7 @@ def sequence(
         return {"h": packing.unpack(h, T)}, tapes
 
     def backward(at: Leaves, cotangents: Leaves, tapes: Any) -> Leaves:
-        d = cotangents["h"][packing.rows, packing.steps]
+        d = packing.pack(cotangents["h"])
         gradients: dict[str, Array] = {}
         for i, (level, tape) in reversed(list(enumerate(tapes))):
             d, dh0, dp = level.backward(d, tape)
