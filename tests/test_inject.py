@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+import attrs
 import numpy as np
 import pytest
 
@@ -124,6 +125,54 @@ def test_gradients_agree_with_a_complex_step(source: str, inject: str, seed: int
         stepped: Any = model.with_parameters(moved)
         slope = stepped.evaluate(features, captions, rng(), backward=False)[0].imag / 1e-30
         assert np.sum(gradients[name] * v) == pytest.approx(slope, rel=1e-12, abs=1e-15), name
+
+
+MAPS = f"""
+[model]
+dtype = "float64"
+image = {{ use = "regions", count = 3 }}
+words = {{ use = "embedding", dim = {D} }}
+[[model.rnn]]
+hidden = {H}
+cell = {{ use = "attention-lstm", regions = 3 }}
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "inject"),
+    [*itertools.product([VANILLA, STACKED], PLACES), (MAPS, "init")],
+)
+@pytest.mark.parametrize("seed", [None, 3], ids=["evaluating", "training"])
+def test_the_gradient_of_the_features_agrees_with_a_complex_step(
+    source: str, inject: str, seed: int | None
+) -> None:
+    model, (features, captions) = network(source, inject), batch()
+
+    def rng() -> np.random.Generator | None:
+        return None if seed is None else np.random.default_rng(seed)
+
+    taken: set[str] = set()
+    loss, gradients = model.loss_and_gradients(
+        features, captions, rng(), take=taken.update, wrt_features=True
+    )
+    assert set(gradients) == {*model.parameters, "features"}
+    assert taken == set(model.parameters)  # an update knows nothing of features
+    same, without = model.loss_and_gradients(features, captions, rng())
+    assert same == loss
+    assert set(without) == set(model.parameters)
+    assert all(np.array_equal(without[name], gradients[name]) for name in without)
+    complex_ = {k: a.astype(complex) for k, a in model.parameters.items()}
+    stepped: Any = attrs.evolve(model.with_parameters(complex_), spec=in_complex(model.spec))
+    for v in np.random.default_rng(1).standard_normal((3, *features.shape)):
+        moved = features + 1e-30j * v
+        slope = stepped.evaluate(moved, captions, rng(), backward=False)[0].imag / 1e-30
+        assert np.sum(gradients["features"] * v) == pytest.approx(slope, rel=1e-12)
+    assert not gradients["features"][4].any()  # its caption is empty
+
+
+def in_complex(spec: Any) -> Any:
+    """A spec whose network lets complex features through."""
+    return attrs.evolve(spec, model=attrs.evolve(spec.model, dtype="complex128"))
 
 
 @pytest.mark.parametrize(

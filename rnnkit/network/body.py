@@ -112,9 +112,9 @@ class Body:
             dh, each = np.split(dh, [self.words.links[-1].out_features], axis=1)
             dv = sum_rows(each, packing.rows, packing.count)
         _, words = self.words.backward(dh, tapes.words)
-        _, image = self.image.backward(dv, tapes.image)
+        features, image = self.image.backward(dv, tapes.image)
         take(dict(named_chain("image", image)) | dict(named_chain("words", words)))
-        return BodyGradients(image, words, inputs, rnns)
+        return BodyGradients(features, image, words, inputs, rnns)
 
     def begin(self, features: Array) -> tuple[tuple[State, ...], Array]:
         """The state of every recurrent layer before the first word, and v, from image features (N, F)."""
@@ -175,8 +175,9 @@ class Tapes:
 
 @attrs.frozen
 class BodyGradients:
-    """The gradients of all parameters before the head."""
+    """The gradients of the image features (N, F), and of all parameters before the head."""
 
+    features: Array
     image: list[Params]
     words: list[Params]
     inputs: list[list[Params]]

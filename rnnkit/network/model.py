@@ -143,6 +143,8 @@ class Captioner(Writer[Remembered]):
         rng: Rng | None = None,
         of: int | None = None,
         take: Take = _nothing,
+        *,
+        wrt_features: bool = False,
     ) -> tuple[float, dict[str, Array]]:
         """The loss of a batch, and its gradient with respect to every parameter.
 
@@ -153,15 +155,18 @@ class Captioner(Writer[Remembered]):
             of: what to divide by instead of N, for rows of a batch of so many.
             take: called with the gradients of a part of the network, by name, when they are there: the head's, then
                 those of each recurrent layer from the top, then the rest.
+            wrt_features: whether gradients has the one with respect to the image features too.
 
         Returns:
             (loss, gradients): the sum over unmasked positions divided by N, and an array for each name in
-            `parameters`, of the same shape.
+            `parameters`, of the same shape; "features" (N, F), if asked for.
 
         Raises:
             DataError: shapes, or tokens outside the vocabulary.
         """
-        loss, gradients = self.evaluate(features, captions, rng, of, take)
+        loss, gradients = self.evaluate(
+            features, captions, rng, of, take, wrt_features=wrt_features
+        )
         return float(loss), gradients
 
     def evaluate(
@@ -172,6 +177,7 @@ class Captioner(Writer[Remembered]):
         of: int | None = None,
         take: Take = _nothing,
         *,
+        wrt_features: bool = False,
         backward: bool = True,
     ) -> tuple[Scalar, dict[str, Array]]:
         """What `loss_and_gradients` is made of: the loss as a NumPy scalar of the parameters' own type, so
@@ -188,8 +194,11 @@ class Captioner(Writer[Remembered]):
             return total / n, {}
         take(dict(named_chain("head", head)))
         body = self.body.backward(dh, tapes, packing, take)
-        gradients = Parts(body.image, body.words, body.inputs, body.rnns, head)
-        return total / n, dict(gradients.named())
+        parts = Parts(body.image, body.words, body.inputs, body.rnns, head)
+        gradients = dict(parts.named())
+        if wrt_features:
+            gradients["features"] = body.features
+        return total / n, gradients
 
     def nats(self, features: Array, captions: Ints) -> tuple[float, int]:
         """The negative log likelihood of captions, whatever the training loss is.

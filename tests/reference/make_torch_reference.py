@@ -13,6 +13,9 @@ Everything is float64 and in rnnkit's layout: weights (in, out), gates in rnnkit
     cells/CASE/              x (N, T, D), lengths (N,), h0 (levels, N, H); h (N, T, H) of the top level, 0
                              beyond the length; dh, also with numbers beyond the length, which must not
                              matter; dx, dh0; p.LEVEL.NAME a parameter, d.LEVEL.NAME its gradient
+    states/CASE/             x (N, T, D), lengths (N,), one of them 0; start.SLOT (N, H) before the first step;
+                             h (N, T, H), 0 beyond the length; final.SLOT (N, H) after the last step; dh and
+                             dfinal.SLOT; dx, dstart.SLOT; p.NAME a parameter, d.NAME its gradient
 """
 
 from __future__ import annotations
@@ -191,6 +194,17 @@ Step = Callable[[dict[str, Tensor], Tensor, list[Tensor]], list[Tensor]]
 def library(case: str, module: nn.RNNBase, gates: str, wanted: str) -> None:
     """A module of PyTorch's, which has its gates in the order `gates`; `wanted` is rnnkit's."""
 
+    parameters = parameters_of(module, gates, wanted)
+    x, h0 = leaf(N, T, D), leaf(module.num_layers, N, H)
+    packed = pack_padded_sequence(x, LENGTHS, batch_first=True, enforce_sorted=False)
+    start = (h0, torch.zeros_like(h0)) if isinstance(module, nn.LSTM) else h0
+    h, _ = pad_packed_sequence(module(packed, start)[0], batch_first=True, total_length=T)
+    record_run(case, x, h0, h, parameters)
+
+
+def parameters_of(module: nn.RNNBase, gates: str, wanted: str) -> dict[str, tuple[Tensor, Layout]]:
+    """Each parameter by its name, with what lays it out as rnnkit does."""
+
     def layout(t: Tensor) -> Tensor:
         blocks = dict(zip(gates, t.chunk(len(gates)), strict=True))
         return torch.cat([blocks[gate] for gate in wanted]).t()
@@ -209,11 +223,7 @@ def library(case: str, module: nn.RNNBase, gates: str, wanted: str) -> None:
             parameters[f"{level}.{name}"] = p, layout
         if inside is not None:
             parameters[f"{level}.cell.bn"] = second, lambda t: t[inside:]
-    x, h0 = leaf(N, T, D), leaf(module.num_layers, N, H)
-    packed = pack_padded_sequence(x, LENGTHS, batch_first=True, enforce_sorted=False)
-    start = (h0, torch.zeros_like(h0)) if isinstance(module, nn.LSTM) else h0
-    h, _ = pad_packed_sequence(module(packed, start)[0], batch_first=True, total_length=T)
-    record_run(case, x, h0, h, parameters)
+    return parameters
 
 
 def by_hand(case: str, step: Step, parameters: dict[str, Tensor], slots: int) -> None:
@@ -265,11 +275,51 @@ def record_run(
         record(f"cells/{case}", **{f"p.{name}": layout(p), f"d.{name}": layout(d)})
 
 
+def states() -> None:
+    whole_state("lstm", nn.LSTM(D, H, batch_first=True), "ifgo", "ifog", ("h", "c"))
+    whole_state("gru", nn.GRU(D, H, batch_first=True), "run", "run", ("h",))
+
+
+def whole_state(
+    case: str, module: nn.RNNBase, gates: str, wanted: str, slots: tuple[str, ...]
+) -> None:
+    """From a given state to the final one, row by row: PyTorch packs no sequence of length 0."""
+    lengths = torch.tensor([3, 0, 5, 1, 5])
+    count = len(lengths)
+    parameters = parameters_of(module, gates, wanted)
+    x, start = leaf(count, T, D), {slot: leaf(count, H) for slot in slots}
+    outputs, ends = [], []
+    for row, length in enumerate(lengths.tolist()):
+        state = [a[row].view(1, 1, H) for a in start.values()]
+        h = torch.zeros(1, T, H)
+        if length:
+            live, end = module(x[[row], :length], tuple(state) if len(state) > 1 else state[0])
+            state = list(end) if len(state) > 1 else [end]
+            h = torch.cat([live, h[:, length:]], dim=1)
+        outputs.append(h[0])
+        ends.append([a[0, 0] for a in state])
+    h = torch.stack(outputs)
+    final = dict(zip(slots, map(torch.stack, zip(*ends, strict=True)), strict=True))
+    dh, dfinal = torch.randn(h.shape), {slot: torch.randn(count, H) for slot in slots}
+    leaves = [x, *start.values(), *(p for p, _ in parameters.values())]
+    dx, *gradients = torch.autograd.grad([h, *final.values()], leaves, [dh, *dfinal.values()])
+    record(f"states/{case}", x=x, lengths=lengths, h=h, dh=dh, dx=dx)
+    for slot, d in zip(slots, gradients, strict=False):
+        record(
+            f"states/{case}",
+            **{f"start.{slot}": start[slot], f"final.{slot}": final[slot]},
+            **{f"dfinal.{slot}": dfinal[slot], f"dstart.{slot}": d},
+        )
+    for (name, (p, layout)), d in zip(parameters.items(), gradients[len(slots) :], strict=True):
+        path = name.removeprefix("0.")
+        record(f"states/{case}", **{f"p.{path}": layout(p), f"d.{path}": layout(d)})
+
+
 def main() -> None:
     torch.manual_seed(231)
     torch.set_default_dtype(torch.float64)
     torch.set_num_threads(1)
-    for part in (activations, layers, losses, optimizers, cells):
+    for part in (activations, layers, losses, optimizers, cells, states):
         part()
     file = Path(__file__).with_name("torch_reference.npz")
     np.savez_compressed(file, **{key: t.numpy() for key, t in REFERENCE.items()})
