@@ -13,7 +13,6 @@ import rnnkit.system.process
 from rnnkit.kinds import (
     Activation,
     Array,
-    Cell,
     DType,
     GatedCell,
     NoParams,
@@ -24,7 +23,7 @@ from rnnkit.kinds import (
     map_arrays,
     named_arrays,
 )
-from rnnkit.network import FreeRecurrence, GatedRecurrence, Packing, Recurrence
+from rnnkit.network import Packing, Recurrence, recurrent_layer
 from rnnkit.numerics import blocks, sigmoid
 from rnnkit.registry import load
 from rnnkit.spec.schema import builtin
@@ -43,11 +42,7 @@ LENGTHS = np.array([3, 0, 5, 1, 5])
 
 def recurrence(name: str, options: dict[str, Any], d: int, h: int) -> Recurrence[Any, Any, Any]:
     cell: RecurrentCell[Any, Any, Any] = load(RecurrentCell, f"rnnkit:{name}")(**options)
-    rng, dtype = np.random.default_rng(7), np.dtype(np.float64)
-    if isinstance(cell, GatedCell):
-        return GatedRecurrence.init(cell, d, h, None, None, rng, dtype)
-    assert isinstance(cell, Cell)
-    return FreeRecurrence.init(cell, d, h, rng, dtype)
+    return recurrent_layer(cell, d, h, np.random.default_rng(7))
 
 
 TORCH = np.load(Path(__file__).parent / "reference" / "torch_reference.npz")
@@ -72,7 +67,7 @@ def test_every_recorded_cell_is_compared() -> None:
 def test_sequences_of_different_lengths_agree_with_pytorch(case: str) -> None:
     want = {k.removeprefix(f"cells/{case}/"): TORCH[k] for k in TORCH.files if f"/{case}/" in k}
     packing = Packing.of_lengths(want["lengths"])
-    h = want["x"][packing.rows, packing.steps]
+    h = packing.pack(want["x"])
     levels, tapes = [], []
     for i, (name, options) in enumerate(TORCH_CASES[case]):
         rnn = recurrence(name, options, h.shape[1], want["h0"].shape[2])
@@ -81,7 +76,7 @@ def test_sequences_of_different_lengths_agree_with_pytorch(case: str) -> None:
         h, tape = levels[-1].forward(h, packing.enter(want["h0"][i]), packing)
         tapes.append(tape)
     agree(packing.unpack(h, want["h"].shape[1]), want["h"])
-    d = want["dh"][packing.rows, packing.steps]
+    d = packing.pack(want["dh"])
     for i, (rnn, tape) in reversed(list(enumerate(zip(levels, tapes, strict=True)))):
         d, dh0, dp = rnn.backward(d, tape)
         agree(packing.leave(dh0), want["dh0"][i])
@@ -133,7 +128,7 @@ def test_packed_rows_equal_each_row_alone(name: str, options: dict[str, Any]) ->
     rnn = recurrence(name, options, 3, 4)
     packing = Packing.of_lengths(LENGTHS)
     x, h0 = rng.standard_normal((5, 5, 3)), rng.standard_normal((5, 4))
-    together = rnn.forward(x[packing.rows, packing.steps], packing.enter(h0), packing)[0]
+    together = rnn.forward(packing.pack(x), packing.enter(h0), packing)[0]
     h = packing.unpack(together, 5)
     for row, length in enumerate(LENGTHS.tolist()):
         state = rnn.start(h0[row : row + 1])

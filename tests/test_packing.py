@@ -52,6 +52,20 @@ def test_unpack_puts_tokens_back_and_zeros_beyond_the_end() -> None:
     x = np.random.default_rng(0).standard_normal((3, 4, 2))
     lengths = np.array([2, 4, 1])
     packing = Packing.of_lengths(lengths)
-    back = packing.unpack(x[packing.rows, packing.steps], 4)
+    back = packing.unpack(packing.pack(x), 4)
     live = np.arange(4) < lengths[:, None]
     assert np.array_equal(back, x * live[..., None])
+
+
+def test_pack_and_unpack_are_transposes() -> None:
+    rng = np.random.default_rng(0)
+    packing = Packing.of_lengths(np.array([2, 0, 5, 1]))
+    a, b = rng.standard_normal((4, 6, 3)), rng.standard_normal((8, 3))
+    assert np.sum(packing.pack(a) * b) == pytest.approx(np.sum(a * packing.unpack(b, 6)), rel=1e-14)
+
+
+@pytest.mark.parametrize("lengths", LENGTHS, ids=str)
+def test_ends_are_the_last_token_of_each_row_with_one(lengths: list[int]) -> None:
+    packing = Packing.of_lengths(np.array(lengths))
+    assert packing.rows[packing.ends].tolist() == packing.order.tolist()
+    assert packing.steps[packing.ends].tolist() == [lengths[row] - 1 for row in packing.order]

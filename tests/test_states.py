@@ -128,8 +128,8 @@ def test_gradients_of_a_run_agree_with_a_complex_step(name: str) -> None:
         slope = float(np.sum(out.imag * dh)) / 1e-30
         for a, d in zip(flat_of(end), flat_of(dfinal), strict=True):
             slope += float(np.sum(a.imag * d)) / 1e-30
-        got = np.sum(flat(*gradients)[i] * moving)
-        assert got == pytest.approx(slope, rel=1e-12, abs=1e-13), what
+        dot = np.sum(flat(*gradients)[i] * moving)
+        assert dot == pytest.approx(slope, rel=1e-12, abs=1e-13), what
 
 
 def flat_of(arrays: State | Params) -> list[Array]:

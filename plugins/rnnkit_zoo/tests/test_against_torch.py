@@ -14,16 +14,8 @@ import numpy.typing as npt
 import pytest
 
 import rnnkit
-from rnnkit.kinds import (
-    Array,
-    Cell,
-    GatedCell,
-    Initializer,
-    RecurrentCell,
-    map_arrays,
-    named_arrays,
-)
-from rnnkit.network import FreeRecurrence, GatedRecurrence, Packing, Recurrence
+from rnnkit.kinds import Array, RecurrentCell, map_arrays, named_arrays
+from rnnkit.network import Packing, Recurrence, recurrent_layer
 
 Case: TypeAlias = dict[str, npt.NDArray[Any]]
 
@@ -51,13 +43,7 @@ def recurrence(name: str, want: Case) -> Recurrence[Any, Any, Any]:
         RecurrentCell, f"{PROJECT['name']}:{name}"
     )
     d, h, rng = want["x"].shape[2], want["h0"].shape[1], np.random.default_rng(0)
-    made: Recurrence[Any, Any, Any]
-    if isinstance(cell, GatedCell):
-        zeros = rnnkit.load_plugin(Initializer, "rnnkit:zeros")
-        made = GatedRecurrence.init(cell, d, h, zeros, zeros, rng, want["x"].dtype)
-    else:
-        assert isinstance(cell, Cell)
-        made = FreeRecurrence.init(cell, d, h, rng, want["x"].dtype)
+    made = recurrent_layer(cell, d, h, rng, want["x"].dtype)
     names = iter([f"p.{path}" for path, _ in named_arrays(made.params)])
     return made.with_params(map_arrays(lambda _: want[next(names)], made.params))
 
@@ -77,10 +63,9 @@ def test_every_cell_is_recorded() -> None:
 def test_sequences_of_different_lengths_agree_with_pytorch(name: str) -> None:
     want = RECORDED[name]
     rnn, packing = recurrence(name, want), Packing.of_lengths(want["lengths"])
-    live = packing.rows, packing.steps
-    h, tape = rnn.forward(want["x"][live], packing.enter(want["h0"]), packing)
+    h, tape = rnn.forward(packing.pack(want["x"]), packing.enter(want["h0"]), packing)
     agree(packing.unpack(h, want["h"].shape[1]), want["h"], "h")
-    dx, dh0, dp = rnn.backward(want["dh"][live], tape)
+    dx, dh0, dp = rnn.backward(packing.pack(want["dh"]), tape)
     agree(packing.unpack(dx, want["x"].shape[1]), want["dx"], "dx")
     agree(packing.leave(dh0), want["dh0"], "dh0")
     gradients = dict(named_arrays(dp))
