@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import inspect
 import json
 import re
 from collections.abc import Iterator
@@ -111,7 +112,9 @@ def test_every_public_name_is_there_and_says_what_it_is(module: str) -> None:
     public = importlib.import_module(module)
     assert public.__doc__
     for name in public.__all__:
-        assert hasattr(public, name), name
+        value = getattr(public, name)
+        if inspect.isclass(value) or inspect.isfunction(value):
+            assert value.__doc__, name
 
 
 def test_every_page_of_the_api_is_in_the_navigation() -> None:

@@ -5,9 +5,9 @@ rows and runs the pieces on threads of its own. That pays only if the threads of
 products, and OpenBLAS, NumPy's usual library for them, lets them spin for a tenth of a second unless it is
 told otherwise before NumPy is imported. So it is the program that decides, once, at its start:
 
-    import rnnkit.system.process
+    from rnnkit.parallel import settle
 
-    rnnkit.system.process.settle()  # before anything imports NumPy
+    settle()  # before anything imports NumPy
 
 The commands `rnnkit train`, `caption` and the like do so. Without it all works the same, on one thread
 where it would have been several.
