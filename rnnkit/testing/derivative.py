@@ -18,6 +18,7 @@ import numpy as np
 
 from rnnkit.kinds import Array, Rng
 from rnnkit.testing.example import Example, Leaves, copied
+from rnnkit.testing.raised import in_words
 from rnnkit.testing.tolerances import COMPLEX_STEP, DIFFERENCES
 
 EPS: Final = 1e-30
@@ -61,12 +62,12 @@ def complex_derivative(example: Example, names: Iterable[str], direction: Leaves
     for name, v in direction.items():
         moved[name] += EPS * 1j * v
     with warnings.catch_warnings():
-        warnings.simplefilter("error", np.exceptions.ComplexWarning)
         warnings.simplefilter("ignore", RuntimeWarning)
+        warnings.simplefilter("error", np.exceptions.ComplexWarning)  # which is a RuntimeWarning
         try:
             outputs, _ = example.forward(moved)
         except Exception as e:  # code that is right for real numbers may raise anything here
-            raise NotAnalytic(f"{type(e).__name__}: {e}") from e
+            raise NotAnalytic(in_words(e)) from e
     real = [name for name, y in outputs.items() if not np.iscomplexobj(y)]
     if real:
         raise NotAnalytic(f"output {real[0]!r} has lost its imaginary part")

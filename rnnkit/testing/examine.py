@@ -9,7 +9,7 @@ from rnnkit.kinds import Rng
 from rnnkit.testing import laws
 from rnnkit.testing.derivative import Judge, appoint, kink, magnitude
 from rnnkit.testing.diagnosis import LeafFinding, diagnose
-from rnnkit.testing.example import Broken, Example, Leaves, copied
+from rnnkit.testing.example import Broken, Example, Leaves, Pass, copied
 from rnnkit.testing.raised import in_words
 from rnnkit.testing.tolerances import FLOOR
 
@@ -25,6 +25,7 @@ class Finding:
         note: what the author should know although nothing is wrong.
         broken: the law that does not hold, if one does not.
         text: how.
+        blame: the pass that is at fault.
         leaves: if gradients are wrong, what was found for each leaf, the right ones too.
     """
 
@@ -33,6 +34,7 @@ class Finding:
     note: str | None = None
     broken: str | None = None
     text: str = ""
+    blame: Pass = "backward"
     leaves: tuple[LeafFinding, ...] = ()
 
     @property
@@ -46,7 +48,7 @@ def examine(example: Example, rng: Rng) -> Finding:
     try:
         return _examine(example, rng)
     except Broken as e:
-        return Finding(broken=e.law, text=e.text)
+        return Finding(broken=e.law, text=e.text, blame=e.blame)
     except Exception as e:
         return Finding(broken="runs", text=f"it raises {in_words(e)}")
 
@@ -124,6 +126,7 @@ def probe(judge: Judge, gradients: Leaves, size: float, rng: Rng) -> tuple[list[
         ):
             wrong.append(name)
             worst = max(worst, error)
-        elif error <= judge.tolerance:
-            worst = max(worst, error)
+        else:  # what is within the judge's own error has been measured all the same
+            measured = abs(slope.value - claims[name]) / scale
+            worst = max(worst, min(measured, judge.tolerance))
     return wrong, worst

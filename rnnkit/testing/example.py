@@ -14,6 +14,9 @@ from rnnkit.kinds import Array, Rng
 Leaves: TypeAlias = Mapping[str, Array]
 """Arrays by name: what goes in, what comes out, or gradients of either."""
 
+Pass: TypeAlias = Literal["forward", "backward"]
+"""Which of the two computes wrong."""
+
 
 @attrs.frozen
 class Example:
@@ -29,6 +32,7 @@ class Example:
         gates: column blocks of a leaf by name, for reports.
         cotangents: those to use; random ones if left open.
         laws: what else must hold, given the example: each raises `Broken`.
+        named: the cache as reports call what is in it.
         single: what to ask of float32: that its numbers are those of float64 ("compare"), only that it
             stays float32 ("types"; where numbers are meant to be extreme), or nothing ("skip").
     """
@@ -41,6 +45,7 @@ class Example:
     gates: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
     cotangents: Leaves | None = None
     laws: tuple[Callable[[Example], None], ...] = ()
+    named: Callable[[Any], Any] = lambda cache: cache
     single: Literal["compare", "types", "skip"] = "compare"
 
 
@@ -58,12 +63,13 @@ class Case:
 
 
 class Broken(Exception):
-    """A law does not hold; the message is a sentence that says how."""
+    """A law does not hold; the message is a sentence that says how, `blame` the pass that is at fault."""
 
-    def __init__(self, law: str, text: str) -> None:
+    def __init__(self, law: str, text: str, blame: Pass = "backward") -> None:
         super().__init__(text)
         self.law = law
         self.text = text
+        self.blame: Pass = blame
 
 
 def seeded(name: str, seed: int) -> Rng:

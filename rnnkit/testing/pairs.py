@@ -3,70 +3,216 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import attrs
 import numpy as np
 
+from rnnkit.kinds import Array
+from rnnkit.testing import names
 from rnnkit.testing.examine import examine
-from rnnkit.testing.example import Example, Leaves, seeded
+from rnnkit.testing.example import Broken, Example, Leaves, Pass, copied, equal_bits, seeded
+from rnnkit.testing.raised import in_words
 from rnnkit.testing.report import describe
 
+GATED = re.compile(r"([wu]|b$|bias)", re.IGNORECASE)
+"""Names of weights and biases, whose columns may be those of gates."""
 
-def check(forward: Callable[..., Any], backward: Callable[..., Any], **arguments: Any) -> float:
+
+def check(
+    forward: Callable[..., Any],
+    backward: Callable[..., Any] | None = None,
+    *,
+    gates: Any = ("i", "f", "o", "g"),
+    **arguments: Any,
+) -> float:
     """Check that `backward` is the derivative of `forward`, and that both obey the laws.
 
         check(rnn_step_forward, rnn_step_backward, x=x, prev_h=h, Wx=Wx, Wh=Wh, b=b, use_tanh=False)
+        check(temporal_softmax_loss, x=scores, y=targets, mask=mask)
+
+    If differences must judge, as where `forward` fills an array of zeros, one printed line says so.
 
     Args:
         forward: called with the arguments by name; returns (output, cache), or (output, ..., cache).
         backward: called with a gradient for each output, the cache, and those of the other arguments that
             it has parameters for; returns the gradient of each array, in the order in which they are given
             here, or a dict by name. Arrays of integers have no gradient: leave it out, or return None.
+            Without it, `forward` is a loss that returns (loss, gradients).
+        gates: names of the column blocks, in their order, of weights (W.., U.., b) that are as many times as wide as
+            the outputs.
         arguments: float arrays are differentiated; everything else is passed on.
 
     Returns:
-        The largest relative error found.
+        The largest relative error found, at least one rounding.
 
     Raises:
         AssertionError: a gradient is wrong or a law is broken; the message says which leaf, where, by how
             much, and what the pattern may be.
     """
-    arrays = {k: np.asarray(v) for k, v in arguments.items() if isinstance(v, np.ndarray)}
-    leaves = {k: a.astype(np.float64) for k, a in arrays.items() if a.dtype.kind == "f"}
-    others = {k: v for k, v in arguments.items() if k not in leaves}
-    names = list(arrays)
-    accepted = inspect.signature(backward).parameters
-    passed_on = {k: v for k, v in others.items() if k in accepted and k not in arrays}
-
-    def run(at: Leaves) -> tuple[Leaves, Any]:
-        *outputs, cache = forward(**others, **at)
-        return {_output(i, len(outputs)): y for i, y in enumerate(outputs)}, cache
-
-    def run_back(at: Leaves, cotangents: Leaves, cache: Any) -> Leaves:
-        returned = backward(*cotangents.values(), cache, **passed_on)
-        return _by_name(returned, names, list(leaves))
-
-    finding = examine(Example(leaves, run, run_back, single="skip"), seeded("pair", 0))
+    pair = Pair(forward, backward or _scaled, arguments)
+    finding = examine(pair.example(gates), seeded("pair", 0))
     if not finding.ok:
-        what = getattr(backward, "__name__", "backward")
+        at_fault = forward if finding.blame == "forward" or backward is None else backward
+        what = getattr(at_fault, "__name__", finding.blame)
         raise AssertionError("\n".join([f"{what} is wrong", *describe(finding)]))
-    return finding.error
+    if finding.note:
+        print(f"note: {finding.note}")
+    return max(finding.error, float(np.finfo(float).eps))
 
 
-def _output(index: int, count: int) -> str:
-    return "out" if count == 1 else f"out{index}"
+def _scaled(dloss: Array, gradients: Any) -> Any:
+    """The backward pass of a loss that has computed its gradients already."""
+    if isinstance(gradients, dict):
+        return {k: dloss * g for k, g in gradients.items()}
+    if isinstance(gradients, tuple | list):
+        return tuple(dloss * g for g in gradients)
+    return dloss * gradients
 
 
-def _by_name(returned: Any, names: list[str], leaves: list[str]) -> dict[str, Any]:
-    """Gradients by the name of their array, whichever way they were returned."""
-    if isinstance(returned, dict):
-        return {k: v for k, v in returned.items() if k in leaves}
-    values = list(returned) if isinstance(returned, tuple | list) else [returned]
-    for order in (names, leaves):
-        if len(values) == len(order):
-            return {k: v for k, v in zip(order, values, strict=True) if k in leaves}
-    raise AssertionError(
-        f"backward returns {len(values)} gradients, and there are {len(leaves)} float arrays: "
-        f"{', '.join(leaves)}"
-    )
+@attrs.frozen
+class Kept:
+    """A cache, and every array that backward could change through it, beside its value then."""
+
+    cache: Any
+    arrays: Mapping[str, tuple[Array, Array]]
+
+
+@attrs.frozen
+class Pair:
+    """Two functions and the arguments to check them with."""
+
+    forward: Callable[..., Any]
+    backward: Callable[..., Any]
+    arguments: Mapping[str, Any]
+
+    @property
+    def arrays(self) -> dict[str, Array]:
+        """Arguments that are arrays, of whatever type."""
+        return {k: v for k, v in self.arguments.items() if isinstance(v, np.ndarray)}
+
+    @property
+    def leaves(self) -> dict[str, Array]:
+        """Those that have a gradient."""
+        return {k: a.astype(np.float64) for k, a in self.arrays.items() if a.dtype.kind == "f"}
+
+    def example(self, gates: Sequence[str]) -> Example:
+        """The pair as the harness sees it."""
+        plain = Example(
+            self.leaves,
+            self.run,
+            self.run_back,
+            named=lambda kept: names.in_cache(self.backward, kept.cache),
+            single="skip",
+        )
+        try:
+            outputs, _ = self.run(copied(self.leaves))
+        except Exception:
+            return plain  # what is wrong with it is for the examination to say
+        width = max((np.shape(y)[-1] for y in outputs.values() if np.ndim(y)), default=0)
+        gated = [
+            name
+            for name, a in self.leaves.items()
+            if GATED.match(name) and a.ndim and a.shape[-1] == width * len(gates)
+        ]
+        return attrs.evolve(plain, gates=dict.fromkeys(gated, tuple(gates)))
+
+    def run(self, at: Leaves) -> tuple[Leaves, Kept]:
+        """The forward pass; its outputs by the names that it gives them."""
+        others = {
+            k: v.copy() if isinstance(v, np.ndarray) else v
+            for k, v in self.arguments.items()
+            if k not in at
+        }
+        returned = _called("forward", self.forward, **others, **at)
+        if not isinstance(returned, tuple | list) or len(returned) < 2:
+            kind = type(returned).__name__
+            raise Broken(
+                "returns",
+                f"forward returns one {kind} alone: it must return its output and its cache",
+                "forward",
+            )
+        for name, a in others.items():
+            if isinstance(a, np.ndarray) and not equal_bits(a, self.arguments[name]):
+                raise Broken(
+                    "inputs unchanged", f"forward changes its input {name!r} in place", "forward"
+                )
+        *values, cache = returned
+        outputs = dict(zip(names.outputs_of(self.forward, len(values)), values, strict=True))
+        _written("forward", [name for name, y in outputs.items() if y is None])
+        held = dict(names.arrays(names.in_cache(self.backward, cache))) | dict(at)
+        return (
+            {name: np.asarray(y) for name, y in outputs.items()},
+            Kept(cache, {name: (a, a.copy()) for name, a in held.items()}),
+        )
+
+    def run_back(self, at: Leaves, cotangents: Leaves, kept: Kept) -> Leaves:
+        """The backward pass; its gradients by the names of their leaves."""
+        accepted = inspect.signature(self.backward).parameters
+        passed_on = {
+            k: v for k, v in self.arguments.items() if k in accepted and k not in self.arrays
+        }
+        returned = _called(
+            "backward", self.backward, *cotangents.values(), _fresh(kept.cache), **passed_on
+        )
+        for name, (a, before) in kept.arrays.items():
+            if not equal_bits(a, before):
+                raise Broken(
+                    "inputs unchanged",
+                    f"backward changes {name!r}, which it has from the cache, in place",
+                )
+        return self._by_name(returned)
+
+    def _by_name(self, returned: Any) -> Leaves:
+        """Gradients by the name of their array, whichever way they were returned."""
+        leaves = list(self.leaves)
+        given: dict[str, Any] | None = None
+        if isinstance(returned, dict):
+            given = {k: v for k, v in returned.items() if k in leaves}
+        else:
+            values = list(returned) if isinstance(returned, tuple | list) else [returned]
+            for order in (list(self.arrays), leaves):
+                if given is None and len(values) == len(order):
+                    given = {k: v for k, v in zip(order, values, strict=True) if k in leaves}
+            if given is None:
+                raise Broken(
+                    "returns",
+                    f"backward returns {len(values)} gradients, and there are {len(leaves)} float "
+                    f"arrays: {', '.join(leaves)}",
+                )
+        _written("backward", [f"d{k}" for k, g in given.items() if g is None])
+        return {k: np.asarray(g) for k, g in given.items()}
+
+
+def _called(which: Pass, function: Callable[..., Any], *given: Any, **named: Any) -> Any:
+    """What a function returns.
+
+    Raises:
+        Broken: it has not been written yet.
+    """
+    try:
+        returned = function(*given, **named)
+    except NotImplementedError as e:
+        raise Broken("written", f"{which} is not written yet: {in_words(e)}", which) from e
+    if returned is None:
+        told = f"{which} returns None: it is not written yet, or its return statement is missing"
+        raise Broken("written", told, which)
+    return returned
+
+
+def _written(which: Pass, empty: Sequence[str]) -> None:
+    """Raise if something that must be an array is None."""
+    if empty:
+        told = f"{which} returns None as {', '.join(empty)}: that is not written yet"
+        raise Broken("written", told, which)
+
+
+def _fresh(cache: Any) -> Any:
+    """The same arrays in lists and dicts of their own: backward may take them out of these one by one."""
+    if isinstance(cache, list):
+        return [_fresh(item) for item in cache]
+    if isinstance(cache, dict):
+        return {key: _fresh(item) for key, item in cache.items()}
+    return tuple(_fresh(item) for item in cache) if type(cache) is tuple else cache

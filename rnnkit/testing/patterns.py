@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
@@ -19,7 +20,13 @@ from rnnkit.testing.tolerances import FLOOR
 
 ENOUGH: Final = 4
 """Numbers other than 0 that must agree on a choice."""
-MOST_FACTORS: Final = 40
+CHANCE: Final = 100
+"""In so many ways at least could the wrong elements lie among the right ones, if they lie on one side of a number."""
+ROUNDED: Final = 5e-7
+"""How far float32 in between may bring a number off."""
+MOST_COUNTED: Final = 50
+"""Up to which number a ratio may be one of rows, steps or words."""
+MOST_FACTORS: Final = 80
 """Arrays that products are made of."""
 MOST_COMPARED: Final = 8
 """Elements that products are first compared at; those that agree there are compared everywhere."""
@@ -36,6 +43,9 @@ class Gap:
         factors: arrays that a backward pass may multiply by, each of which broadcasts to the gradient's shape.
         shares: what each row of a batch adds to `wanted`, where the gradient is a sum over rows.
         gates: what is wanted of the other gates, if this is one.
+        uses: what each position of the outputs, as a word of a caption, adds to `wanted`.
+        matters: whether outputs change when the leaf moves far.
+        leaf: the values at which the gradient was taken, and its name.
     """
 
     given: Array
@@ -44,6 +54,9 @@ class Gap:
     factors: Mapping[str, Array] = attrs.field(factory=dict)
     shares: Sequence[Array] = ()
     gates: Mapping[str, Array] = attrs.field(factory=dict)
+    uses: Sequence[Array] = ()
+    matters: bool = False
+    leaf: tuple[str, Array] | None = None
 
     @property
     def wrong(self) -> bool:
@@ -85,6 +98,8 @@ def no_derivative(gap: Gap) -> str:
     """Something comes back where there is nothing."""
     if not gap.zero(gap.wanted):
         return ""
+    if gap.matters:
+        return "the derivative is 0 here: forward is flat (a clip, a maximum?) where backward has a slope"
     return "the derivative is 0: this leaf does not matter, but has a gradient"
 
 
@@ -109,7 +124,7 @@ def constant_ratio(gap: Gap) -> str:
     if not np.isfinite(ratio) or abs(ratio) < FLOOR or not gap.same(gap.given, ratio * gap.wanted):
         return ""
     meaning = "a constant factor is wrong"
-    for n in range(2, 10):
+    for n in range(2, MOST_COUNTED):
         if np.isclose(abs(ratio), 1 / n, rtol=10 * gap.tolerance):
             ratio, meaning = np.sign(ratio) / n, f"1/{n}: a mean in the place of a sum?"
         if np.isclose(abs(ratio), n, rtol=10 * gap.tolerance):
@@ -120,7 +135,7 @@ def constant_ratio(gap: Gap) -> str:
 def left_out(gap: Gap) -> str:
     """One index of an axis, as a time step, has nothing, and the others are right."""
     for axis, size in enumerate(gap.given.shape):
-        for i in range(size if size > 1 else 0):
+        for i in range(size if size > 2 else 0):
             rest = np.delete(np.arange(size), i)
             if (
                 not np.any(np.take(gap.given, i, axis))
@@ -129,6 +144,24 @@ def left_out(gap: Gap) -> str:
             ):
                 return f"index {i} of axis {axis} has been left out"
     return ""
+
+
+def cut_off(gap: Gap) -> str:
+    """All that is wrong is where nothing comes back."""
+    wrong = off(gap.given, gap.wanted, gap.tolerance)
+    if np.any(gap.given[wrong]) or np.count_nonzero(gap.given) < ENOUGH:
+        return ""
+    return "it is wrong only where it is 0: a mask too many, or something left out?"
+
+
+def rounded(gap: Gap) -> str:
+    """It is right as far as single precision reaches."""
+    far = np.abs(gap.given - gap.wanted) > ROUNDED * np.maximum(
+        np.abs(gap.wanted), FLOOR * gap.scale
+    )
+    if np.any(far) or np.count_nonzero(gap.wanted) < ENOUGH:
+        return ""
+    return "it is right to about 7 digits: is it float32 in between?"
 
 
 def shifted(gap: Gap) -> str:
@@ -162,6 +195,59 @@ def sum_missing(gap: Gap) -> str:
     for row, share in enumerate(gap.shares):
         if gap.same(gap.given, gap.wanted - share):
             return f"what row {row} adds has been left out of the sum over the rows"
+    return ""
+
+
+def wrong_axis(gap: Gap) -> str:
+    """A sum over the rows has gone along the other axis, of the same length."""
+    if len(gap.shares) < 2 or gap.given.shape != (len(gap.shares),):
+        return ""
+    if not gap.same(gap.given, np.stack(gap.shares).sum(axis=1)):
+        return ""
+    return (
+        "it is summed over the wrong axis: it has a number for each row, not the sum over the rows"
+    )
+
+
+def uses_not_added(gap: Gap) -> str:
+    """Where several positions use the same index, as a word that is repeated, only one of them counts."""
+    if len(gap.uses) < 2 or gap.given.ndim < 2:
+        return ""
+    repeated = []
+    for i, (given, wanted) in enumerate(zip(gap.given, gap.wanted, strict=True)):
+        one = attrs.evolve(gap, given=given, wanted=wanted, uses=())
+        if one.wrong:
+            adds = [use[i] for use in gap.uses if not gap.zero(use[i])]
+            if len(adds) < 2 or not any(one.same(given, use) for use in adds):
+                return ""
+            repeated.append(i)
+    several = f"{'indices' if len(repeated) > 1 else 'index'} {', '.join(map(str, repeated))}"
+    return f"of {several}, used more than once, only one use counts: they must be added up (np.add.at does)"
+
+
+def not_masked(gap: Gap) -> str:
+    """All that is wrong is where there should be nothing."""
+    wrong = off(gap.given, gap.wanted, gap.tolerance)
+    if np.any(gap.wanted[wrong]) or np.count_nonzero(gap.wanted) < ENOUGH:
+        return ""
+    return "it is wrong only where it must be 0: is a mask missing?"
+
+
+def one_side(gap: Gap) -> str:
+    """It is wrong on one side of a number: of the leaf itself, or of what it is multiplied by."""
+    wrong = off(gap.given, gap.wanted, gap.tolerance)
+    if wrong.ndim == 0 or math.comb(wrong.size, int(np.count_nonzero(wrong))) < CHANCE:
+        return ""
+    if gap.leaf is None or gap.leaf[1].shape != wrong.shape:
+        return ""
+    name, values = gap.leaf
+    bad, good = values[wrong], values[~wrong]
+    for sign, low, high in (("<", bad, good), (">", good, bad)):
+        left, right = float(np.max(low)), float(np.min(high))
+        if left < right:
+            edge = "0" if left <= 0.0 <= right else f"{left if sign == '<' else right:.3g}"
+            closed = "" if edge == "0" else "="
+            return f"it is wrong for {name} {sign}{closed} {edge}, and right on the other side"
     return ""
 
 
@@ -219,15 +305,25 @@ ELEMENTWISE: Final[tuple[Pattern, ...]] = (no_gradient, no_derivative, wrong_sig
 
 SHAPED: Final[tuple[Pattern, ...]] = (
     *ELEMENTWISE,
+    one_side,
+    not_masked,
     transposed,
+    wrong_axis,
+    uses_not_added,
     left_out,
+    cut_off,
     shifted,
     sum_too_many,
     sum_missing,
     of_another_gate,
     wrong_factor,
+    rounded,
 )
 """All but `wrong_term`, the simplest first. That one is for the end: a sum can be said in many ways."""
+
+
+POOLED: Final[tuple[Pattern, ...]] = (*ELEMENTWISE, of_another_gate, wrong_factor)
+"""Those for the shares of all rows in one array: its first axis is no axis of the leaf."""
 
 
 def explain(gap: Gap, patterns: Sequence[Pattern]) -> str:

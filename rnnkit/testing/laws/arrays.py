@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import numpy as np
 
-from rnnkit.testing.example import Broken, Example, Leaves
+from rnnkit.testing.example import Broken, Example, Leaves, Pass
 
 
-def arrays_are_of(dtype: type, arrays: Leaves) -> None:
+def arrays_are_of(dtype: type, arrays: Leaves, blame: Pass = "backward") -> None:
     """Every array is one, and of the type that went in."""
     for what, a in arrays.items():
         if not isinstance(a, np.ndarray | np.generic) or a.dtype != dtype:
             got = getattr(a, "dtype", type(a).__name__)
-            raise Broken("types", f"{what} is {got} where {np.dtype(dtype)} went in")
+            raise Broken("types", f"{what} is {got} where {np.dtype(dtype)} went in", blame)
 
 
 def arrays_are_whole(what: str, arrays: Leaves) -> None:
     """Every array is of float64, which went in, and finite."""
+    blame: Pass = "forward" if what == "output" else "backward"
     for name, a in arrays.items():
-        arrays_are_of(np.float64, {f"{what} {name!r}": a})
+        arrays_are_of(np.float64, {f"{what} {name!r}": a}, blame)
         if not np.isfinite(a).all():
-            raise Broken("finite", f"{what} {name!r} has values that are not finite")
+            raise Broken("finite", f"{what} {name!r} has values that are not finite", blame)
 
 
 def gradients_fit_leaves(example: Example, gradients: Leaves) -> None:

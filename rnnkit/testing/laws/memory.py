@@ -28,7 +28,9 @@ def bits_repeat(example: Example, outputs: Leaves, cotangents: Leaves, gradients
     again, cache = run_forward(example)
     for name, y in outputs.items():
         if not equal_bits(np.asarray(y), np.asarray(again[name])):
-            raise Broken("repeatable", f"forward gives another {name!r} for the same inputs")
+            raise Broken(
+                "repeatable", f"forward gives another {name!r} for the same inputs", "forward"
+            )
     same_bits(
         "repeatable",
         gradients,

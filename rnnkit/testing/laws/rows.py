@@ -20,4 +20,5 @@ def rows_are_independent(example: Example, outputs: Leaves) -> None:
                 raise Broken(
                     "rows independent",
                     f"row {row} of {name!r} depends on the other rows of the batch",
+                    "forward",
                 )

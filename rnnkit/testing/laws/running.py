@@ -10,7 +10,7 @@ import numpy as np
 
 from rnnkit.errors import place_of
 from rnnkit.kinds import Array
-from rnnkit.testing.example import Broken, Example, Leaves, copied, equal_bits
+from rnnkit.testing.example import Broken, Example, Leaves, Pass, copied, equal_bits
 from rnnkit.testing.raised import in_words
 
 R = TypeVar("R")
@@ -20,10 +20,12 @@ def run_forward(example: Example, leaves: Leaves | None = None) -> tuple[Leaves,
     """The forward pass on fresh copies; a warning is a broken law."""
     given = copied(example.leaves if leaves is None else leaves)
     kept = copied(given)
-    outputs, cache = without_warnings("forward", lambda: example.forward(given))
+    outputs, cache = without_warnings("forward", lambda: example.forward(given), "forward")
     for name, a in given.items():
         if name not in example.scratch and not equal_bits(a, kept[name]):
-            raise Broken("inputs unchanged", f"forward changes its input {name!r} in place")
+            raise Broken(
+                "inputs unchanged", f"forward changes its input {name!r} in place", "forward"
+            )
     return outputs, cache
 
 
@@ -40,15 +42,18 @@ def run_backward(example: Example, cotangents: Leaves, cache: Any) -> Leaves:
     return gradients
 
 
-def without_warnings(what: str, run: Callable[[], R]) -> R:
+def without_warnings(what: str, run: Callable[[], R], blame: Pass = "backward") -> R:
+    """What `run` returns; a warning and an exception are broken laws."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         try:
             return run()
+        except Broken:
+            raise
         except Warning as e:
-            raise Broken("no warnings", f"{what} warns: {e} {place_of(e)}") from e
+            raise Broken("no warnings", f"{what} warns: {e} {place_of(e)}", blame) from e
         except Exception as e:
-            raise Broken("runs", f"{what} raises {in_words(e)}") from e
+            raise Broken("runs", f"{what} raises {in_words(e)}", blame) from e
 
 
 def same_bits(law: str, a: Leaves, b: Leaves, sentence: str) -> None:
