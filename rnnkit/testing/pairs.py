@@ -64,12 +64,13 @@ def check(
 
 
 def _scaled(dloss: Array, gradients: Any) -> Any:
-    """The backward pass of a loss that has computed its gradients already."""
+    """The backward pass of a loss that has computed its gradients already; they keep their type."""
+    factor = float(dloss)
     if isinstance(gradients, dict):
-        return {k: dloss * g for k, g in gradients.items()}
+        return {k: factor * g for k, g in gradients.items()}
     if isinstance(gradients, tuple | list):
-        return tuple(dloss * g for g in gradients)
-    return dloss * gradients
+        return tuple(factor * g for g in gradients)
+    return factor * gradients
 
 
 @attrs.frozen

@@ -32,10 +32,10 @@ def told(
         way = (
             "right for what comes from step 0 alone: the way from a step back to the one before is"
         )
-        zero = (
-            one.given[:, :t] if name in inputs else one.given for t, one in enumerate(gaps) if t
-        )
-        return f"{way} {'wrong' if any(np.any(a) for a in zero) else 'missing'}"
+        before = [one.given[:, :t] if name in inputs else one.given for t, one in enumerate(gaps)]
+        if not any(np.any(a) for a in before[1:]):
+            return f"{way} missing"
+        return f"{way} wrong" if name in inputs else f"{way} wrong or missing"
     which = f"step{'s' if len(wrong) > 1 else ''} {', '.join(map(str, wrong))}"
     if any(np.any(gaps[t].given) for t in wrong):
         return f"only what comes from {which} is wrong"
