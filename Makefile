@@ -4,7 +4,7 @@ BIN := .venv/bin
 BENCH := .venv-bench/bin
 ZOO := .venv-zoo/bin
 
-.PHONY: demo test mutants bench scaling docs format clean
+.PHONY: demo test test-all how-long style types zoo-types mutants bench scaling docs format clean
 
 .venv/ready: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -22,12 +22,28 @@ demo: .venv/ready data/scenes
 	$(BIN)/rnnkit caption runs/demo --data data/scenes --split val --n 8
 	$(BIN)/python examples/judge_scenes.py runs/demo data/scenes
 
-test: .venv/ready .venv-zoo/ready
-	$(BIN)/mypy
+# As many tests at a time as there are cores, each with one thread for its matrix products.
+TOGETHER := -n auto --maxprocesses 8 --dist worksteal
+test test-all: export OMP_NUM_THREADS := 1
+test: WHICH := -m "not heavy"
+
+test test-all: how-long .venv/ready .venv-zoo/ready
+	@$(MAKE) --no-print-directory -j2 style types zoo-types
+	$(BIN)/pytest $(TOGETHER) $(WHICH)
+	cd plugins/rnnkit_zoo && ../../$(ZOO)/python -m pytest
+
+how-long:
+	@echo "On two idle cores this takes about four minutes, on busy ones ten."
+
+style:
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/pytest
-	cd plugins/rnnkit_zoo && ../../$(ZOO)/python -m mypy && ../../$(ZOO)/python -m pytest
+
+types:
+	$(BIN)/mypy
+
+zoo-types:
+	cd plugins/rnnkit_zoo && ../../$(ZOO)/python -m mypy
 
 # The zoo is a third party to rnnkit: rnnkit's own tests run where it is not installed.
 .venv-zoo/ready: pyproject.toml plugins/rnnkit_zoo/pyproject.toml

@@ -26,6 +26,8 @@ from rnnkit.training.sharing import share
 from tests import many_kills, rank_jobs
 from tests.ranks import TWO_NODES, finish, hydra, needs_mpi, start
 
+heavy = pytest.mark.heavy
+
 RELATIVE = {"float64": 1e-12, "float32": 1e-5}
 
 
@@ -60,7 +62,7 @@ def same_numbers(folder: Path, plain: Path, relative: float) -> None:
 
 
 @needs_mpi
-@pytest.mark.parametrize("ranks", [2, 3, 4])
+@pytest.mark.parametrize("ranks", [pytest.param(2, marks=heavy), 3, pytest.param(4, marks=heavy)])
 def test_more_ranks_come_to_the_same_numbers(
     ranks: int, plain: Path, tiny_data: Path, tmp_path: Path
 ) -> None:
@@ -130,8 +132,11 @@ def test_a_launcher_that_is_to_end_ends_the_job_with_everything_saved(
 
 
 @needs_mpi
-def test_a_killed_rank_is_named_and_ends_the_job_and_the_run_goes_on(tmp_path: Path) -> None:
-    found = many_kills.survives(tmp_path, kills=3, seed=5, size=2)
+@pytest.mark.parametrize("kills", [2, pytest.param(3, marks=heavy)])
+def test_a_killed_rank_is_named_and_ends_the_job_and_the_run_goes_on(
+    kills: int, tmp_path: Path
+) -> None:
+    found = many_kills.survives(tmp_path, kills, seed=5, size=2)
     for number, said in enumerate(found.said):
         (line,) = (line for line in said.splitlines() if " has died" in line)
         assert line.startswith(f"rank {number % 2} of 2 (on ")

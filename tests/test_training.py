@@ -277,8 +277,9 @@ def test_a_run_goes_on_bit_for_bit(at: int, spec: Path, tiny_data: Path, tmp_pat
     same_run(run, wanted)
 
 
-def test_a_run_survives_being_killed(tmp_path: Path) -> None:
-    many_kills.survives(tmp_path, kills=3, seed=5)
+@pytest.mark.parametrize("kills", [2, pytest.param(3, marks=pytest.mark.heavy)])
+def test_a_run_survives_being_killed(kills: int, tmp_path: Path) -> None:
+    many_kills.survives(tmp_path, kills, seed=5)
 
 
 def same_run(run: rnnkit.training.Run, wanted: rnnkit.training.Run) -> None:
