@@ -9,7 +9,7 @@ from typing import Annotated, cast
 
 import typer
 
-from benchmarks import page
+from benchmarks import options, page
 from benchmarks.bench import Bench, NotMeasured
 from benchmarks.machine import this_machine
 from benchmarks.measures import MEASURES
@@ -25,16 +25,9 @@ def main(
     ] = "",
     data: Annotated[
         Path | None,
-        typer.Option(
-            metavar="DIR",
-            exists=True,
-            file_okay=False,
-            help="Take captions and features from this data folder.",
-        ),
+        options.folder("Take captions and features from this data folder."),
     ] = None,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write the results there.")
-    ] = None,
+    json_file: options.JsonFile = None,
     docs: Annotated[
         bool | None,
         typer.Option(help="Write docs/performance.md and its plot; by default if all is measured."),
@@ -42,9 +35,7 @@ def main(
     rounds: Annotated[int, typer.Option(min=1, help="Turns of each contender.")] = 7,
     steps: Annotated[int, typer.Option(min=1, help="Runs in a turn.")] = 4,
     threads: Annotated[int, typer.Option(min=1, help="Cores for each contender.")] = 2,
-    quick: Annotated[
-        bool, typer.Option("--quick", help="Once, at the smallest sizes: to see that all runs.")
-    ] = False,
+    quick: options.Quick = False,
 ) -> None:
     """Measure rnnkit beside PyTorch, JAX, plain NumPy and the bare matrix products."""
     names = chosen(only)

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from benchmarks import options
 from benchmarks.machine import this_machine
 from benchmarks.scaling import page
 from benchmarks.scaling.measures import MEASURES, Measuring
@@ -21,16 +22,9 @@ from benchmarks.turns import ROOT
 def main(
     data: Annotated[
         Path | None,
-        typer.Option(
-            metavar="DIR",
-            exists=True,
-            file_okay=False,
-            help="Train on this data folder, whole epochs.",
-        ),
+        options.folder("Train on this data folder, whole epochs."),
     ] = None,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write the results there.")
-    ] = None,
+    json_file: options.JsonFile = None,
     docs: Annotated[
         bool, typer.Option("--docs", help="Write docs/scaling.md and its plot.")
     ] = False,
@@ -44,9 +38,7 @@ def main(
     ] = False,
     ranks: Annotated[int, typer.Option(min=2, help="Ranks, each with a core.")] = 2,
     rounds: Annotated[int, typer.Option(min=1, help="Epochs of each contender.")] = 3,
-    quick: Annotated[
-        bool, typer.Option("--quick", help="Once, at the smallest sizes: to see that all runs.")
-    ] = False,
+    quick: options.Quick = False,
 ) -> None:
     """Measure training in more than one process, and project it to many."""
     pause = 0.0 if quick else 1.0
