@@ -38,19 +38,15 @@ from rnnkit.training import Step, Trainer
 from rnnkit_builtin.decoders.beam import Beam
 from rnnkit_builtin.decoders.greedy import Greedy
 from rnnkit_builtin.decoders.sample import Sample
+from tests.specs import LSTM
 
-SPEC = """
-[model]
-words = { use = "embedding", dim = 16 }
-[[model.rnn]]
-hidden = 24
-cell = "lstm"
+SPEC = f"""{LSTM}\
 [train]
 epochs = 7
 batch = 17
 evaluate = 7
 clip = 5.0
-optimizer = { use = "adam", learning_rate = 5e-3 }
+optimizer = {{ use = "adam", learning_rate = 5e-3 }}
 """
 
 DTYPES = ("float64", "float32")

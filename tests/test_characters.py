@@ -16,26 +16,16 @@ from rnnkit.data import Dataset, Vocabulary, as_characters, characters_of
 from rnnkit.errors import DataError
 from rnnkit.training import Trainer
 from tests.datafolders import WORDS, put, write_data_folder
+from tests.specs import LSTM
 
-SPEC = """
+SPEC = f"""
 [data]
-tokens = "char"
-[model]
-words = { use = "embedding", dim = 16 }
-[[model.rnn]]
-hidden = 24
-cell = "lstm"
+tokens = "char"\
+{LSTM}\
 [train]
 epochs = 2
 batch = 16
 """
-
-
-@pytest.fixture
-def spec(tmp_path: Path) -> Path:
-    file = tmp_path / "characters.toml"
-    file.write_text(SPEC)
-    return file
 
 
 def assert_same_texts(words: Dataset, characters: Dataset) -> None:

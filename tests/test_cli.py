@@ -14,13 +14,11 @@ import h5py
 import numpy as np
 import pytest
 
-SPEC = """\
-format = 1
-[model]
-words = { use = "embedding", dim = 16 }
-[[model.rnn]]
-hidden = 24
-cell = "lstm"
+from tests.specs import LSTM
+
+SPEC = f"""\
+format = 1\
+{LSTM}\
 [train]
 epochs = 2
 batch = 16

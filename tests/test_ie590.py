@@ -50,18 +50,11 @@ from rnnkit.compat.ie590.rnn_layers import (
 from rnnkit.errors import DataError
 from rnnkit.kinds import Array, Ints
 from rnnkit.testing import check
+from tests.assignment import SEQUENCE, ramp, rel_error
 from tests.datafolders import features_path, into_shards, write_data_folder
 
 TOLERABLE = 1e-6
 """Of a numerical gradient by central differences, where the notebook prints less."""
-
-
-def ramp(begin: float, end: float, *shape: int) -> Array:
-    return np.linspace(begin, end, int(np.prod(shape))).reshape(shape)
-
-
-def rel_error(x: Array, y: Array) -> float:
-    return float(np.max(np.abs(x - y) / np.maximum(1e-8, np.abs(x) + np.abs(y))))
 
 
 def gradient_errors(
@@ -144,21 +137,7 @@ def test_cell_7_a_sequence() -> None:
         ramp(-0.4, 0.3, H, H),
         ramp(-0.5, 0.4, H),
     )
-    expected = [
-        [
-            [-0.35757005, -0.22854339, -0.09095507, 0.05019554, 0.18936904, 0.32132822],
-            [-0.20789153, -0.05339845, 0.10369398, 0.25577779, 0.39617425, 0.52020447],
-            [-0.28852623, -0.11106078, 0.07378196, 0.25369063, 0.41760738, 0.5582089],
-            [-0.22451474, -0.03985937, 0.14755928, 0.32494804, 0.48208299, 0.61331587],
-        ],
-        [
-            [-0.44715081, -0.28423792, -0.10307224, 0.08520022, 0.26757888, 0.43260827],
-            [-0.10621368, 0.07333185, 0.24824648, 0.40834448, 0.54672801, 0.66054612],
-            [-0.32601186, -0.11486438, 0.10719865, 0.31905786, 0.50320119, 0.65073314],
-            [-0.1694327, 0.04334766, 0.25226682, 0.44004741, 0.59588814, 0.71688379],
-        ],
-    ]
-    assert rel_error(np.array(expected), h) == pytest.approx(4.641478091199054e-08, rel=1e-5)
+    assert rel_error(SEQUENCE, h) == pytest.approx(4.641478091199054e-08, rel=1e-5)
 
 
 @pytest.mark.parametrize("use_tanh", [True, False])

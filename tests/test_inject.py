@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any
 
 import attrs
 import numpy as np
@@ -17,6 +16,7 @@ from rnnkit.network.builder import assemble
 from rnnkit.network.model import Captioner
 from rnnkit.network.sizes import Sizes
 from rnnkit.spec import parse_spec
+from tests.complex_steps import assert_gradients
 
 F, V, T, D, H = 6, 9, 7, 5, 4
 
@@ -111,20 +111,7 @@ def test_step_by_step_is_what_training_computes(source: str, inject: str) -> Non
 @pytest.mark.parametrize("source", [VANILLA, STACKED], ids=["vanilla", "stacked"])
 @pytest.mark.parametrize("seed", [None, 3], ids=["evaluating", "training"])
 def test_gradients_agree_with_a_complex_step(source: str, inject: str, seed: int | None) -> None:
-    model, (features, captions) = network(source, inject), batch()
-
-    def rng() -> np.random.Generator | None:
-        return None if seed is None else np.random.default_rng(seed)
-
-    _, gradients = model.loss_and_gradients(features, captions, rng())
-    directions = np.random.default_rng(1)
-    for name, w in model.parameters.items():
-        v = directions.standard_normal(w.shape)
-        moved = {k: a.astype(complex) for k, a in model.parameters.items()}
-        moved[name] += 1e-30j * v
-        stepped: Any = model.with_parameters(moved)
-        slope = stepped.evaluate(features, captions, rng(), backward=False)[0].imag / 1e-30
-        assert np.sum(gradients[name] * v) == pytest.approx(slope, rel=1e-12, abs=1e-15), name
+    assert_gradients(network(source, inject), *batch(), seed)
 
 
 MAPS = f"""

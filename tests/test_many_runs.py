@@ -41,13 +41,6 @@ Words = list[str | Path]
 Ran = subprocess.CompletedProcess[str]
 
 
-@pytest.fixture
-def spec(tmp_path: Path) -> Path:
-    file = tmp_path / "gru.toml"
-    file.write_text(SPEC)
-    return file
-
-
 def alone(*arguments: str | Path) -> Ran:
     command = [sys.executable, "-m", "rnnkit", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False)

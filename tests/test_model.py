@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
-from typing import Any
 
 import attrs
 import numpy as np
@@ -19,6 +18,7 @@ from rnnkit.network.memory import Lexicon
 from rnnkit.network.model import Captioner
 from rnnkit.network.sizes import Sizes
 from rnnkit.spec import parse_spec, read_spec
+from tests.complex_steps import assert_gradients
 
 SPECS = sorted((Path(__file__).parents[1] / "specs").glob("*.toml"))
 F, V, T = 6, 9, 7
@@ -47,22 +47,7 @@ def batch(seed: int = 0) -> tuple[Array, Ints]:
 @pytest.mark.parametrize("file", SPECS, ids=lambda file: file.stem)
 @pytest.mark.parametrize("seed", [None, 3], ids=["evaluating", "training"])
 def test_gradients_of_every_spec_agree_with_a_complex_step(file: Path, seed: int | None) -> None:
-    """For every parameter array of the whole network, along a random direction."""
-    model, (features, captions) = tiny(file), batch()
-
-    def rng() -> np.random.Generator | None:
-        return None if seed is None else np.random.default_rng(seed)
-
-    _, gradients = model.loss_and_gradients(features, captions, rng())
-    assert list(gradients) == list(model.parameters)
-    directions = np.random.default_rng(1)
-    for name, w in model.parameters.items():
-        v = directions.standard_normal(w.shape)
-        moved = {k: a.astype(complex) for k, a in model.parameters.items()}
-        moved[name] += 1e-30j * v
-        stepped: Any = model.with_parameters(moved)
-        slope = stepped.evaluate(features, captions, rng(), backward=False)[0].imag / 1e-30
-        assert np.sum(gradients[name] * v) == pytest.approx(slope, rel=1e-12, abs=1e-15), name
+    assert_gradients(tiny(file), *batch(), seed)
 
 
 @pytest.mark.parametrize("file", SPECS, ids=lambda file: file.stem)

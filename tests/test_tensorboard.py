@@ -16,29 +16,11 @@ import rnnkit
 from rnnkit.errors import CheckpointError, RnnkitError
 from rnnkit.training import History, Record, Step, Trainer, train
 from rnnkit.training.tensorboard import EventWriter
+from tests.specs import TRAINED
 
 pytest.importorskip("tensorboardX", reason="the extra rnnkit[tensorboard] is not installed")
 
-SPEC = """
-[model]
-words = { use = "embedding", dim = 8 }
-[[model.rnn]]
-hidden = 12
-cell = "lstm"
-[train]
-epochs = 4
-batch = 16
-evaluate = 12
-optimizer = { use = "adam", learning_rate = 5e-3 }
-schedule = { use = "exponential", decay = 0.5 }
-"""
-
-
-@pytest.fixture
-def spec(tmp_path: Path) -> Path:
-    file = tmp_path / "small.toml"
-    file.write_text(SPEC)
-    return file
+SPEC = TRAINED.replace("epochs = 3", "epochs = 4\nevaluate = 12")
 
 
 def crc32c(data: bytes) -> int:

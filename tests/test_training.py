@@ -26,26 +26,6 @@ from rnnkit.network.checkpoint import load_model, read_model_file
 from rnnkit.training import History, Record, Run, Step, Trainer, read_history
 from tests import many_kills
 
-SPEC = """
-[model]
-words = { use = "embedding", dim = 16 }
-[[model.rnn]]
-hidden = 24
-cell = "lstm"
-[train]
-epochs = 3
-batch = 16
-optimizer = { use = "adam", learning_rate = 5e-3 }
-schedule = { use = "exponential", decay = 0.5 }
-"""
-
-
-@pytest.fixture
-def spec(tmp_path: Path) -> Path:
-    file = tmp_path / "small.toml"
-    file.write_text(SPEC)
-    return file
-
 
 def test_a_run_has_its_model_history_and_spec(spec: Path, tiny_data: Path, tmp_path: Path) -> None:
     seen: list[Step] = []
