@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from rnnkit.data.scenes import write_scenes
+from tests.datafolders import write_coco_mini
+from tests.specs import TRAINED
 
 SHARED = Path(__file__).parents[2] / "shared"
 
@@ -19,9 +21,26 @@ def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture
+def spec(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """A file with a small spec to train: that of the test's module, if it has one."""
+    file = tmp_path / "small.toml"
+    file.write_text(getattr(request.module, "SPEC", TRAINED))
+    return file
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of real data that developers have beside the project."""
     if not (SHARED / "data").is_dir():
         pytest.skip("real data is only there for developers")
     return SHARED / "data"
+
+
+@pytest.fixture(scope="session", params=["made", "real"])
+def coco_mini(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Photographs and captions in the assignment's layout, and what has the same form but is made here."""
+    if request.param == "made":
+        return write_coco_mini(tmp_path_factory.mktemp("data") / "coco")
+    real: Path = request.getfixturevalue("real_data")
+    return real / "coco_mini_cs231n"

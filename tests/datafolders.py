@@ -10,6 +10,8 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
+from rnnkit.data.scenes import write_scenes
+
 WORDS = ("<NULL>", "<START>", "<END>", "<UNK>", "a", "red", "circle", "above", "blue", "square")
 
 
@@ -74,6 +76,26 @@ def write_data_folder(
             "".join(f"https://example.org/{name}\n" for name in names), encoding="utf-8"
         )
         (folder / f"{split}{year}_images.txt").write_text("\n".join(names), encoding="utf-8")
+    return folder
+
+
+def write_coco_mini(folder: Path) -> Path:
+    """Write a folder in the form of COCO-mini: its layout, widths and types, of scenes instead of photographs."""
+    write_scenes(folder, train=889, val=100, seed=1)
+    for name in ("captions.h5", "vocab.json"):
+        (folder / name).rename(folder / f"coco2014_{name}")
+    rng = np.random.default_rng(1)
+    mixings = [rng.standard_normal((78, width)) / np.sqrt(78) for width in (512, 1280)]
+    for split in ("train", "val"):
+        file = folder / f"features_{split}.h5"
+        scenes = read_array(file, "features").astype(float)
+        file.unlink()
+        for raw, mixing in enumerate(mixings):
+            values = (scenes @ mixing).astype(np.float16 if raw else np.float32)
+            put(features_path(folder, split, raw=bool(raw)), "features", values)
+        images = (folder / f"{split}_images.txt").rename(folder / f"{split}2014_images.txt")
+        urls = [f"https://example.org/{name}\n" for name in images.read_text().splitlines()]
+        (folder / f"{split}2014_urls.txt").write_text("".join(urls))
     return folder
 
 

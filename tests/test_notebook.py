@@ -76,8 +76,8 @@ def test_it_runs_on_a_folder_in_the_assignments_layout(
 
 
 def test_it_runs_on_photographs(
-    namespace: dict[str, Any], monkeypatch: pytest.MonkeyPatch, real_data: Path
+    namespace: dict[str, Any], monkeypatch: pytest.MonkeyPatch, coco_mini: Path
 ) -> None:
-    monkeypatch.setenv("RNNKIT_DATA", str(real_data / "coco_mini_cs231n"))
+    monkeypatch.setenv("RNNKIT_DATA", str(coco_mini))
     run(namespace)
     assert namespace["losses"]["tanh"][-1] < 0.2

@@ -390,6 +390,28 @@ def test_the_command_prints_what_it_did(tmp_path: Path) -> None:
     assert "exists" in ran.stderr
 
 
+def test_scenes_come_out_as_they_were_made(tiny_data: Path, tmp_path: Path) -> None:
+    whole: dict[str, Any] = {"images": [], "annotations": []}
+    features = []
+    for first, split in ((0, "train"), (1000, "val")):
+        captions = json.loads((tiny_data / f"captions_{split}.json").read_text())
+        for image in captions["images"]:
+            whole["images"].append({**image, "id": first + image["id"], "split": split})
+        for said in captions["annotations"]:
+            whole["annotations"].append({**said, "image_id": first + said["image_id"]})
+        features.append(read_array(tiny_data / f"features_{split}.h5", "features"))
+    prepare(*write(tmp_path, whole, np.concatenate(features)), tmp_path / "out", min_count=1)
+    with open_data(tmp_path / "out") as made, open_data(tiny_data) as there:
+        for split in ("train", "val"):
+            ours, theirs = made.split(split), there.split(split)
+            assert [*map(made.vocabulary.decode, ours.captions)] == [
+                *map(there.vocabulary.decode, theirs.captions)
+            ]
+            np.testing.assert_array_equal(ours.image_idxs, theirs.image_idxs)
+            rows = np.arange(theirs.images), np.dtype("f4")
+            np.testing.assert_array_equal(ours.features.rows(*rows), theirs.features.rows(*rows))
+
+
 def test_flickr8k_comes_out_as_it_was_made(real_data: Path, tmp_path: Path) -> None:
     folder = real_data / "flickr8k"
     whole: dict[str, Any] = {"images": [], "annotations": []}
