@@ -200,7 +200,7 @@ def test_a_width_that_does_not_fit_the_spec_is_told_at_its_line(
     file.write_text(SPEC + "[data]\nfeatures = 3\n")
     ran = rnnkit("build", file, "--data", tiny_data, "-o", tmp_path / "m.h5")
     assert ran.returncode == 2
-    assert ran.stderr.startswith(f"{file}:11: data.features: the spec says 3, and {tiny_data} has ")
+    assert ran.stderr.startswith(f"{file}:11: data.features: the spec says 3, but {tiny_data} has ")
     assert not (tmp_path / "m.h5").exists()
 
 

@@ -221,7 +221,7 @@ def hidden_memory() -> Rule:
 @pytest.mark.parametrize(
     ("plugin", "contract", "words"),
     [
-        (By(rebinds), "in place", "w is what it was after 12 updates"),
+        (By(rebinds), "in place", "w has not changed after 12 updates"),
         (By(returns), "in place", "update returns ndarray: it must change w in place"),
         (By(spoils_gradient), "in place", "update 1 changes dw"),
         (By(make=lambda w: {"v": w}), "slots", "slots gives dict"),
@@ -247,7 +247,7 @@ def hidden_memory() -> Rule:
             "no warnings: it warns: RuntimeWarning: invalid value",
         ),
         (By(divides_by_zero_in_silence), "zero gradient", "w is [nan, nan"),
-        (By(climbs), "descends", "w must go against the gradient"),
+        (By(climbs), "descends", "w must move against the gradient"),
         (By(draws), "pure", "two arrays updated in turns are off by"),
         (By(shared_memory()), "pure", "must be in its slots, not on the instance or the class"),
         (By(hidden_memory()), "restored", "going on from saved slots is off by"),
@@ -381,7 +381,7 @@ ONE = np.ones((100, 100))
         (
             Filled(lambda s, n, r, t: np.random.default_rng(int(r.random())).random(s).astype(t)),
             "random",
-            "same numbers for two different ones",
+            "same numbers for two seeds",
         ),
         (
             Filled(lecun, lambda i, o: (0.0, o**-0.5)),
@@ -557,12 +557,12 @@ def squeezed(tokens: Ints, log_probs: Array) -> Decoded:
         (
             lambda s, m, start, end, limit, r: Greedy().decode(s, m, end, end, limit, r),
             "forced",
-            "is certain, as all other tokens have -inf",
+            "all other tokens have -inf",
         ),
         (
             lambda s, m, start, end, limit, r: Greedy().decode(s, m, start, end, limit - 1 or 1, r),
             "forced",
-            "is certain",
+            "the caption is",
         ),
         (
             lambda s, *a: Greedy().decode(lambda t, m: s(t[:1], m), *a),
@@ -586,10 +586,10 @@ def squeezed(tokens: Ints, log_probs: Array) -> Decoded:
             "captions",
             "each row's memory must follow its caption",
         ),
-        (rescaled(0.5), "captions", "neither tempered"),
-        (after(Beam(), lambda t, p: Decoded(t, p / 2)), "captions", "nor divided by a length"),
+        (rescaled(0.5), "captions", "not divided by a temperature"),
+        (after(Beam(), lambda t, p: Decoded(t, p / 2)), "captions", "a temperature or a length"),
         (forbidden, "captions", "forbidden token: "),
-        (after(Greedy(), lambda t, p: (t, p)), "captions", "decode gives tuple"),
+        (after(Greedy(), lambda t, p: (t, p)), "captions", "decode returns tuple"),
         (
             after(Greedy(), lambda t, p: Decoded(t[:, 0], p)),
             "captions",
@@ -616,7 +616,7 @@ def squeezed(tokens: Ints, log_probs: Array) -> Decoded:
             "the only source of randomness",
         ),
         (batch_wide, "images apart", "among 6 images it has"),
-        (after(Greedy(), squeezed), "no images", "without rows tokens has shape (0, 0)"),
+        (after(Greedy(), squeezed), "no images", "without rows), tokens has shape (0, 0)"),
     ],
 )
 def test_wrong_decoders(by: Decode, contract: str, words: str) -> None:

@@ -545,12 +545,12 @@ BAD_FOLDERS: dict[str, tuple[Spoil, str, str]] = {
     "no features": (
         remove(VAL),
         VAL,
-        " is missing, which the val captions of captions.h5 need; add it",
+        " is missing: the val captions of captions.h5 need it; add it",
     ),
     "raw features only": (
         lambda folder: (folder / VAL).rename(folder / "features_raw_val.h5"),
         VAL,
-        " is missing, which the val captions of captions.h5 need; features_raw_val.h5 is there, for use as raw",
+        " is missing: the val captions of captions.h5 need it; features_raw_val.h5 is there: set raw",
     ),
     "captions not HDF5": (overwrite(CAPTIONS, LFS), CAPTIONS, " is not an HDF5 file; write or"),
     "features not HDF5": (overwrite(TRAIN, b""), TRAIN, " is not an HDF5 file; write or"),
@@ -704,8 +704,8 @@ def test_the_assignments_files_are_called_by_their_own_names(tmp_path: Path) -> 
     assert_one_sentence(
         refusal(folder, raw=True),
         folder / "train2014_vgg16_fc7.h5",
-        " is missing, which the train captions of coco2014_captions.h5 need; "
-        "train2014_vgg16_fc7_pca.h5 is there, for use without raw features",
+        " is missing: the train captions of coco2014_captions.h5 need it; "
+        "train2014_vgg16_fc7_pca.h5 is there: leave raw out to use it",
     )
     put_at(captions_path(folder), "train_captions", (2, 1), 99)
     assert "the 10 words of coco2014_vocab.json are tokens 0 to 9" in refusal(folder)

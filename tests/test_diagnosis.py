@@ -129,7 +129,7 @@ def at_1(a: Array) -> Array:
         (
             "b",
             lambda g, d, at: d["y"].mean(axis=0),
-            "it is 0.333333 times the right one (1/3: a mean in the place of a sum?)",
+            "it is 0.333333 times the right one (1/3: a mean instead of a sum?)",
         ),
         ("x", lambda g, d, at: 2 * g["x"], "it is 2 times the right one (counted 2 times?)"),
         (
@@ -140,38 +140,38 @@ def at_1(a: Array) -> Array:
         (
             "W",
             lambda g, d, at: -0.5 * g["W"],
-            "it is -0.5 times the right one (1/2: a mean in the place of a sum?)",
+            "it is -0.5 times the right one (1/2: a mean instead of a sum?)",
         ),
         ("x", lambda g, d, at: at_1(g["x"]), "index 1 of axis 0 has been left out"),
         (
             "x",
             lambda g, d, at: np.roll(g["x"], 1, axis=0),
-            "it is shifted by one along axis 0: each has that of the one before",
+            "it is shifted by one along axis 0: each index has the gradient of the one before",
         ),
         (
             "x",
             lambda g, d, at: np.roll(g["x"], -1, axis=0),
-            "it is shifted by one along axis 0: each has that of the one after",
+            "it is shifted by one along axis 0: each index has the gradient of the one after",
         ),
         (
             "x",
             lambda g, d, at: 0 * g["x"] + g["x"].sum(axis=0),
-            "it is the sum over axis 0, and there should be none",
+            "it is the sum over axis 0, where there should be no sum",
         ),
         (
             "x",
             lambda g, d, at: 0 * g["x"] + g["x"].mean(axis=1, keepdims=True),
-            "it is the mean over axis 1, and there should be none",
+            "it is the mean over axis 1, where there should be no mean",
         ),
         (
             "b",
             lambda g, d, at: d["y"][0],
-            "it is what row 0 adds: a sum over the rows is missing",
+            "it is the part of row 0 alone: a sum over the rows is missing",
         ),
         (
             "W",
             lambda g, d, at: at["x"][:2].T @ d["y"][:2],
-            "what row 2 adds has been left out of the sum over the rows",
+            "row 2 is missing from the sum over the rows",
         ),
     ],
 )
@@ -188,20 +188,20 @@ def test_a_pattern_of_a_leaf_is_told_and_the_other_leaves_are_right(
     [
         (
             lambda k, d, at: {"c": d["c"] + d["h"]},
-            "in what comes from h: a factor (1 - tanh_c^2) is missing",
+            "in the part that comes from h: a factor (1 - tanh_c^2) is missing",
         ),
-        (lambda k, d, at: {"c": k["dc"] * k["tanh_c"]}, "there is a factor tanh_c too many"),
+        (lambda k, d, at: {"c": k["dc"] * k["tanh_c"]}, "there is an extra factor tanh_c"),
         (
             lambda k, d, at: {"c": d["c"] + d["h"] * (1 - k["tanh_c"])},
-            "in what comes from h: there is a factor (1 - tanh_c) where (1 - tanh_c^2) belongs",
+            "in the part that comes from h: there is a factor (1 - tanh_c) instead of (1 - tanh_c^2)",
         ),
         (
             lambda k, d, at: {"c": d["c"] + 0 * d["h"]},
-            "in what comes from h: it is 0 everywhere: this path has no gradient",
+            "in the part that comes from h: it is 0 everywhere: this path has no gradient",
         ),
         (
             lambda k, d, at: {"c": d["c"] - d["h"] * (1 - k["tanh_c"] ** 2)},
-            "in what comes from h: the sign is wrong",
+            "in the part that comes from h: the sign is wrong",
         ),
         (lambda k, d, at: {"gain": k["dc"].sum(axis=0)}, "a factor act[i] * act[g] is missing"),
         (
@@ -248,7 +248,7 @@ def halves(i: Array, g: Array) -> dict[str, Array]:
         (
             lambda k, d, at: halves(k["z"][:, 5:], k["z"][:, :5]),
             "",
-            "in gate i: it is what belongs to gate g; in gate g: it is what belongs to gate i",
+            "in gate i: it is the gradient of gate g; in gate g: it is the gradient of gate i",
         ),
     ],
 )
@@ -266,7 +266,7 @@ def test_gates_are_judged_and_explained_one_by_one(
         (lambda g, d, at: d["y"] * at["b"], "a term c * dy is missing"),
         (
             lambda g, d, at: g["a"] + d["y"] * at["a"] * at["b"],
-            "there is a term a * b * dy too many",
+            "there is an extra term a * b * dy",
         ),
         (
             lambda g, d, at: d["y"] * (at["b"] - at["c"]),
@@ -286,7 +286,8 @@ def test_a_gradient_of_what_does_not_matter_is_told() -> None:
         single="skip",
     )
     assert (
-        diagnosed(idle).hint == "the derivative is 0: this leaf does not matter, but has a gradient"
+        diagnosed(idle).hint
+        == "the derivative is 0: no output depends on it, but backward gives a gradient"
     )
 
 

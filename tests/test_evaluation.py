@@ -180,7 +180,7 @@ def test_annotations_of_other_images_are_refused(model: Captioner, folder: Path)
         rnnkit.open_data(folder) as data,
         pytest.raises(
             DataError,
-            match=r"none of its images is called 'val/00004\.png', as line 5 of val_images\.txt is",
+            match=r"line 5 of val_images\.txt is 'val/00004\.png', but no image has that name",
         ),
     ):
         evaluate(model, data)

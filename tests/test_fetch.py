@@ -399,7 +399,7 @@ def test_a_file_that_is_too_large_is_not_taken(
 ) -> None:
     limit(monkeypatch, most_packed=2000)
     server.announced = announced
-    assert "is larger than the 2,000 bytes it may have" in problem(server, tmp_path)
+    assert "is larger than the 2,000 bytes allowed" in problem(server, tmp_path)
     assert os.listdir(tmp_path) == []
 
 
@@ -613,7 +613,7 @@ def test_a_bomb_is_not_unpacked(
     limit(monkeypatch, most_unpacked=1_000_000)
     files = {name: (data / name).read_bytes() for name in FILES}
     server.body = zipped(files | {FILES[2]: bytes(3_000_000)})
-    assert "more than the 1,000,000 it may have" in problem(server, tmp_path)
+    assert "more than the 1,000,000 allowed" in problem(server, tmp_path)
     assert os.listdir(tmp_path) == []
 
 
@@ -786,7 +786,7 @@ def test_the_command_fetches_once(server: Hosted, tmp_path: Path) -> None:
     assert first.returncode == 0, first.stderr
     assert first.stdout.splitlines() == [
         f"downloading {CATALOGUE['coco2014'].title} from {server.url}",
-        f"{tmp_path / 'coco_captioning.zip'} stays; it is not needed any more",
+        f"{tmp_path / 'coco_captioning.zip'} is kept; it is not needed any more",
         f"the archive's SHA-256 digest is {hashlib.sha256(server.body).hexdigest()}",
         f"wrote coco2014 into {tmp_path}; rnnkit data info {tmp_path} shows it",
     ]
@@ -809,7 +809,7 @@ def test_the_command_can_be_interrupted_and_succeeds_the_next_time(
         running.send_signal(signal.SIGINT)
         said, _ = running.communicate(timeout=30)
     assert running.returncode == 130
-    assert said.endswith("interrupted; the same command goes on from here\n")
+    assert said.endswith("interrupted; run the same command again to continue\n")
     server.stalls = False
     server.released.set()
     assert get(server, tmp_path).new

@@ -88,7 +88,7 @@ def test_a_whole_spec_is_checked_against_every_parameter() -> None:
         (["lsmt"], 2, "no plugin is called 'lsmt'; did you mean 'lstm'?"),
         (["nowhere.py::Cell"], 2, "nowhere.py: no such file"),
         (["--kind", "cels"], 2, "there is no kind 'cels'; did you mean 'cell'?"),
-        (["lstm", "--case", "nothing like it"], 2, "no check is called anything with"),
+        (["lstm", "--case", "nothing like it"], 2, "no check has 'nothing like it' in its name"),
     ],
 )
 def test_mistakes_are_told_in_a_sentence(arguments: list[str], code: int, text: str) -> None:

@@ -192,7 +192,9 @@ def test_beside_something_the_image_may_have_any_width(inject: str) -> None:
 @pytest.mark.parametrize("inject", ["init", "pre"])
 def test_in_the_place_of_something_it_must_be_as_wide(inject: str) -> None:
     wanted = {"init": H, "pre": D}[inject]
-    with pytest.raises(SpecError, match=f"the chain ends in width 3, and {wanted} is needed here"):
+    with pytest.raises(
+        SpecError, match=f"the chain ends in width 3, but must end in {wanted} here"
+    ):
         network(
             VANILLA.replace("[model]", '[model]\nimage = { use = "affine", units = 3 }'), inject
         )

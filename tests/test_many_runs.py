@@ -121,7 +121,7 @@ def test_an_interrupt_shows_what_was_done_and_ends_all_ranks(
     assert process.returncode == 130
     table = [line for line in told.splitlines() if line.startswith(str(spec))]
     assert [line.split()[1] for line in table] == ["epochs=1", "epochs=2"]
-    assert err.count("interrupted; this is what was done before") == 1
+    assert err.count("interrupted; only the runs shown had ended") == 1
     assert "Traceback" not in err
     assert (tmp_path / "out" / "curves.csv").exists()
     ids = [int((tmp_path / f"rank{rank}.pid").read_text()) for rank in range(3)]

@@ -185,10 +185,10 @@ def test_nothing_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("captions", "references", "text"),
     [
-        ({}, {}, "there are no captions to judge"),
+        ({}, {}, "there are no captions to score"),
         ({"x": "a"}, {}, "image 'x' has a caption, but no references"),
         ({1: "a"}, {"1": ["a"]}, "image 1 has a caption, but no references"),
-        ({}, {1: ["a"]}, "there are no captions to judge"),
+        ({}, {1: ["a"]}, "there are no captions to score"),
         ({1: "a"}, {1: ["a"], 2: ["b"]}, "image 2 has references, but no caption"),
         ({1: "a"}, {1: []}, "the list of references of image 1 is empty"),
         ({1: "a"}, {1: "a"}, "the references of image 1 are one text"),

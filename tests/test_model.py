@@ -209,11 +209,14 @@ def test_captions_never_have_special_words_and_end() -> None:
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        ('image = { use = "affine", units = 3 }', "model.image: the chain ends in width 3, and 5"),
-        ('image = "tanh"', "model.image: the chain ends in width 6, and 5 is needed here"),
+        (
+            'image = { use = "affine", units = 3 }',
+            "model.image: the chain ends in width 3, but must end in 5",
+        ),
+        ('image = "tanh"', "model.image: the chain ends in width 6, but must end in 5 here"),
         ('image = ["affine", "tanh", "affine"]', "model.image[0]: nothing says how wide"),
-        ('image = { use = "embedding", dim = 3 }', "this layer takes tokens, and is fed numbers"),
-        ('words = "affine"', "model.words[0]: this layer takes numbers, and is fed tokens here"),
+        ('image = { use = "embedding", dim = 3 }', "this layer takes tokens, but gets numbers"),
+        ('words = "affine"', "model.words[0]: this layer takes numbers, but gets tokens here"),
         ("words = []", "model.words: the chain needs a layer that takes tokens"),
         (
             'head = ["affine", { use = "affine", units = 4 }]',

@@ -214,7 +214,7 @@ def test_what_all_ranks_meet_is_told_once(tiny_data: Path, plain: Path, tmp_path
     process = start(3, "command", tmp_path, "train", spec, "--data", tiny_data, "--out", run)
     out, err = process.communicate(timeout=30)
     assert process.returncode == 2
-    assert err.count("holds a run already") == 1
+    assert err.count("has a run already") == 1
     assert "rank" not in err.partition("holds")[0]
     assert not out
 

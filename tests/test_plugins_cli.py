@@ -225,7 +225,7 @@ def test_show_explains_what_is_wrong_with_a_class_in_a_file(plugins: Any, tmp_pa
     file.write_text(text.replace("(1.0 - cache * cache)", "(1.0 - cache)"))
     out = plugins("show", f"{file}::LeakyIntegrator")
     assert "rate" in out
-    assert "gradcheck: fails " in out
+    assert "failed; see below" in out
     assert "the gradient of 'zx', 'zh' is wrong" in out
 
 
@@ -249,7 +249,7 @@ def test_new_says_what_it_wrote_and_how_to_go_on(
     file = "src/rnnkit_leaky/leaky.py"
     lines = (tmp_path / "rnnkit-leaky" / file).read_text().splitlines()
     step, back = (n for n, text in enumerate(lines, 1) if "raise NotImplementedError" in text)
-    assert f"The maths is left to write: {file}, lines {step} and {back}." in out
+    assert f"Now write the maths: {file}, lines {step} and {back}." in out
     assert "  cd rnnkit-leaky\n" in out
     assert "  rnnkit gradcheck leaky " in out
     written = [
@@ -264,8 +264,8 @@ def test_new_says_what_it_wrote_and_how_to_go_on(
         (["show", "lsmt"], "no plugin is called 'lsmt'; did you mean 'lstm'?"),
         (["show", "tanh", "--kind", "cell"], "no cell is called 'tanh'"),
         (["show", "lstm", "--kind", "cels"], "there is no kind 'cels'; did you mean 'cell'?"),
-        (["show", "lstm", "--sizes", "D=0"], "--sizes has 'D=0', and wants widths of at least 1"),
-        (["show", "lstm", "--sizes", "64"], "--sizes has '64', and wants widths"),
+        (["show", "lstm", "--sizes", "D=0"], "--sizes has 'D=0'; give widths of at least 1"),
+        (["show", "lstm", "--sizes", "64"], "--sizes has '64'; give widths"),
         (
             ["show", "lstm", "--sizes", "X=3"],
             "there is no width 'X': this cell has the widths D and H",

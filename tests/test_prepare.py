@@ -384,7 +384,7 @@ def test_the_command_prints_what_it_did(tmp_path: Path) -> None:
     ran = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
     assert "the PCA keeps" in ran.stdout
-    assert "1 images have no caption and were left out, silent.jpg first" in ran.stderr
+    assert "1 images have no caption and were left out, such as silent.jpg" in ran.stderr
     ran = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
     assert ran.returncode == 2
     assert "exists" in ran.stderr

@@ -145,7 +145,7 @@ def test_each_of_several_files_says_whose_its_rows_are(tmp_path: Path) -> None:
     ("second", "ids", "text"),
     [
         (FEATURES[1:, :2], [10, 20, 30], "b.h5 has features of width 2, but {a} of width 3"),
-        (FEATURES[1:], None, "b.h5 has no image_ids, as other files have"),
+        (FEATURES[1:], None, "b.h5 has no image_ids, but other files have"),
         (FEATURES[1:], [10, 40, 30], "b.h5: image_ids has 40 as {a} has"),
         (FEATURES[1:3], [10, 20], "images[0] has the id 30, but {a} .. b.h5 has no features of it"),
     ],

@@ -203,7 +203,7 @@ def test_a_list_of_plugins_says_what_is_to_be_written(installed: dict[str, str])
     ran = run(installed, "rnnkit", "plugins", "list", "cell")
     assert ran.returncode == 0, ran.stderr
     rows = {line.split()[1]: line.split(maxsplit=4)[4].strip() for line in ran.stdout.splitlines()}
-    assert rows["my-gated"] == "to be written: step, step_back"
+    assert rows["my-gated"] == "not written yet: step, step_back"
     assert rows["leaky"] == rows["lstm"] == "ok"
 
 
@@ -277,7 +277,11 @@ def test_a_project_declares_its_plugin_under_its_name(projects: dict[str, Projec
 @pytest.mark.parametrize(
     ("kind", "name", "text"),
     [
-        ("cell", "MyCell", "'MyCell' is not a name for a plugin: at most 40 characters a to z"),
+        (
+            "cell",
+            "MyCell",
+            "'MyCell' cannot be the name of a plugin: use at most 40 characters, a to z",
+        ),
         ("cell", "MyCell", "such as 'my-cell'"),
         ("cell", "my_cell", "such as 'my-cell'"),
         ("cell", "2", "such as 'my-cell'"),
@@ -286,9 +290,9 @@ def test_a_project_declares_its_plugin_under_its_name(projects: dict[str, Projec
         (
             "loss",
             "lambda",
-            "'lambda' is a word of Python, and no module can be called that; try 'lambda-loss'",
+            "'lambda' is a keyword of Python, so no module can have that name; try 'lambda-loss'",
         ),
-        ("cell", "lstm", "has a cell called 'lstm' already; choose another name, or say --anyway"),
+        ("cell", "lstm", "has a cell called 'lstm' already; choose another name, or give --anyway"),
         ("cell", "builtin", "a Python package rnnkit_builtin is installed already"),
     ],
 )
@@ -323,7 +327,7 @@ def test_a_class_name_hides_none_that_its_code_uses(name: str, cls: str, tmp_pat
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
-    with pytest.raises(RegistryError, match="mine is there already; say --out with a folder"):
+    with pytest.raises(RegistryError, match="mine exists; give a new folder with --out"):
         new_project(RecurrentCell, "leaky", tmp_path / "mine")
     assert list(tmp_path.rglob("*")) == [tmp_path / "mine"]
 
@@ -404,7 +408,7 @@ def explained(cls: type[Plugin]) -> str:
 
 def test_setting_a_field_of_a_frozen_class_is_explained_at_the_author_s_line() -> None:
     told = explained(SetsASlot)
-    assert "name it first, as in `v = slots.v` and then `v *= 0.9`" in told
+    assert "give it a name first: `v = slots.v`, then `v *= 0.9`" in told
     lines, first = inspect.getsourcelines(SetsASlot.update)
     assert f"[{__file__}:{first + len(lines) - 1}]" in told
 

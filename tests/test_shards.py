@@ -92,7 +92,7 @@ BAD_SHARDS: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "the whole beside them": (
         lambda folder: put(folder / "features_train.h5", "features", np.ones((4, 6))),
         "features_train.h5",
-        f" is there beside shards of it, such as {SHARD.format(0)}; remove the one or the others",
+        f" and shards of it, such as {SHARD.format(0)}, are both there; remove one or the other",
     ),
     "two sets": (
         lambda folder: put(
@@ -164,7 +164,7 @@ def test_bad_shards_are_told_in_one_sentence(
 def test_what_is_not_named_like_a_shard_is_none(tmp_path: Path, name: str) -> None:
     folder = write_data_folder(tmp_path)
     features_path(folder, "train").rename(folder / name)
-    with pytest.raises(DataError, match=r"features_train\.h5 is missing, which"):
+    with pytest.raises(DataError, match=r"features_train\.h5 is missing: the train"):
         open_data(folder)
 
 
@@ -173,7 +173,7 @@ def test_raw_features_in_shards_are_offered_where_there_are_no_others(tmp_path: 
     features_path(folder, "val").unlink()
     into_shards(features_path(folder, "val", raw=True), 2, 2)
     with pytest.raises(
-        DataError, match=r"; features_raw_val-00000-of-00002\.h5 is there, for use as"
+        DataError, match=r"; features_raw_val-00000-of-00002\.h5 is there: set raw to"
     ):
         open_data(folder)
 

@@ -152,7 +152,9 @@ def test_a_wrong_override_is_reported_as_what_was_typed() -> None:
 @pytest.mark.parametrize("path", ["train.epochs", "train.optimizer", "train.metric", "model.dtype"])
 def test_several_values_are_for_comparing(path: str) -> None:
     (found,) = problems(GOOD, f'{path}=["a", "b"]')
-    assert found.endswith("got an array; several values, a run for each, are for rnnkit compare")
+    assert found.endswith(
+        "got an array; for several values, and a run for each, use rnnkit compare"
+    )
     table, _, key = path.partition(".")
     (of_file,) = problems(
         GOOD.replace(f"[{table}]", f'[{table}]\n{key} = ["a"]').replace(
@@ -167,7 +169,7 @@ def test_an_array_that_is_not_toml_is_no_string() -> None:
     assert found.startswith(
         "--set model.rnn[0].cell=[gru, lstm]: model.rnn[0].cell: not valid TOML: "
     )
-    assert "strings in arrays and tables want double quotes" in found
+    assert "write strings in arrays and tables in double quotes" in found
     assert parse_spec(GOOD, overrides=["data.path=a [b]"]).data.path == "a [b]"
 
 

@@ -180,7 +180,7 @@ def test_an_empty_array_is_no_sweep() -> None:
     with pytest.raises(SpecError) as told:
         sweep(SPEC, overrides=["train.epochs=3", "train.batch=[]"])
     assert str(told.value) == (
-        "--set train.batch=[]: train.batch: there is no value in the array; a run wants one"
+        "--set train.batch=[]: train.batch: the array is empty; give it a value at least"
     )
 
 

@@ -115,8 +115,8 @@ def spoiled(file: Path, how: str) -> None:
 @pytest.mark.parametrize(
     ("how", "text"),
     [
-        ("truncated", "damaged, for its digest does not fit what is in it"),
-        ("a bit", "damaged, for its digest does not fit what is in it"),
+        ("truncated", "damaged: its contents do not match its digest"),
+        ("a bit", "damaged: its contents do not match its digest"),
         ("empty", "not a model of rnnkit"),
         ("not hdf5", "not a model of rnnkit"),
         ("missing", "no such model file"),
@@ -139,10 +139,10 @@ def test_a_damaged_model_file_is_named(
     ("how", "text"),
     [
         ("newer", "model format 99"),
-        ("parameter", "there is no parameter 'rnn.0.Wh' in it"),
-        ("shape", "'rnn.0.Wh' is float32 (2, 3), and its spec makes it float32 (24, 96)"),
+        ("parameter", "the parameter 'rnn.0.Wh' is missing"),
+        ("shape", "'rnn.0.Wh' is float32 (2, 3), but its spec makes it float32 (24, 96)"),
         ("spec", "it was made with rnnkit"),
-        ("words", "not a whole model file"),
+        ("words", "not a complete model file"),
     ],
 )
 def test_a_whole_model_file_that_does_not_fit_is_told(
@@ -199,7 +199,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(
 
 def test_a_run_is_never_overwritten(spec: Path, tiny_data: Path, tmp_path: Path) -> None:
     rnnkit.train(spec, tiny_data, tmp_path / "run", ["train.epochs=1"])
-    with pytest.raises(CheckpointError, match="holds a run already"):
+    with pytest.raises(CheckpointError, match="has a run already"):
         rnnkit.train(spec, tiny_data, tmp_path / "run")
 
 
@@ -292,8 +292,8 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(
     told: list[str] = []
     run = rnnkit.train(resume=tmp_path / "run", on_damage=told.append)
     assert told == [
-        f"{tmp_path / 'run' / 'last.h5'}: damaged, for its digest does not fit what is in it; write or copy "
-        f"it again\ngoing on from {tmp_path / 'run' / 'previous.h5'}"
+        f"{tmp_path / 'run' / 'last.h5'}: damaged: its contents do not match its digest; write or copy "
+        f"it again\nresuming from {tmp_path / 'run' / 'previous.h5'}"
     ]
     same_run(run, wanted)
     spoiled(tmp_path / "run" / "last.h5", "a bit")
@@ -317,12 +317,15 @@ def test_a_finished_run_is_left_as_it_is_unless_it_gets_more_epochs(
 @pytest.mark.parametrize(
     ("override", "text"),
     [
-        ("train.batch=8", "begun with train.batch = 16"),
+        ("train.batch=8", "began with train.batch = 16"),
         (
             "train.optimizer=sgd",
-            "the optimizer does not remember of image.0.W what that of the run",
+            "the optimizer's slots of image.0.W are not those of the run",
         ),
-        ("model.rnn[0].hidden=9", "model.image: the chain ends in width 24, and 9 is needed here"),
+        (
+            "model.rnn[0].hidden=9",
+            "model.image: the chain ends in width 24, but must end in 9 here",
+        ),
     ],
 )
 def test_a_run_goes_on_only_as_what_it_was(
@@ -341,7 +344,7 @@ def test_a_run_goes_on_only_with_its_own_captions(
     with h5py.File(other / "captions.h5", "r+") as h5:
         h5["train_captions"][0] = h5["train_captions"][1]
         h5["train_captions"][1] = h5["train_captions"][5]
-    with pytest.raises(CheckpointError, match="not those that the run was begun with"):
+    with pytest.raises(CheckpointError, match="not those that the run began with"):
         rnnkit.train(resume=tmp_path / "run", data=other)
 
 
@@ -382,7 +385,7 @@ def test_features_in_files_are_trained_on_as_those_in_memory(
 def test_there_must_be_something_to_go_on_with(spec: Path, tiny_data: Path, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="not the folder of a run"):
         rnnkit.train(resume=tmp_path / "nowhere")
-    with pytest.raises(CheckpointError, match="has no checkpoint to go on from"):
+    with pytest.raises(CheckpointError, match="has no checkpoint to resume from"):
         rnnkit.train(resume=tmp_path)
     rnnkit.save(rnnkit.build(spec, tiny_data), tmp_path / "last.h5")
     with pytest.raises(CheckpointError, match="a model without what going on with its training"):
@@ -501,7 +504,7 @@ def test_diverging_is_told_and_the_last_good_model_stays(
 
 
 def test_training_without_data_says_what_to_do(spec: Path, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="training wants data: name a folder"):
+    with pytest.raises(DataError, match="training needs data: name a folder"):
         rnnkit.train(spec, out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
@@ -516,9 +519,9 @@ def test_overrides_for_a_spec_in_memory_are_refused_and_not_ignored(
     spec: Path, tiny_data: Path, tmp_path: Path
 ) -> None:
     in_memory = rnnkit.read_spec(spec)
-    with pytest.raises(SpecError, match="overrides go over a spec file"):
+    with pytest.raises(SpecError, match="overrides need a spec file"):
         rnnkit.train(in_memory, tiny_data, tmp_path / "run", ["train.epochs=1"])
-    with pytest.raises(SpecError, match="overrides go over a spec file"):
+    with pytest.raises(SpecError, match="overrides need a spec file"):
         rnnkit.build(in_memory, tiny_data, ["model.seed=1"])
 
 
@@ -526,6 +529,6 @@ def test_captioning_other_data_is_refused(spec: Path, tiny_data: Path, tmp_path:
     model = rnnkit.build(spec, overrides=["data.features=3", "data.vocabulary=9", "data.length=5"])
     with (
         rnnkit.open_data(tiny_data) as data,
-        pytest.raises(DataError, match="the model was made for 3"),
+        pytest.raises(DataError, match="but the model takes 3"),
     ):
         caption_split(model, data)

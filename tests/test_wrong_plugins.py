@@ -106,7 +106,7 @@ def test_a_missing_factor_is_named_with_the_gates_and_the_output_it_is_missing_f
 ) -> None:
     finding = findings("missing-factor", seed, STEP)[STEP]
     leaves = wrong_leaves(finding)
-    told = "in what comes from s.h: a factor (1 - tanh_c^2) is missing"
+    told = "in the part that comes from s.h: a factor (1 - tanh_c^2) is missing"
     assert {name: leaf.hint for name, leaf in leaves.items()} == {
         "zx": f"in gates i, f, g: {told}",
         "zh": f"in gates i, f, g: {told}",
@@ -143,7 +143,7 @@ def test_a_transposed_gradient_of_one_number_is_right() -> None:
         ),
         ("changed-state", STEP, "inputs unchanged", "forward changes its input 's.h' in place"),
         ("float64-leak", STEP, "types", "output 's.h' is float64 where float32 went in"),
-        ("look-ahead", "sequence,full", "causal", "an input at step 1 changes an output before it"),
+        ("look-ahead", "sequence,full", "causal", "the input at step 1 changes an earlier output"),
         (
             "batch-mixing",
             STEP,
@@ -200,7 +200,7 @@ def test_np_abs_with_a_right_gradient_passes_with_a_note() -> None:
             assert finding.ok
             assert finding.note is not None
             assert finding.note.startswith(
-                "the forward pass is not complex-analytic, so differences judge it"
+                "the forward pass is not complex-analytic, so finite differences check it"
             )
 
 
@@ -314,5 +314,5 @@ def test_a_leaf_reached_once_is_reached() -> None:
     off, on = Finding(reached={"x": False, "p.W": True}), Finding(reached={"x": True, "p.W": False})
     assert list(never_reached([off, on])) == []
     assert list(never_reached([off, off])) == [
-        "the input x never matters: nothing comes back to it"
+        "the input x never matters: its gradient is always 0"
     ]

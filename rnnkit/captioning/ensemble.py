@@ -102,7 +102,7 @@ class Ensemble(Writer[Memories]):
         """
         if len(captions) != len(features):
             raise DataError(
-                f"there are {len(captions)} captions and {len(features)} images; each caption wants the "
+                f"there are {len(captions)} captions and {len(features)} images; each caption needs the "
                 "features of its image"
             )
         row = max(1, captions[:1].size * len(self.vocabulary) * self.dtype.itemsize)
@@ -153,19 +153,19 @@ def check_alike(models: Sequence[Captioner], names: Sequence[str]) -> None:
     for model, name in zip(others, names[1:], strict=True):
         if model.vocabulary != first.vocabulary:
             raise DataError(
-                f"{name} has other words than {names[0]} ({_difference(model, first)}); models can write "
-                "together if their words are the same, in the same order"
+                f"{name} has other words than {names[0]} ({_difference(model, first)}); an ensemble needs "
+                "models with the same words in the same order"
             )
         if model.feature_width != first.feature_width:
             raise DataError(
                 f"{name} takes image features of width {model.feature_width}, and {names[0]} of width "
-                f"{first.feature_width}; models can write together if they take the same features"
+                f"{first.feature_width}; an ensemble needs models that take the same features"
             )
         if model.spec.data.raw != first.spec.data.raw:
             kinds = ["raw" if m.spec.data.raw else "reduced" for m in (model, first)]
             raise DataError(
-                f"{name} takes {kinds[0]} image features, and {names[0]} takes {kinds[1]} ones; models can "
-                "write together if they take the same features"
+                f"{name} takes {kinds[0]} image features, and {names[0]} takes {kinds[1]} ones; an "
+                "ensemble needs models that take the same features"
             )
 
 

@@ -85,7 +85,7 @@ def check_fits(model: Writer[Any], dataset: Dataset) -> None:
     """
     if dataset.feature_width != model.feature_width:
         raise DataError(
-            f"{dataset.folder} has features of width {dataset.feature_width}, and the model was made for "
+            f"{dataset.folder} has features of width {dataset.feature_width}, but the model takes "
             f"{model.feature_width}"
         )
     vocabulary = dataset.vocabulary

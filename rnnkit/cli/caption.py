@@ -28,7 +28,7 @@ def caption(
     decoder: DecoderText = None,
     as_json: AsJson = False,
 ) -> None:
-    """Caption images, beside what people wrote of them."""
+    """Caption images, and show what people wrote about them."""
     settle()
     import attrs
 
@@ -43,14 +43,14 @@ def caption(
     chosen = decoder_of(writer, decoder)
     folder = data or writer.spec.data.path
     if folder is None:
-        raise DataError("captioning wants data: name a folder with --data")
+        raise DataError("captioning needs data: name a folder with --data")
     with open_data(folder, raw=writer.spec.data.raw) as dataset:
         found = caption_split(writer, dataset, split, n, chosen)
     most = max((1 + len(item.others) for item in found), default=n_best)
     if most < n_best:
         raise SpecError(
-            f"{label(chosen)} finds {most} of the {n_best} captions that --n-best asks for; take a decoder that "
-            f"finds more, as in --decoder '{{ use = \"beam\", width = {n_best} }}'"
+            f"{label(chosen)} finds {most} of the {n_best} captions that --n-best asks for; use a decoder that "
+            f"finds more, such as --decoder '{{ use = \"beam\", width = {n_best} }}'"
         )
     shown = [attrs.evolve(item, others=item.others[: n_best - 1]) for item in found]
     if as_json:

@@ -34,21 +34,22 @@ def compare(
         typer.Option(
             "--until-loss",
             metavar="X",
-            help="End a run once its mean loss per caption, over the last 50 updates or those of an epoch "
-            "if fewer, is X or less.",
+            help="End a run when its mean loss per caption is X or less, over the last 50 updates (or one "
+            "epoch, if that is shorter).",
         ),
     ] = None,
     override: Overrides = None,
     seed: Annotated[
         int | None,
-        typer.Option("--seed", min=0, help="Of all runs; that of the first spec if not given."),
+        typer.Option("--seed", min=0, help="The seed of all runs; the first spec's if not given."),
     ] = None,
     metrics: Annotated[
         str,
         typer.Option(
             "--metrics",
             metavar="NAMES",
-            help="Also judge what each writes on val: of bleu, rouge_l, cider, meteor and spice, with commas.",
+            help="Score each network's captions on val: any of bleu, rouge_l, cider, meteor and spice, "
+            "separated by commas.",
         ),
     ] = "",
     as_json: AsJson = False,
@@ -56,10 +57,12 @@ def compare(
     """Train specs on the same captions in the same order, and show side by side how they learn.
 
     --set with an array, as in train.optimizer.learning_rate=[1e-3,3e-4], makes a run for each value; several
-    of them, for each combination. For a field that takes an array, such as model.head, give an array of arrays.
+    such arrays make a run for each combination. For a field that takes an array, such as model.head, give an array
+    of arrays.
 
-    Under mpiexec -n R, R processes share the runs. A run that fails is told in the table, and the others go on.
-    Exit code 1 if one failed, 2 if all did and it is yours to mend. Ctrl-C shows what was done before.
+    Under mpiexec -n R, R processes share the runs. A run that fails is shown in its row, with the reason, and the
+    others go on. Exit code 1 if a run failed, 2 if all failed and the specs or options are the reason. Ctrl-C shows
+    the runs that have ended.
     """
     with job() as ranks:
         code = _compare(
@@ -119,7 +122,7 @@ def _compare(
     except KeyboardInterrupt:
         if ranks.rank == 0:
             tell()
-            typer.echo("interrupted; this is what was done before", err=True)
+            typer.echo("interrupted; only the runs shown had ended", err=True)
         raise
     code = ranks.first(tell)
     return 0 if ranks.rank else code
@@ -148,7 +151,7 @@ def _tell(
             draw_curves(results, out / PLOT, until_loss)
             wrote = f"{out / PLOT} and {wrote}"
         else:
-            typer.echo('no plot, for want of matplotlib: pip install "rnnkit[plots]"', err=True)
+            typer.echo('no plot without matplotlib: pip install "rnnkit[plots]"', err=True)
         if not as_json:
             typer.echo(f"\nwrote {wrote}")
     if not failed:

@@ -12,7 +12,11 @@ from rnnkit.cli.data_prepare import prepare
 from rnnkit.cli.data_show import show as show_pictures
 from rnnkit.cli.options import AsJson
 
-app = typer.Typer(help="Make data, and look at it.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="Make data folders, check them and look at them.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 app.command()(fetch)
 app.command()(prepare)
 app.command("show")(show_pictures)
@@ -23,7 +27,7 @@ def demo(
     folder: Annotated[Path, typer.Argument(help="The folder to make.", metavar="DIR")],
     train: Annotated[int, typer.Option(min=1, help="Training pictures.")] = 4000,
     val: Annotated[int, typer.Option(min=1, help="Validation pictures.")] = 500,
-    seed: Annotated[int, typer.Option(min=0, help="Another seed, other pictures.")] = 231,
+    seed: Annotated[int, typer.Option(min=0, help="The seed that the pictures follow from.")] = 231,
 ) -> None:
     """Make scenes: generated pictures of coloured shapes, with captions and features."""
     from rich.progress import Progress
@@ -47,10 +51,12 @@ def demo(
 @app.command()
 def info(
     folder: Annotated[Path, typer.Argument(help="A data folder.", metavar="DIR")],
-    raw: Annotated[bool, typer.Option("--raw", help="With the features before PCA.")] = False,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="Use the features from before the PCA.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Check a data folder, all of it, and show what is in it."""
+    """Check every value of a data folder, and show what is in it."""
     from rich.progress import Progress
 
     from rnnkit.cli import show

@@ -10,9 +10,10 @@ import typer
 
 def fetch(
     name: Annotated[str, typer.Argument(help="The data set: coco2014.", metavar="NAME")],
-    folder: Annotated[Path, typer.Argument(help="Where its files go.", metavar="DIR")],
+    folder: Annotated[Path, typer.Argument(help="The folder for its files.", metavar="DIR")],
     url: Annotated[
-        str | None, typer.Option(metavar="URL", help="A mirror of its archive, http or https.")
+        str | None,
+        typer.Option(metavar="URL", help="Download the archive from this http or https address."),
     ] = None,
     sha256: Annotated[
         str | None,
@@ -21,7 +22,7 @@ def fetch(
         ),
     ] = None,
     keep: Annotated[
-        bool, typer.Option("--keep", help="Leave the downloaded archive in DIR.")
+        bool, typer.Option("--keep", help="Keep the downloaded archive in DIR.")
     ] = False,
 ) -> None:
     """Download a public data set, about 1 GB; go on with a download that was interrupted.
@@ -75,12 +76,12 @@ def fetch(
                 say=say,
             )
     except KeyboardInterrupt:
-        say("interrupted; the same command goes on from here")
+        say("interrupted; run the same command again to continue")
         raise typer.Exit(130) from None
     if not fetched.new:
         say(f"{folder} has {name} already; nothing to do")
         return
     if fetched.archive:
-        say(f"{fetched.archive} stays; it is not needed any more")
+        say(f"{fetched.archive} is kept; it is not needed any more")
     say(f"the archive's SHA-256 digest is {fetched.sha256}")
     say(f"wrote {name} into {folder}; rnnkit data info {folder} shows it")

@@ -24,13 +24,16 @@ def prepare(
         typer.Option(
             "--features",
             metavar="FILE",
-            help="HDF5 with the dataset features, or .npy; a row for each image, in the order of the JSON "
-            "unless the HDF5 file has image_ids. Repeatable: the rows of several files follow each other.",
+            help="An HDF5 file with the dataset features, or a .npy file: a row for each image, in the order of "
+            "the JSON unless the HDF5 file has image_ids. Repeatable: the files' rows follow each other.",
         ),
     ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder to make.")],
     min_count: Annotated[
-        int, typer.Option(min=1, help="How often train must have a word for the vocabulary.")
+        int,
+        typer.Option(
+            min=1, help="Words that train has less often than this are left out of the vocabulary."
+        ),
     ] = 5,
     length: Annotated[
         int, typer.Option(min=3, help="Tokens of a caption, start and end included.")
@@ -40,11 +43,11 @@ def prepare(
         typer.Option(
             "--val",
             metavar="SHARE|FILE",
-            help="The share of the images for validation, or a file with their names; if not given, what "
-            "the JSON's images say as their split, and 0.1 if they say nothing.",
+            help="The share of the images for validation, or a file with their names. If not given, the "
+            "split of each image in the JSON, or a share of 0.1 if they have none.",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Another seed, another drawn split.")] = 231,
+    seed: Annotated[int, typer.Option(min=0, help="The seed of the random split.")] = 231,
     pca: Annotated[
         int | None,
         typer.Option(
@@ -56,7 +59,9 @@ def prepare(
     ] = None,
     shards: Annotated[
         int,
-        typer.Option("--shards", min=1, metavar="K", help="Files for the features of each split."),
+        typer.Option(
+            "--shards", min=1, metavar="K", help="Write the features of each split into K files."
+        ),
     ] = 1,
 ) -> None:
     """Make a data folder of your own captions and features.
@@ -109,12 +114,12 @@ def _show(done: Prepared, out: Path, length: int, plain: bool) -> None:
     if done.uncaptioned:
         typer.echo(
             f"warning: {len(done.uncaptioned):,} images have no caption and were left out, "
-            f"{done.uncaptioned[0]} first",
+            f"such as {done.uncaptioned[0]}",
             err=True,
         )
     if done.unlisted:
         typer.echo(
-            f"warning: {done.unlisted:,} rows of features are of no image and were left out",
+            f"warning: {done.unlisted:,} rows of features belong to no image and were left out",
             err=True,
         )
     console.print(f"wrote {out}", markup=False)

@@ -18,7 +18,11 @@ def show(
     ] = None,
     seed: Annotated[
         int | None,
-        typer.Option("--seed", min=0, help="Draw pictures at random; the first if not given."),
+        typer.Option(
+            "--seed",
+            min=0,
+            help="Choose pictures at random, by this seed; the first ones if not given.",
+        ),
     ] = None,
 ) -> None:
     """Draw pictures with their captions: from files, else from the web."""
@@ -31,5 +35,7 @@ def show(
     save_figure(file, shown)
     missing = sum(isinstance(one.picture, str) for one in shown)
     if missing:
-        typer.echo(f"warning: {missing} pictures could not be had; the figure says why", err=True)
+        typer.echo(
+            f"warning: {missing} pictures could not be loaded; the figure says why", err=True
+        )
     typer.echo(f"wrote {file}")

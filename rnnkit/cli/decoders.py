@@ -15,7 +15,7 @@ DecoderText: TypeAlias = Annotated[
     typer.Option(
         "--decoder",
         metavar="DECODER",
-        help="A decoder other than the spec's: beam, or '{ use = \"beam\", width = 5 }'.",
+        help="The decoder to use instead of the spec's: beam, or '{ use = \"beam\", width = 5 }'.",
     ),
 ]
 

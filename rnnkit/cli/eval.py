@@ -33,7 +33,7 @@ def evaluate(
         typer.Option(
             "--metrics",
             metavar="NAMES",
-            help="Of bleu, rouge_l, cider, meteor and spice, with commas; the last two need Java.",
+            help="Any of bleu, rouge_l, cider, meteor and spice, separated by commas; the last two need Java.",
         ),
     ] = METRICS,
     results: Annotated[
@@ -87,7 +87,7 @@ def _evaluate(
     chosen = decoder_of(writer, decoder)
     folder = data or writer.spec.data.path
     if folder is None:
-        raise DataError("evaluation wants data: name a folder with --data")
+        raise DataError("evaluation needs data: name a folder with --data")
     with (
         Console(stderr=True, quiet=ranks.size > 1).status("captioning"),
         open_data(folder, raw=writer.spec.data.raw) as dataset,

@@ -24,16 +24,18 @@ def gradcheck(
         ),
     ] = None,
     kind: Annotated[
-        str | None, typer.Option("--kind", help="Of this kind only: cell, layer, ...")
+        str | None, typer.Option("--kind", help="Only plugins of this kind: cell, layer, ...")
     ] = None,
     spec: Annotated[
         list[Path] | None,
-        typer.Option("--spec", metavar="SPEC", help="The whole network of a spec. Repeatable."),
+        typer.Option(
+            "--spec", metavar="SPEC", help="Check the whole network of this spec. Repeatable."
+        ),
     ] = None,
     case: Annotated[
         str, typer.Option("--case", metavar="TEXT", help="Only checks whose name contains this.")
     ] = "",
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Other random numbers.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="The seed of the random numbers.")] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Check gradients and laws of plugins and whole specs; explain what is wrong.
@@ -65,7 +67,7 @@ def _tell(reports: list[Report], seed: int, case: str, as_json: bool, *, plain: 
         for report in failed:
             typer.echo(f"\n{explain(report, seed)}")
     if case and not any(report.checks for report in reports):
-        typer.echo(f"no check is called anything with {case!r} in it", err=True)
+        typer.echo(f"no check has {case!r} in its name", err=True)
         return 2
     return 1 if failed else 0
 

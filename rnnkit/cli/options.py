@@ -11,7 +11,7 @@ SpecFile: TypeAlias = Annotated[Path, typer.Argument(help="A spec, in TOML.", me
 ModelFiles: TypeAlias = Annotated[
     list[Path],
     typer.Argument(
-        help="A model file, or a run's folder; several write together, as an ensemble.",
+        help="A model file or a run's folder; several make an ensemble.",
         metavar="MODEL",
     ),
 ]
@@ -29,7 +29,7 @@ Overrides: TypeAlias = Annotated[
     typer.Option(
         "--set",
         metavar="PATH=VALUE",
-        help="Put a value over the spec's, as in train.epochs=3 or model.rnn[0].cell=gru. Repeatable.",
+        help="Replace a value of the spec, as in train.epochs=3 or model.rnn[0].cell=gru. Repeatable.",
     ),
 ]
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]

@@ -13,7 +13,9 @@ from rnnkit.cli.plugins_show import show as show_plugin
 if TYPE_CHECKING:
     from rnnkit.registry import Entry, Row
 
-app = typer.Typer(help="What can be put into a spec.", rich_markup_mode=None)
+app = typer.Typer(
+    help="List, show and start plugins: the parts that specs name.", rich_markup_mode=None
+)
 app.command()(new)
 app.command("show")(show_plugin)
 
@@ -29,7 +31,7 @@ def default(context: typer.Context) -> None:
 def list_plugins(
     kind: Annotated[
         str | None,
-        typer.Argument(metavar="[KIND]", help="Of this kind only: cell, layer, ..."),
+        typer.Argument(metavar="[KIND]", help="Only plugins of this kind: cell, layer, ..."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -89,4 +91,4 @@ def _unwritten(entry: Entry) -> list[str]:
 def _status(row: Row, missing: list[str]) -> str:
     if row.problem is not None:
         return "[red]cannot be used[/red]"
-    return f"[yellow]to be written: {', '.join(missing)}[/yellow]" if missing else "ok"
+    return f"[yellow]not written yet: {', '.join(missing)}[/yellow]" if missing else "ok"

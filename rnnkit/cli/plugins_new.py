@@ -18,15 +18,15 @@ def new(
         ),
     ],
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="What specs will call it, such as my-cell.")
+        str, typer.Argument(metavar="NAME", help="Its name in specs, such as my-cell.")
     ],
     tier: Annotated[
         str | None,
         typer.Option(
             "--tier",
             metavar="gated|free",
-            help="Of a cell. gated: you write pointwise maths, and the engine has the matrix products, which is "
-            "fast. free: you have your own parameters and products. gated if not given.",
+            help="For a cell. gated (the default): you write the pointwise maths, and the engine does the matrix "
+            "products, which is fast. free: the cell has its own parameters and products.",
         ),
     ] = None,
     out: Annotated[
@@ -35,7 +35,7 @@ def new(
     ] = None,
     anyway: Annotated[
         bool,
-        typer.Option("--anyway", help="Even if an installed plugin of that kind has this name."),
+        typer.Option("--anyway", help="Allow a name that an installed plugin of that kind has."),
     ] = False,
 ) -> None:
     """Start a plugin of your own: a project to install, in which only the maths is left to write."""
@@ -48,8 +48,8 @@ def new(
         typer.echo(f"  {file}")
     lines = " and ".join(map(str, made.gaps))
     typer.echo(
-        f"\nThe maths is left to write: {made.plugin}, line{'s'[: len(made.gaps) > 1]} {lines}.\n\n"
+        f"\nNow write the maths: {made.plugin}, line{'s'[: len(made.gaps) > 1]} {lines}.\n\n"
         f"  cd {shlex.quote(str(made.folder))}\n"
         f'  pip install -e ".[dev]"\n'
-        f"  rnnkit gradcheck {made.names.spec_name}   # what is missing; then, whether it is right"
+        f"  rnnkit gradcheck {made.names.spec_name}   # says what is missing, then whether it is right"
     )

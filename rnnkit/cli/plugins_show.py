@@ -27,7 +27,7 @@ def show(
         ),
     ],
     kind: Annotated[
-        str | None, typer.Option("--kind", help="Of this kind only, if several have the name.")
+        str | None, typer.Option("--kind", help="Its kind, if several plugins have this name.")
     ] = None,
     sizes: Annotated[
         str,
@@ -39,7 +39,7 @@ def show(
         ),
     ] = "",
     no_check: Annotated[
-        bool, typer.Option("--no-check", help="Without running its gradient checks.")
+        bool, typer.Option("--no-check", help="Do not run its gradient checks.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -93,7 +93,7 @@ def _widths(text: str) -> dict[str, int]:
         letter, _, number = part.partition("=")
         if not number.isdecimal() or int(number) < 1:
             raise RegistryError(
-                f"--sizes has {part!r}, and wants widths of at least 1, as D=64,H=128"
+                f"--sizes has {part!r}; give widths of at least 1, as in D=64,H=128"
             )
         widths[letter] = int(number)
     return widths
@@ -157,7 +157,7 @@ def _print_cost(cost: Cost | str) -> None:
 def _verdict(report: Report) -> str:
     word = "check" if report.checks == 1 else "checks"
     if not report.ok:
-        return f"gradcheck: fails {len(report.failures)} of {report.checks} {word}, as told below"
+        return f"gradcheck: {len(report.failures)} of {report.checks} {word} failed; see below"
     worst = f", the worst error of a gradient is {report.worst:.1e}" if report.worst else ""
     return f"gradcheck: all {report.checks} {word} pass{worst}"
 

@@ -32,22 +32,23 @@ def train(
         typer.Option(
             "--resume",
             metavar="RUN",
-            help="Go on with a run, instead of a SPEC: exactly as if it had never been broken off.",
+            help="Continue this run from its last checkpoint, instead of starting a SPEC.",
         ),
     ] = None,
     override: Overrides = None,
     tensorboard: Annotated[
-        bool, typer.Option("--tensorboard", help="Write event files into RUN/tensorboard.")
+        bool,
+        typer.Option("--tensorboard", help="Write TensorBoard event files into RUN/tensorboard."),
     ] = False,
 ) -> None:
-    """Train the network of a spec. Ctrl-C ends it with everything saved.
+    """Train the network of a spec. Ctrl-C saves a checkpoint and stops.
 
     Under mpiexec -n R, R processes share the work.
     """
     if (spec is None) == (resume is None):
         raise typer.BadParameter("give either a SPEC, or --resume RUN")
     if resume is not None and out is not None:
-        raise typer.BadParameter("a run that is resumed stays where it is: leave --out away")
+        raise typer.BadParameter("--resume RUN continues in RUN: leave --out out")
     with job() as ranks:
         code = _train(spec, data, out, resume, override or (), tensorboard, ranks)
     if code:
@@ -102,7 +103,7 @@ def _train(
         console.print(
             f"{spec or resume}: {parameters:,} parameters, {trainer.steps:,} updates of "
             f"{trainer.model.spec.train.batch} captions, "
-            + (f"into {folder}" if resume is None else f"{trainer.step:,} of them done before"),
+            + (f"into {folder}" if resume is None else f"{trainer.step:,} of them done already"),
             markup=False,
         )
         console.print(_headings(metric), style="bold", no_wrap=True, crop=False)

@@ -96,9 +96,9 @@ def _find_features(
     if not found:
         others = find_files(folder, other, present)
         raise DataError(
-            f"{folder / wanted} is missing, which the {split} captions of {layout.captions} need; "
+            f"{folder / wanted} is missing: the {split} captions of {layout.captions} need it; "
             + (
-                f"{others[0].name} is there, for use {'without' if raw else 'as'} raw features"
+                f"{others[0].name} is there: {'leave raw out' if raw else 'set raw'} to use it"
                 if others
                 else "add it, or leave those captions out"
             )

@@ -71,7 +71,7 @@ def _matched(
         if len(images) != rows:
             raise DataError(
                 f"{path} has {len(images)} images, but there are {rows} rows of features and no list of "
-                f"their names; put right what is wrong, or remove {path.name}"
+                f"their names; correct it, or remove {path.name}"
             )
         return images
     names = [line.strip() for line in read_text(listing).splitlines()]
@@ -88,13 +88,12 @@ def _matched(
     known = {_last_part(image.file_name) for image in images}
     line = next((i for i, name in enumerate(names) if _last_part(name) not in known), None)
     problem = (
-        "names of images come twice"
+        "it has images of the same name, or the list names one twice"
         if line is None
-        else f"none of its images is called {names[line]!r}, as line {line + 1} of {listing.name} is"
+        else f"line {line + 1} of {listing.name} is {names[line]!r}, but no image has that name"
     )
     raise DataError(
-        f"{path} cannot be matched to the features: {problem}; put right what is wrong, or remove "
-        f"{path.name}"
+        f"{path} cannot be matched to the features: {problem}; correct it, or remove {path.name}"
     )
 
 

@@ -137,8 +137,8 @@ def _failed(title: str, said: str) -> RnnkitError:
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     # The first line with an exception's name tells more than what Python or Java say at the end.
     telling = [line for line in lines if "Exception" in line or "Error" in line]
-    reason = (telling or lines or ["it ended without a word"])[0]
-    return RnnkitError(f"{title} could not be computed ({reason}); leave it out, or mend its Java")
+    reason = (telling or lines or ["it ended without a message"])[0]
+    return RnnkitError(f"{title} could not be computed ({reason}); leave it out, or check its Java")
 
 
 SCORERS: Final[Mapping[str, Scorer]] = {

@@ -149,7 +149,7 @@ def check(metrics: Sequence[str]) -> None:
 
 def _check_images(captions: Mapping[K, Caption], references: Mapping[K, Sequence[Caption]]) -> None:
     if not captions:
-        raise DataError("there are no captions to judge")
+        raise DataError("there are no captions to score")
     for image in captions:
         if image not in references:
             raise DataError(

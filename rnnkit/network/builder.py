@@ -129,9 +129,9 @@ class _Fitter:
             if layer.tokens != (tokens and i == 0):
                 self.wrong(
                     place,
-                    "this layer takes tokens, and is fed numbers here"
+                    "this layer takes tokens, but gets numbers here"
                     if layer.tokens
-                    else "this layer takes numbers, and is fed tokens here; begin with embedding",
+                    else "this layer takes numbers, but gets tokens here; begin with embedding",
                 )
                 break
             try:
@@ -143,7 +143,9 @@ class _Fitter:
             width = after
         settled = open_end or out_features in (None, width)
         if len(self.problems) == before and not settled:
-            self.wrong(path, f"the chain ends in width {width}, and {out_features} is needed here")
+            self.wrong(
+                path, f"the chain ends in width {width}, but must end in {out_features} here"
+            )
         return links
 
     def recurrence(
@@ -154,7 +156,10 @@ class _Fitter:
         given = [k for k in ("input_weights", "recurrent_weights") if getattr(table, k) is not None]
         if isinstance(cell, Cell) and given:
             for key in given:
-                self.wrong((*path, key), "a free-form cell fills its own weights: give this to it")
+                self.wrong(
+                    (*path, key),
+                    "a free-form cell fills its own weights: set this among the options of the cell",
+                )
             return None
         try:
             return recurrent_layer(

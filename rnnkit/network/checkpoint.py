@@ -80,7 +80,7 @@ class Kept:
             except RnnkitError as e:
                 packages = [f"{p} {v}" for p, v in json.loads(self._provenance).items()]
                 raise CheckpointError(
-                    f"{self.file}: cannot be put together here; it was made with {', '.join(packages)}\n{e}"
+                    f"{self.file}: this model cannot be built here; it was made with {', '.join(packages)}\n{e}"
                 ) from e
         _fill(model, self.parameters, self.file)
         return model
@@ -172,7 +172,7 @@ def read_model_file(file: Path) -> Kept:
             )
     except (OSError, KeyError, ValueError, RuntimeError) as e:
         raise CheckpointError(
-            f"{file}: not a whole model file ({str(e).partition(chr(10))[0]})"
+            f"{file}: not a complete model file ({str(e).partition(chr(10))[0]})"
         ) from e
 
 
@@ -190,7 +190,7 @@ def _check_digest(file: Path) -> None:
             raise CheckpointError(f"{file}: {kind} a model of rnnkit")
         if block.rstrip(b"\0") != _MARK + _digest(handle):
             raise CheckpointError(
-                f"{file}: damaged, for its digest does not fit what is in it; write or copy it again"
+                f"{file}: damaged: its contents do not match its digest; write or copy it again"
             )
 
 
@@ -214,10 +214,10 @@ def _fill(model: Captioner, arrays: Mapping[str, Array], file: Path) -> None:
     for name, parameter in model.parameters.items():
         array = arrays.get(name)
         if array is None:
-            raise CheckpointError(f"{file}: there is no parameter {name!r} in it")
+            raise CheckpointError(f"{file}: the parameter {name!r} is missing")
         if array.shape != parameter.shape or array.dtype != parameter.dtype:
             raise CheckpointError(
-                f"{file}: {name!r} is {array.dtype} {array.shape}, and its spec makes it "
+                f"{file}: {name!r} is {array.dtype} {array.shape}, but its spec makes it "
                 f"{parameter.dtype} {parameter.shape}"
             )
         parameter[...] = array

@@ -64,7 +64,7 @@ def as_spec(spec: str | Path | Spec, overrides: Sequence[str]) -> Spec:
     if not isinstance(spec, Spec):
         return read_spec(spec, overrides)
     if overrides:
-        raise SpecError("overrides go over a spec file; use attrs.evolve on a spec in memory")
+        raise SpecError("overrides need a spec file; for a spec in memory, use attrs.evolve")
     return spec
 
 
@@ -83,7 +83,7 @@ def sizes_of(spec: Spec, dataset: Dataset | None) -> Sizes:
             "length": sizes.length,
         }
         problems = [
-            Problem(("data", key), f"the spec says {wanted}, and {dataset.folder} has {size}")
+            Problem(("data", key), f"the spec says {wanted}, but {dataset.folder} has {size}")
             for key, size in has.items()
             for wanted in [getattr(spec.data, key)]
             if wanted not in (None, size)

@@ -37,12 +37,12 @@ def job() -> Iterator[Ranks]:
     except (ImportError, RuntimeError) as e:
         raise RnnkitError(
             'working in more than one process needs mpi4py and an MPI: pip install "rnnkit[mpi]", '
-            f"and start it with that MPI's mpiexec ({e})"
+            f"and then start it with that MPI's mpiexec ({e})"
         ) from e
     if ranks.size != started:
         raise RnnkitError(
-            f"{started} processes were started, but mpi4py's MPI knows of {ranks.size}: the mpiexec is "
-            "another MPI's; start them with its own"
+            f"{started} processes were started, but mpi4py's MPI knows of {ranks.size}: this mpiexec is of "
+            "another MPI; use the mpiexec of mpi4py's"
         )
     try:
         yield ranks

@@ -176,8 +176,8 @@ class _Watcher:
         if rank is None:
             return True
         print(
-            f"{rank['called']} {_fate(rank)}, and the job ends with it; training goes on from its last "
-            "checkpoint with --resume RUN",
+            f"{rank['called']} {_fate(rank)}. The job ends; to continue training from its last checkpoint, "
+            "use --resume RUN",
             file=sys.stderr,
             flush=True,
         )
@@ -202,7 +202,7 @@ def _fate(rank: dict[str, Any]) -> str:
         number = int(Path(f"/proc/{rank['process']}/stat").read_text("ascii").split()[-1]) & 0x7F
     if not number:
         return "has died"
-    hint = ", perhaps for want of memory" if number == signal.SIGKILL else ""
+    hint = ", perhaps because memory ran out" if number == signal.SIGKILL else ""
     return f"has died, killed by {signal.Signals(number).name}{hint}"
 
 

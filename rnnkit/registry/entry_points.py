@@ -281,7 +281,7 @@ def _gate_misfits(cls: type[Plugin]) -> Iterator[str]:
         elif len(set(gates)) < len(gates):
             yield f"{attribute} names a gate twice: {gates!r}"
     if getattr(cls, "x_gates", None) == ():
-        yield "x_gates must name a gate at least, else the input never reaches the cell"
+        yield "x_gates must name at least one gate; without it the input never reaches the cell"
 
 
 def _signature_misfits(cls: type[Plugin], kind: type[Plugin]) -> Iterator[str]:

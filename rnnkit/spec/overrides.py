@@ -13,7 +13,7 @@ from rnnkit.spec.origin import Origin, Problem
 from rnnkit.spec.places import Path
 
 _QUOTES: Final = (
-    "strings in arrays and tables want double quotes, and a shell wants single ones around it all, as in "
+    "write strings in arrays and tables in double quotes, and for the shell all of it in single quotes: "
     '--set \'PATH=["gru", "lstm"]\''
 )
 
@@ -89,11 +89,11 @@ def _put(tree: dict[str, Any], path: Path, value: object) -> str | None:
     for key, below in zip(path, (*path[1:], None), strict=True):
         if isinstance(key, int):
             if not isinstance(node, list):
-                return f"there is no array to take element {key} of"
+                return f"it has no element {key}, as it is not an array"
             if key >= len(node):
                 return f"there is no element {key}: the array has {len(node)}"
         elif not isinstance(node, dict):
-            return f"{key!r} cannot be set below a value that is no table"
+            return f"{key!r} cannot be set: the value above it is not a table"
         if below is None:
             node[key] = value
             return None

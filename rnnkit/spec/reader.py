@@ -248,7 +248,7 @@ class _Reader:
 
     def unfit(self, path: Path, wanted: str, v: object) -> Any:
         several = isinstance(v, list) and path in self._overridden
-        hint = "; several values, a run for each, are for rnnkit compare" if several else ""
+        hint = "; for several values, and a run for each, use rnnkit compare" if several else ""
         return self.wrong(path, f"expected {_a(wanted)}, got {_said(v)}{hint}")
 
     def wrong(self, path: Path, text: str) -> Any:

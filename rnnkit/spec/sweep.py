@@ -67,7 +67,7 @@ def _each(text: str, override: Override, want: Annotation | None) -> Iterator[st
         return
     path = show(override.path)
     if not value:
-        raise SpecError(f"--set {text}: {path}: there is no value in the array; a run wants one")
+        raise SpecError(f"--set {text}: {path}: the array is empty; give it a value at least")
     yield from (f"{path}={inline(one)}" for one in value)
 
 

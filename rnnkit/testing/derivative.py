@@ -214,7 +214,7 @@ def appoint(example: Example, cotangents: Leaves, rng: Rng) -> Judge:
     try:
         derivative = complex_derivative(example, cotangents, direction)
         exact = summed(derivative, cotangents)
-        reason = "its complex step disagrees with differences (np.abs, .real, a norm?)"
+        reason = "its complex step disagrees with finite differences (np.abs, .real, a norm?)"
     except NotAnalytic as e:
         exact, reason = None, str(e)
     if exact is not None:
@@ -223,5 +223,5 @@ def appoint(example: Example, cotangents: Leaves, rng: Rng) -> Judge:
         doubt = max(DIFFERENCES * scale, SURE * estimate.slope.error)
         if abs(exact.value - estimate.slope.value) <= doubt or not np.isfinite(doubt):
             return Judge(example, cotangents, by_differences=False, note=None)
-    note = f"the forward pass is not complex-analytic, so differences judge it: {reason}"
+    note = f"the forward pass is not complex-analytic, so finite differences check it: {reason}"
     return Judge(example, cotangents, by_differences=True, note=note)

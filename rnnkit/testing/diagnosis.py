@@ -16,7 +16,7 @@ from rnnkit.testing.patterns import ELEMENTWISE, POOLED, SHAPED, Gap, explain, o
 from rnnkit.testing.slopes import Slopes, sweep
 from rnnkit.testing.views import View, views_of
 
-COMES_FROM: Final = "in what comes from"
+COMES_FROM: Final = "in the part that comes from"
 
 
 @attrs.frozen
@@ -164,7 +164,7 @@ def _hint(
     if not hint:
         wrong = [part.label for part in parts if gap(part, ...).wrong]
         if 0 < len(wrong) < len(parts):
-            hint = f"only what comes from {', '.join(wrong)} is wrong"
+            hint = f"only the part that comes from {', '.join(wrong)} is wrong"
     return hint
 
 

@@ -100,7 +100,7 @@ def no_derivative(gap: Gap) -> str:
         return ""
     if gap.matters:
         return "the derivative is 0 here: forward is flat (a clip, a maximum?) where backward has a slope"
-    return "the derivative is 0: this leaf does not matter, but has a gradient"
+    return "the derivative is 0: no output depends on it, but backward gives a gradient"
 
 
 def wrong_sign(gap: Gap) -> str:
@@ -126,7 +126,7 @@ def constant_ratio(gap: Gap) -> str:
     meaning = "a constant factor is wrong"
     for n in range(2, MOST_COUNTED):
         if np.isclose(abs(ratio), 1 / n, rtol=10 * gap.tolerance):
-            ratio, meaning = np.sign(ratio) / n, f"1/{n}: a mean in the place of a sum?"
+            ratio, meaning = np.sign(ratio) / n, f"1/{n}: a mean instead of a sum?"
         if np.isclose(abs(ratio), n, rtol=10 * gap.tolerance):
             ratio, meaning = np.sign(ratio) * n, f"counted {n} times?"
     return f"it is {ratio:.6g} times the right one ({meaning})"
@@ -171,7 +171,7 @@ def shifted(gap: Gap) -> str:
         for mine, theirs, which in [(late, early, "before"), (early, late, "after")]:
             a, b = np.take(gap.given, mine, axis), np.take(gap.wanted, theirs, axis)
             if size > 2 and np.count_nonzero(gap.used(b)) >= ENOUGH and gap.same(a, b):
-                return f"it is shifted by one along axis {axis}: each has that of the one {which}"
+                return f"it is shifted by one along axis {axis}: each index has the gradient of the one {which}"
     return ""
 
 
@@ -181,7 +181,7 @@ def sum_too_many(gap: Gap) -> str:
         total = gap.wanted.sum(axis, keepdims=True)
         for what, one in [("sum", total), ("mean", total / max(size, 1))]:
             if size > 1 and not gap.zero(one) and gap.same(gap.given, one + 0 * gap.wanted):
-                return f"it is the {what} over axis {axis}, and there should be none"
+                return f"it is the {what} over axis {axis}, where there should be no {what}"
     return ""
 
 
@@ -191,10 +191,10 @@ def sum_missing(gap: Gap) -> str:
         return ""
     for row, share in enumerate(gap.shares):
         if not gap.zero(share) and gap.same(gap.given, share):
-            return f"it is what row {row} adds: a sum over the rows is missing"
+            return f"it is the part of row {row} alone: a sum over the rows is missing"
     for row, share in enumerate(gap.shares):
         if gap.same(gap.given, gap.wanted - share):
-            return f"what row {row} adds has been left out of the sum over the rows"
+            return f"row {row} is missing from the sum over the rows"
     return ""
 
 
@@ -255,7 +255,7 @@ def of_another_gate(gap: Gap) -> str:
     """Gates are in the wrong order."""
     for gate, wanted in gap.gates.items():
         if not gap.zero(wanted) and gap.same(gap.given, wanted):
-            return f"it is what belongs to gate {gate}"
+            return f"it is the gradient of gate {gate}"
     return ""
 
 
@@ -269,16 +269,16 @@ def wrong_factor(gap: Gap) -> str:
                 return f"a factor {name} is missing"
         for _, name, f in _products(gap, count, gap.given, gap.wanted):
             if gap.same(gap.given, gap.wanted * f):
-                return f"there is a factor {name} too many"
+                return f"there is an extra factor {name}"
         for right, wrong in _exchanges(gap) if count == 1 else ():
             if gap.same(gap.given * gap.factors[right], gap.wanted * gap.factors[wrong]):
-                return f"there is a factor {wrong} where {right} belongs"
+                return f"there is a factor {wrong} instead of {right}"
     return ""
 
 
 TERMS: Final = {
     1.0: "a term {} is missing",
-    -1.0: "there is a term {} too many",
+    -1.0: "there is an extra term {}",
     2.0: "a term {} is subtracted where it should be added",
     -2.0: "a term {} is added where it should be subtracted",
 }

@@ -22,8 +22,8 @@ def in_words(error: BaseException) -> str:
     said = f"{type(error).__name__}: {error}"
     if isinstance(error, attrs.exceptions.FrozenInstanceError):
         said += (
-            " (plugins, parameters, states and slots are frozen; to change an array of theirs in place, name "
-            "it first, as in `v = slots.v` and then `v *= 0.9`)"
+            " (plugins, parameters, states and slots are frozen; to change one of their arrays in place, give "
+            "it a name first: `v = slots.v`, then `v *= 0.9`)"
         )
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if not frame.filename.startswith(LIBRARIES)] or frames

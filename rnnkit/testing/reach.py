@@ -15,7 +15,7 @@ SENTENCES = {
     r"first s\.(?!h$)(.+)": "slot {} of the state never matters: no output of a later step depends on it",
     r"(?:p|\d+\.cell|\d+)\.(.+)": "parameter {} never gets a gradient",
     r"(h0)\.\d+": "the initial state {} never matters: no output depends on it",
-    r"(x|zx|zh|scores)": "the input {} never matters: nothing comes back to it",
+    r"(x|zx|zh|scores)": "the input {} never matters: its gradient is always 0",
 }
 """Names of leaves, and what it means if none of that name is ever reached.
 

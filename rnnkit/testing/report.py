@@ -50,7 +50,7 @@ def _verdict(leaf: LeafFinding) -> str:
     if leaf.right:
         return "right"
     where = f" at {list(leaf.place)}" if leaf.place else ""
-    said = f"WRONG{where}: {leaf.given:.6g}, and the derivative is {leaf.wanted:.6g}"
+    said = f"WRONG{where}: backward gives {leaf.given:.6g}, the derivative is {leaf.wanted:.6g}"
     said += f" ({leaf.wrong_share:.0%} of the elements are wrong)"
     bad = [gate for gate, right in leaf.gates.items() if not right]
     good = [gate for gate, right in leaf.gates.items() if right]

@@ -127,8 +127,8 @@ def compare(
     """Train each spec, in turn or in several processes, on the same captions in the same order.
 
     The mean loss is that per caption over the last 50 updates, or as many as make an epoch if that is fewer.
-    A run that fails is told in its place, and the others go on; what is wrong with a spec whatever its values
-    are is told once.
+    A run that fails is a `Failed` in its place, and the others go on; a mistake in a spec that its values have
+    nothing to do with is reported once.
 
     Args:
         specs: files, or specs in memory.
@@ -161,7 +161,7 @@ def compare(
         spec = run.read(specs)
         if data is None and spec.data.path not in (None, plan.data):
             raise DataError(
-                f"its data.path is {spec.data.path}, and the first spec's {plan.data}; name one folder for "
+                f"its data.path is {spec.data.path}, but the first spec's is {plan.data}; name one folder for "
                 "all with --data"
             )
         if plan.seed is not None:
@@ -169,7 +169,7 @@ def compare(
         with opened(spec, data or plan.data) as dataset:
             if dataset is None:
                 raise DataError(
-                    "comparing wants data: name a folder with data.path in the spec, or --data"
+                    "comparing needs data: name a folder with data.path in the spec, or --data"
                 )
             return _learn(run, spec, dataset, until_loss, metrics, on_start, on_step)
 

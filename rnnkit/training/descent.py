@@ -100,6 +100,5 @@ def check_slots(name: str, w: Array, own: Slots, slots: Mapping[str, Mapping[str
         key: (a.shape, a.dtype) for key, a in kept.items()
     }:
         raise CheckpointError(
-            f"the optimizer does not remember of {name} what that of the run did; resume it with the same "
-            "optimizer"
+            f"the optimizer's slots of {name} are not those of the run; resume it with the same optimizer"
         )

@@ -100,7 +100,7 @@ def train(
             with, or not on this data.
     """
     if (spec is None) == (resume is None) or (resume is not None and out is not None):
-        raise SpecError("training wants either a spec, or a run to go on with")
+        raise SpecError("training needs either a spec, or a run to resume")
     if ranks.rank:
         on_start = on_step = on_record = _nothing
     kept: Kept | None = None
@@ -153,7 +153,7 @@ def _data(spec: Spec, data: str | Path | Dataset | None) -> Iterator[tuple[Spec,
     """The open data to train on, and the spec with its path."""
     data = data or spec.data.path
     if data is None:
-        raise DataError("training wants data: name a folder with data.path in the spec, or --data")
+        raise DataError("training needs data: name a folder with data.path in the spec, or --data")
     if not isinstance(data, str | Path):
         yield spec, data
         return
@@ -200,21 +200,23 @@ def _last(folder: Path, on_damage: Callable[[str], None]) -> Kept:
         raise CheckpointError(f"{folder} is not the folder of a run")
     files = [folder / name for name in (LAST, PREVIOUS) if (folder / name).exists()]
     if not files:
-        raise CheckpointError(f"{folder} has no checkpoint to go on from; train its spec anew")
+        raise CheckpointError(f"{folder} has no checkpoint to resume from; train its spec again")
     try:
         return read_model_file(files[0])
     except CheckpointError as e:
         if len(files) == 1:
             raise
         kept = read_model_file(files[1])
-        on_damage(f"{e}\ngoing on from {kept.file}")
+        on_damage(f"{e}\nresuming from {kept.file}")
         return kept
 
 
 def _place(kept: Kept) -> tuple[Place, Mapping[str, Mapping[str, Array]]]:
     """The place of a checkpoint, and the optimizer's slots by parameter."""
     if not kept.note:
-        raise CheckpointError(f"{kept.file}: a model without what going on with its training takes")
+        raise CheckpointError(
+            f"{kept.file}: a model file without training state: it cannot be resumed"
+        )
     slots: dict[str, dict[str, Array]] = {}
     for key, a in kept.extra.items():
         name, _, slot = key.rpartition(":")
@@ -271,7 +273,7 @@ def _claim(folder: Path) -> Path:
     """Make the folder, which must not hold a run."""
     if any((folder / name).exists() for name in ("spec.toml", LAST, BEST)):
         raise CheckpointError(
-            f"{folder} holds a run already; go on with it (--resume), choose another folder, or remove it"
+            f"{folder} has a run already; resume it (--resume), choose another folder, or remove it"
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -156,20 +156,19 @@ class Trainer:
         """
         if place.captions != self._place.captions:
             raise CheckpointError(
-                "the training captions are not those that the run was begun with; resume it on the same data"
+                "the training captions are not those that the run began with; resume it on the same data"
             )
         if place.batch != self._place.batch:
             raise CheckpointError(
-                f"the run was begun with train.batch = {place.batch}, and goes on with the same only, not "
-                f"with {self._place.batch}"
+                f"the run began with train.batch = {place.batch}, and cannot continue with {self._place.batch}"
             )
         wanted = self.model.spec.train.shuffle
         if wanted is not None and min(wanted, self._train.images) != (
             place.shuffle or self._train.images
         ):
             raise CheckpointError(
-                f"the run was begun with {_together(place.shuffle)} shuffled together, and goes on with as many "
-                f"only, not with train.shuffle = {wanted}"
+                f"the run began with {_together(place.shuffle)} shuffled together, and cannot continue with "
+                f"train.shuffle = {wanted}"
             )
         self._descent.set_slots(slots)
         self._place = place

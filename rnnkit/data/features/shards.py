@@ -35,7 +35,7 @@ def find_files(folder: Path, name: str, present: Collection[str]) -> list[Path]:
     first, count = next(iter(of.items()))
     if name in present:
         raise DataError(
-            f"{folder / name} is there beside shards of it, such as {first}; remove the one or the others"
+            f"{folder / name} and shards of it, such as {first}, are both there; remove one or the other"
         )
     other = next((file for file in of if of[file] != count), None)
     if other is not None:

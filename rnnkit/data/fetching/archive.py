@@ -78,12 +78,12 @@ def _find(
     found: dict[str, zipfile.ZipInfo] = {}
     for entry in opened.infolist():
         if problem := _harm(entry):
-            raise BadArchive(f"{archive} is not to be trusted: {entry.filename!r} {problem}")
+            raise BadArchive(f"{archive} is unsafe: {entry.filename!r} {problem}")
         name = PurePosixPath(entry.filename).name
         if entry.is_dir() or name not in files:
             continue
         if name in found:
-            raise BadArchive(f"{archive} has two files {name}")
+            raise BadArchive(f"{archive} has two files called {name}")
         found[name] = entry
     if missing := [name for name in files if name not in found]:
         raise DataError(f"{archive} lacks {', '.join(missing)}; put the right archive in its place")
@@ -113,7 +113,7 @@ def _check_size(
     total = sum(entry.file_size for entry in entries.values())
     if total > most:
         raise BadArchive(
-            f"{archive} would unpack to {total:,} bytes, more than the {most:,} it may have"
+            f"{archive} would unpack to {total:,} bytes, more than the {most:,} allowed"
         )
     free = shutil.disk_usage(into).free
     if total > free:

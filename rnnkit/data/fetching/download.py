@@ -107,9 +107,9 @@ class _Limits:
 
     def check(self, url: str, size: int) -> None:
         if self.size is not None and size != self.size:
-            raise NotDownloaded(f"{url} has {size:,} bytes, but the file has {self.size:,}")
+            raise NotDownloaded(f"{url} gives {size:,} bytes, but the file must have {self.size:,}")
         if size > self.most:
-            raise NotDownloaded(f"{url} is larger than the {self.most:,} bytes it may have")
+            raise NotDownloaded(f"{url} is larger than the {self.most:,} bytes allowed")
 
 
 def _try_until_whole(
@@ -225,7 +225,7 @@ def _accept(
     remote = Remote.of(response, None if given[2] == "*" else int(given[2]))
     if int(given[1]) != start or not known.may_be(remote):
         part.forget()
-        raise _Lost(f"{url} gives a part of another file than before")
+        raise _Lost(f"the file at {url} has changed since the download began")
     return remote if remote.size is not None else known
 
 
@@ -233,7 +233,7 @@ def _end_of_range(url: str, part: Part, content_range: str) -> int:
     """The server has nothing after what we have: that was all, or it has another file now."""
     if content_range != f"bytes */{part.size}":
         part.forget()
-        raise _Lost(f"{url} has another file than before")
+        raise _Lost(f"the file at {url} has changed since the download began")
     return part.size
 
 

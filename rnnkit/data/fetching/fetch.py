@@ -127,7 +127,7 @@ def fetch(
         if downloaded:
             _download(source, url or source.url, archive, on_progress, say)
         else:
-            say(f"{archive} is there already, and is used")
+            say(f"using {archive}, which is there already")
         with _removed_if_bad(archive, downloaded):
             found = _check_digest(archive, digest or source.sha256)
             with _hidden_folder(folder / f".{name}.unpacking") as hidden:
@@ -186,7 +186,7 @@ def _is_there(source: Source, folder: Path) -> bool:
         _open(folder)
     except DataError as e:
         raise DataError(
-            f"{folder} has all files of the data set, but {e}; to get them anew, remove them or give "
+            f"{folder} has all files of the data set, but {e}; to download them again, remove them or give "
             "another folder"
         ) from e
     return True

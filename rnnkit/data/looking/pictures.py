@@ -191,7 +191,7 @@ def _get(url: _Url, deadline: float, limit: int, allow_private: bool) -> bytes |
 
 def _read_image(url: _Url, response: http.client.HTTPResponse, limit: int) -> bytes:
     if response.status != 200:
-        raise DataError(f"{url.whole} cannot be had: {response.status} {response.reason}")
+        raise DataError(f"{url.whole} cannot be fetched: {response.status} {response.reason}")
     kind = response.headers.get_content_type()
     if not kind.startswith("image/"):
         raise DataError(f"{url.whole} is not an image, but {kind}")

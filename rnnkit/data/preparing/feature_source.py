@@ -69,8 +69,7 @@ class FeatureSource:
         for path, ids in by_file:
             if ids is None:
                 raise DataError(
-                    f"{path} has no {_IDS[0]}, as other files have; it must name the image of each row, or "
-                    "none must"
+                    f"{path} has no {_IDS[0]}, but other files have; add it, or leave it out of all of them"
                 )
             for image in ids:
                 if image in known:

@@ -39,14 +39,14 @@ def choose_splits(
         names = _drawn(len(images), HELD_OUT if val is None else val, seed)
     if "train" not in names:
         raise DataError(
-            f"none of the {len(images)} images with captions is of train, and nothing is left to train on"
+            f"none of the {len(images)} images with captions is in train, so there is nothing to train on"
         )
     return names
 
 
 def _drawn(images: int, share: float, seed: int) -> list[str]:
     if not 0 <= share < 1:
-        raise DataError(f"val is {share:g}, but must be a share of the images, 0 to below 1")
+        raise DataError(f"val is {share:g}, but must be a share of the images: at least 0, below 1")
     names = np.full(images, "train", dtype=object)
     count = max(1, round(share * images)) if share else 0
     names[np.random.default_rng(seed).permutation(images)[:count]] = "val"
@@ -76,7 +76,7 @@ def _said(images: Sequence[AnnotatedImage]) -> list[str]:
             )
         if not re.fullmatch(r"[A-Za-z0-9_-]+", image.split):
             raise DataError(
-                f"image {image.id!r} ({image.file_name}) is of the split {image.split!r}; names of splits "
+                f"image {image.id!r} ({image.file_name}) is in the split {image.split!r}; names of splits "
                 "have letters, digits, - and _ only, as they are in names of files"
             )
         names.append(image.split)

@@ -41,7 +41,7 @@ def _charts(history: History, spec: Spec) -> Iterator[Chart | None]:
         yield draw(
             f"{TITLES[metric]} on val",
             [Series("val", "val", values, dots=True)],
-            note="By this the best model is chosen; higher is better.",
+            note="The best model is chosen by this; higher is better.",
         )
     rate = getattr(spec.train.optimizer, "learning_rate", None)
     factor = 1.0 if rate is None else float(rate)
@@ -63,7 +63,9 @@ def _charts(history: History, spec: Spec) -> Iterator[Chart | None]:
         "Norm of the gradient",
         [Series("", "plain", norms)],
         log=bool(positive) and max(positive) > 10 * min(positive),
-        note="" if clip is None else f"Scaled down to {tick(clip)} where it is larger.",
+        note=""
+        if clip is None
+        else f"A gradient with a larger norm than {tick(clip)} is scaled down to it.",
         rule=None if clip is None else (f"clip {tick(clip)}", clip),
     )
 

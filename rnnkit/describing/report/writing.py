@@ -71,8 +71,8 @@ def write_report(
         found = _read(model, data or spec.data.path, images)
     except DataError as e:
         missing.append(
-            f"There are no captions here, as the data could not be used: {e}. "
-            "Once it is there, write this page again, with --data DIR if it is elsewhere."
+            f"There are no captions here, because the data could not be read: {e}. "
+            "Write this page again once they can be, with --data DIR if they have moved."
         )
     if found and found.look.missing:
         missing.append(

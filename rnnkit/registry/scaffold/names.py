@@ -54,26 +54,26 @@ def names_of(kind: type[Plugin], name: str, *, anyway: bool = False) -> Names:
     """
     if len(name) > LONGEST or not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name):
         raise RegistryError(
-            f"{name!r} is not a name for a plugin: at most {LONGEST} characters a to z, 0 to 9 and single "
-            f"hyphens, a letter first, such as {_mended(name) or f'my-{kind.noun}'!r}"
+            f"{name!r} cannot be the name of a plugin: use at most {LONGEST} characters, a to z, 0 to 9 and single "
+            f"hyphens, with a letter first, such as {_mended(name) or f'my-{kind.noun}'!r}"
         )
     module = name.replace("-", "_")
     if keyword.iskeyword(module):
         raise RegistryError(
-            f"{name!r} is a word of Python, and no module can be called that; "
+            f"{name!r} is a keyword of Python, so no module can have that name; "
             f"try {f'{name}-{kind.noun}'!r}"
         )
     claims = [entry for entry in entries_of(kind) if entry.name == name]
     if claims and not anyway:
         has = " and ".join(f"{entry.package} {entry.version}" for entry in claims)
         raise RegistryError(
-            f"{has} has a {kind.noun} called {name!r} already; choose another name, or say "
+            f"{has} has a {kind.noun} called {name!r} already; choose another name, or give "
             f"--anyway, and write 'rnnkit-{name}:{name}' in specs"
         )
     package = f"rnnkit_{module}"
     if importlib.util.find_spec(package) is not None:
         raise RegistryError(
-            f"a Python package {package} is installed already, and this plugin's would be called the same; "
+            f"a Python package {package} is installed already, and this plugin's would have the same name; "
             f"choose another name, such as {f'{name}-{kind.noun}'!r}"
         )
     distribution = f"rnnkit-{name}"

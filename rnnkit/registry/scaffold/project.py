@@ -99,7 +99,7 @@ def new_project(
     names = names_of(kind, name, anyway=anyway)
     folder = Path(names.distribution) if folder is None else folder
     if folder.exists() or folder.is_symlink():
-        raise RegistryError(f"{folder} is there already; say --out with a folder that is not")
+        raise RegistryError(f"{folder} exists; give a new folder with --out")
     source = kind.noun if kind is not RecurrentCell else f"{tier or TIERS[0]}_cell"
     texts = _texts(kind, names, source)
     _write_together(folder, texts)
@@ -144,7 +144,7 @@ def _commands(kind: type[Plugin], names: Names) -> str:
     """The way from here to a network that is trained with the plugin."""
     differentiable = kind in (Activation, Layer, RecurrentCell, Loss)
     question = (
-        "is its gradient right?" if differentiable else f"is it all that a {kind.noun} must be?"
+        "is its gradient right?" if differentiable else f"does it do all that a {kind.noun} must?"
     )
     told = {
         'pip install -e ".[dev]"': "from here on rnnkit finds it",

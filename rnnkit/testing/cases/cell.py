@@ -246,7 +246,7 @@ def _time_is_causal(example: Example) -> None:
         later = copied(example.leaves)
         later["x"][:, t:] += 1.0
         if not close(example.forward(later)[0]["h"][:, :t], h[:, :t]):
-            raise Broken("causal", f"an input at step {t} changes an output before it")
+            raise Broken("causal", f"the input at step {t} changes an earlier output")
 
 
 def _rows_do_not_meet(example: Example) -> None:

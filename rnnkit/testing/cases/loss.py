@@ -68,7 +68,7 @@ def _at(
         moved = np.where(mask, targets, (targets + 1) % V)
         again, _ = plugin.evaluate(other, moved, mask)
         if abs(float(again) - float(loss)) > 1e-12 * max(1.0, abs(float(loss))):
-            raise Broken("mask", "what stands at a masked position changes the loss")
+            raise Broken("mask", "the scores at a masked position change the loss")
 
     def is_a_sum_over_positions(example: Example) -> None:
         whole = float(forward(copied(example.leaves))[0]["loss"])

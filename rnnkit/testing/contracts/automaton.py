@@ -103,7 +103,7 @@ class Automaton:
 def _check_form(decoded: object, images: int, limit: int, end: int) -> None:
     """Shapes, types, ends, and rows without a caption."""
     if not isinstance(decoded, Decoded):
-        raise Broken("shapes", f"decode gives {type(decoded).__name__}, not rnnkit.kinds.Decoded")
+        raise Broken("shapes", f"decode returns {type(decoded).__name__}, not rnnkit.kinds.Decoded")
     tokens, log_probs = np.asarray(decoded.tokens), np.asarray(decoded.log_probs)
     if tokens.ndim != 3 or log_probs.shape != tokens.shape[:2] or len(tokens) != images:
         raise Broken(

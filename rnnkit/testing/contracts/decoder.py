@@ -60,7 +60,7 @@ def _is_forced(plugin: Decoder, words: Sequence[Caption], start: int, end: int, 
             if got != want or not abs(log_prob) <= ROUNDING:
                 raise Broken(
                     "forced",
-                    f"{_shown(got, log_prob)} comes out where {_shown(want, 0.0)} is certain, as all other "
+                    f"the caption is {_shown(got, log_prob)}, but must be {_shown(want, 0.0)}: all other "
                     f"tokens have -inf (start is {start}, end {end}, limit {limit})",
                 )
 
@@ -86,9 +86,9 @@ def _rescore(network: Automaton, image: int, caption: Caption, log_prob: float) 
     if not abs(log_prob - want) <= ROUNDING * max(1.0, abs(want)):
         raise Broken(
             "log probabilities",
-            f"{_shown(caption, log_prob)} has log probability {want:.6g} in the network: it is the sum of "
-            "the tokens' own, the end token's included, neither tempered nor divided by a length, and each "
-            "row's memory must follow its caption",
+            f"{_shown(caption, log_prob)} has log probability {want:.6g} in the network: return the sum "
+            "over its tokens, the end token included, not divided by a temperature or a length; and each row's "
+            "memory must follow its caption",
         )
 
 
@@ -118,7 +118,7 @@ def _repeats(plugin: Decoder, rng: Rng) -> None:
         ):
             raise Broken(
                 "repeatable",
-                "the same network and a generator in the same state give other captions the second time: "
+                "the same network and seed give other captions the second time: "
                 "`rng` must be the only source of randomness, and nothing may be kept between calls",
             )
         other.decode(plugin, 3, copy.deepcopy(rng))
@@ -138,7 +138,7 @@ def _sees_one_image(plugin: Decoder, rng: Rng) -> None:
             raise Broken(
                 "images apart",
                 f"image {image} alone has {[_shown(*c) for c in got]}, and among {IMAGES} images it has "
-                f"{[_shown(*c) for c in want]}: images must not meet",
+                f"{[_shown(*c) for c in want]}: images must not affect each other",
             )
 
 
@@ -150,7 +150,7 @@ def _takes_none(plugin: Decoder, rng: Rng) -> None:
     if tokens.ndim != 3 or len(tokens) or log_probs.shape != tokens.shape[:2]:
         raise Broken(
             "no images",
-            f"for a memory without rows tokens has shape {tokens.shape} and log_probs {log_probs.shape}, "
+            f"for no images (a memory without rows), tokens has shape {tokens.shape} and log_probs {log_probs.shape}, "
             "where (0, K, L) and (0, K) are expected",
         )
 

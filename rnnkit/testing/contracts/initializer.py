@@ -107,7 +107,7 @@ def _repeats(plugin: Initializer, rng: Rng) -> None:
             if not equal_bits(first, _fill(again, shape, copy.deepcopy(rng))):
                 raise Broken(
                     "repeatable",
-                    f"fill({shape}) gives other numbers for a generator in the same state: `rng` must be "
+                    f"fill({shape}) gives other numbers for the same seed: `rng` must be "
                     "the only source of randomness, and nothing may be kept between calls",
                 )
         rng.random()
@@ -122,7 +122,7 @@ def _uses_what_it_draws(plugin: Initializer, rng: Rng) -> None:
         if drew and not alike and np.array_equal(a, b):
             raise Broken(
                 "random",
-                f"fill({shape}) draws from `rng`, and gives the same numbers for two different ones",
+                f"fill({shape}) draws from `rng`, but gives the same numbers for two seeds",
             )
 
 

@@ -75,7 +75,7 @@ def _slots_are_like_w(plugin: Optimizer[Any], rng: Rng) -> None:
                 got = type(slots).__name__
                 raise Broken("slots", f"slots gives {got}, not a subclass of rnnkit.kinds.Slots")
             if not equal_bits(w, kept):
-                raise Broken("slots", "slots changes w, and may only look at it")
+                raise Broken("slots", "slots changes w, but may only read it")
             for name, a in named_arrays(slots):
                 _slot_is_like_w(name, a, w)
 
@@ -112,8 +112,8 @@ def _updates_in_place(plugin: Optimizer[Any], rng: Rng) -> None:
         if np.array_equal(w, kept) and getattr(plugin, "learning_rate", None) != 0.0:
             raise Broken(
                 "in place",
-                f"w is what it was after {STEPS} updates with gradients other than 0: change it in place, "
-                "as with `w -= change`; `w = w - change` makes another array",
+                f"w has not changed after {STEPS} updates with gradients other than 0: change it in place, "
+                "as with `w -= change`; `w = w - change` makes a new array",
             )
 
 
@@ -140,7 +140,7 @@ def _bears_zeros(plugin: Optimizer[Any], rng: Rng) -> None:
         if not np.isfinite(w).all():
             raise Broken(
                 "zero gradient",
-                f"w is {w.tolist()} after gradients that are 0 in places, as those of words that a batch "
+                f"w is {w.tolist()} after gradients that are 0 in places, such as those of words that a batch "
                 "does not have: keep the divisor above 0",
             )
 
@@ -157,7 +157,7 @@ def _sees_one_element(plugin: Optimizer[Any], rng: Rng) -> None:
         np.concatenate(halves),
         whole,
         "an array updated in two halves",
-        "what becomes of an element may not depend on the others (norms, means and clipping do)",
+        "the update of an element must not depend on the others (no norms, means or clipping)",
     )
 
 
@@ -217,8 +217,8 @@ def _goes_on_from_its_slots(plugin: Optimizer[Any], rng: Rng) -> None:
         off = float(np.max(np.abs(w - restored)))
         raise Broken(
             "restored",
-            f"going on from saved slots is off by {off:.2g} from going on without a break: all that is "
-            "remembered must be in arrays of the slots, and be updated in place",
+            f"going on from saved slots is off by {off:.2g} from going on without a break: keep all that is "
+            "remembered in arrays of the slots, and update them in place",
         )
 
 
@@ -240,8 +240,8 @@ def _comes_down(plugin: Optimizer[Any], rng: Rng) -> None:
     shown = ", ".join(f"{p:.3g} (factor {f:g})" for p, f in zip(parts, FACTORS, strict=True))
     raise Broken(
         "descends",
-        f"in {DESCENT} updates on sum(c (w - t)^2) / 2 the loss comes down to, as a part of what it was, "
-        f"{shown}: w must go against the gradient",
+        f"after {DESCENT} updates on sum(c (w - t)^2) / 2, the loss divided by the first one is still "
+        f"{shown}: w must move against the gradient",
     )
 
 

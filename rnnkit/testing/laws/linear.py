@@ -20,7 +20,9 @@ def zero_gives_zero(example: Example, cache: Any, cotangents: Leaves) -> None:
     zeros = {name: np.zeros_like(c) for name, c in cotangents.items()}
     for name, g in run_backward(example, zeros, cache).items():
         if np.any(g):
-            raise Broken("zero cotangent", f"the gradient of {name!r} is not 0 for cotangents of 0")
+            raise Broken(
+                "zero cotangent", f"the gradient of {name!r} is not 0 when those of all outputs are"
+            )
 
 
 def scales_to_the_bit(example: Example, cache: Any, cotangents: Leaves, gradients: Leaves) -> None:

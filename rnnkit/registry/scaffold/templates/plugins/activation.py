@@ -14,7 +14,7 @@ from rnnkit.kinds import Activation, Array
 class NewPlugin(Activation):
     """What it is, in one line.
 
-    An option is a field, as in `slope: float = 0.5`, and is told here under `Attributes:`.
+    An option is a field, as in `slope: float = 0.5`, and is described here under `Attributes:`.
     """
 
     def forward(self, x: Array) -> tuple[Array, Array]:

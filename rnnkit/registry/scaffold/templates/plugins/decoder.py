@@ -16,7 +16,7 @@ from rnnkit.kinds import Array, Decoded, Decoder, Ints, M, Rng, word_by_word
 class NewPlugin(Decoder):
     """What it is, in one line.
 
-    An option is a field, as in `temperature: float = 1.0`, and is told here under `Attributes:`.
+    An option is a field, as in `temperature: float = 1.0`, and is described here under `Attributes:`.
     """
 
     def decode(

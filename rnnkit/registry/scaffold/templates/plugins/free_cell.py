@@ -24,7 +24,7 @@ class NewPluginParams(Params):
 
 @attrs.frozen
 class NewPluginCache:
-    """What `step_back` wants to know of the step, array by array."""
+    """What `step_back` needs from the step, array by array."""
 
     x: Array  # (N, D)
     h_prev: Array  # (N, H)
@@ -35,7 +35,7 @@ class NewPluginCache:
 class NewPlugin(Cell[NewPluginParams, State, NewPluginCache]):
     """What it is, in one line.
 
-    An option is a field, as in `rate: float = 0.5`, and is told here under `Attributes:`.
+    An option is a field, as in `rate: float = 0.5`, and is described here under `Attributes:`.
     """
 
     def init(

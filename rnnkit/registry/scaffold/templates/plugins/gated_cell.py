@@ -16,7 +16,7 @@ from rnnkit.kinds import Array, DType, GatedCell, NoParams, Rng, State
 
 @attrs.frozen
 class NewPluginCache:
-    """What `step_back` wants to know of the step, array by array."""
+    """What `step_back` needs from the step, array by array."""
 
     h: Array  # (N, H)
 
@@ -25,7 +25,7 @@ class NewPluginCache:
 class NewPlugin(GatedCell[NoParams, State, NewPluginCache]):
     """What it is, in one line.
 
-    An option is a field, as in `rate: float = 0.5`, and is told here under `Attributes:`.
+    An option is a field, as in `rate: float = 0.5`, and is described here under `Attributes:`.
     """
 
     x_gates: ClassVar[tuple[str, ...]] = ("h",)  # each has H columns of zx, in this order

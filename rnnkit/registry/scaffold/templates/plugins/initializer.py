@@ -14,7 +14,7 @@ from rnnkit.kinds import Array, DType, Initializer, Rng
 class NewPlugin(Initializer):
     """What it is, in one line.
 
-    An option is a field, as in `gain: float = 1.0`, and is told here under `Attributes:`.
+    An option is a field, as in `gain: float = 1.0`, and is described here under `Attributes:`.
     """
 
     def fill(

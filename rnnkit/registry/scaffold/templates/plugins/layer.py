@@ -20,7 +20,7 @@ class NewPluginParams(Params):
 
 @attrs.frozen
 class NewPluginCache:
-    """What `backward` wants to know of the forward pass, array by array."""
+    """What `backward` needs from the forward pass, array by array."""
 
     x: Array  # (..., D)
 
@@ -29,7 +29,7 @@ class NewPluginCache:
 class NewPlugin(Layer[Array, NewPluginParams, NewPluginCache]):
     """What it is, in one line.
 
-    An option is a field, as in `scale: float = 0.5`, and is told here under `Attributes:`.
+    An option is a field, as in `scale: float = 0.5`, and is described here under `Attributes:`.
     """
 
     def out_features(self, in_features: int) -> int:

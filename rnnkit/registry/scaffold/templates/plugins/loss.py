@@ -14,7 +14,7 @@ from rnnkit.kinds import Array, Ints, Loss, Mask, Scalar
 class NewPlugin(Loss):
     """What it is, in one line.
 
-    An option is a field, as in `margin: float = 0.5`, and is told here under `Attributes:`.
+    An option is a field, as in `margin: float = 0.5`, and is described here under `Attributes:`.
     """
 
     def evaluate(

@@ -14,7 +14,7 @@ from rnnkit.kinds import Progress, Schedule
 class NewPlugin(Schedule):
     """What it is, in one line.
 
-    An option is a field, as in `floor: float = 0.1`, and is told here under `Attributes:`.
+    An option is a field, as in `floor: float = 0.1`, and is described here under `Attributes:`.
     """
 
     def factor(self, at: Progress) -> float:
