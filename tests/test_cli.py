@@ -213,7 +213,7 @@ def test_a_width_that_does_not_fit_the_spec_is_told_at_its_line(
         (["build"], "Missing argument"),
         (["train"], "give either a SPEC, or --resume RUN"),
         (["train", "a.toml", "--resume", "runs/a"], "give either a SPEC, or --resume RUN"),
-        (["train", "--resume", "a", "--out", "b"], "leave --out away"),
+        (["train", "--resume", "a", "--out", "b"], "leave out --out"),
         (["train", "--resume", "nowhere"], "nowhere is not the folder of a run"),
         (["fly"], "No such command"),
     ],

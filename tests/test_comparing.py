@@ -333,7 +333,7 @@ def test_the_data_is_one_for_all(
     assert isinstance(own, Learnt)
     assert losses(open_path) == losses(own)
     assert isinstance(other, Failed)
-    assert f"its data.path is elsewhere, and the first spec's {tiny_data}" in other.reason
+    assert f"its data.path is elsewhere, but the first spec's is {tiny_data}" in other.reason
     assert len(learnt(compare([here, there], tiny_data))) == 2
 
 

@@ -409,7 +409,7 @@ def test_a_file_of_another_size_than_known_is_not_taken(
 ) -> None:
     limit(monkeypatch, size=len(server.body) + 1)
     server.announced = announced
-    assert f"has {len(server.body):,} bytes, but the file has" in problem(server, tmp_path)
+    assert f"gives {len(server.body):,} bytes, but the file must have" in problem(server, tmp_path)
     assert os.listdir(tmp_path) == []
 
 
@@ -588,7 +588,7 @@ def packed(name: str, method: int) -> zipfile.ZipInfo:
         (linked("coco_captioning/coco2014_vocab.json"), "is a link"),
         (packed("coco_captioning/x", zipfile.ZIP_BZIP2), "is packed in a way"),
         (packed("coco_captioning/x", zipfile.ZIP_LZMA), "is packed in a way"),
-        (zipfile.ZipInfo("again/coco2014_vocab.json"), "two files coco2014_vocab.json"),
+        (zipfile.ZipInfo("again/coco2014_vocab.json"), "two files called coco2014_vocab.json"),
     ],
 )
 @pytest.mark.filterwarnings("ignore:Duplicate name")

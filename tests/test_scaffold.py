@@ -45,7 +45,7 @@ LEAKY = {
     'Authors, "Title" (year), section.': 'Jaeger, "The echo state approach" (2001), section 2.',
     "import attrs\n": "import attrs\nimport numpy as np\n",
     "    h: Array  # (N, H)": "    g: Array  # (N, H)",
-    "    An option is a field, as in `rate: float = 0.5`, and is told here under `Attributes:`.": (
+    "    An option is a field, as in `rate: float = 0.5`, and is described here under `Attributes:`.": (
         "    Attributes:\n        rate: a, how fast the state follows."
     ),
     "    x_gates: ClassVar": "    rate: float = 0.5\n    x_gates: ClassVar",

@@ -48,7 +48,7 @@ def train(
     if (spec is None) == (resume is None):
         raise typer.BadParameter("give either a SPEC, or --resume RUN")
     if resume is not None and out is not None:
-        raise typer.BadParameter("--resume RUN continues in RUN: leave --out out")
+        raise typer.BadParameter("--resume RUN continues in RUN; leave out --out")
     with job() as ranks:
         code = _train(spec, data, out, resume, override or (), tensorboard, ranks)
     if code:
