@@ -170,19 +170,19 @@ MISTAKES: list[tuple[str, str, str, dict[str, str]]] = [
         "rnn_step",
         "dWx = x.T.dot(dz)",
         "dWx = x.T.dot(dz) / len(x)",
-        {"Wx": "it is 0.333333 times the right one (1/3: a mean in the place of a sum?)"},
+        {"Wx": "it is 0.333333 times the right one (1/3: a mean instead of a sum?)"},
     ),
     (
         "rnn_step",
         "db = dz.sum(axis=0)",
         "db = dz.mean(axis=0)",
-        {"b": "it is 0.333333 times the right one (1/3: a mean in the place of a sum?)"},
+        {"b": "it is 0.333333 times the right one (1/3: a mean instead of a sum?)"},
     ),
     (
         "rnn_step",
         "db = dz.sum(axis=0)",
         "db = dz[0]",
-        {"b": "it is what row 0 adds: a sum over the rows is missing"},
+        {"b": "it is the part of row 0 alone: a sum over the rows is missing"},
     ),
     (
         "rnn_step",
@@ -226,14 +226,14 @@ MISTAKES: list[tuple[str, str, str, dict[str, str]]] = [
         "rnn",
         "db += db_t",
         "db += db_t / T",
-        {"b": "it is 0.25 times the right one (1/4: a mean in the place of a sum?)"},
+        {"b": "it is 0.25 times the right one (1/4: a mean instead of a sum?)"},
     ),
     ("rnn", "dWh += dWh_t", "dWh -= dWh_t", {"Wh": "the sign is wrong"}),
     (
         "rnn",
         "dx[:, t] = dx_t",
         "dx[:, t - 1] = dx_t",
-        {"x": "it is shifted by one along axis 1: each has that of the one after"},
+        {"x": "it is shifted by one along axis 1: each index has the gradient of the one after"},
     ),
     (
         "lstm_step",
@@ -269,13 +269,13 @@ MISTAKES: list[tuple[str, str, str, dict[str, str]]] = [
         "lstm_step",
         "(dai, daf, dao, dag)",
         "(dai, dao, daf, dag)",
-        _from_z("in gate f: it is what belongs to gate o; in gate o: it is what belongs to gate f"),
+        _from_z("in gate f: it is the gradient of gate o; in gate o: it is the gradient of gate f"),
     ),
     (
         "lstm_step",
         "(dai, daf, dao, dag)",
         "(dai, daf, dag, dao)",
-        _from_z("in gate o: it is what belongs to gate g; in gate g: it is what belongs to gate o"),
+        _from_z("in gate o: it is the gradient of gate g; in gate g: it is the gradient of gate o"),
     ),
     (
         "lstm_step",
@@ -284,10 +284,10 @@ MISTAKES: list[tuple[str, str, str, dict[str, str]]] = [
         {
             "x": "it follows from what is wrong in b, and is right once that is",
             "prev_h": "it follows from what is wrong in b, and is right once that is",
-            "prev_c": "in what comes from next_h: it is 0 everywhere: this path has no gradient",
-            "Wx": "in gates i, f, g: in what comes from next_h: it is 0 everywhere: this path has no gradient",
-            "Wh": "in gates i, f, g: in what comes from next_h: it is 0 everywhere: this path has no gradient",
-            "b": "in gates i, f, g: in what comes from next_h: it is 0 everywhere: this path has no gradient",
+            "prev_c": "in the part that comes from next_h: it is 0 everywhere: this path has no gradient",
+            "Wx": "in gates i, f, g: in the part that comes from next_h: it is 0 everywhere: this path has no gradient",
+            "Wh": "in gates i, f, g: in the part that comes from next_h: it is 0 everywhere: this path has no gradient",
+            "b": "in gates i, f, g: in the part that comes from next_h: it is 0 everywhere: this path has no gradient",
         },
     ),
     (
@@ -295,12 +295,12 @@ MISTAKES: list[tuple[str, str, str, dict[str, str]]] = [
         "dnext_c + dnext_h * o * (1 - np.tanh(next_c) ** 2)",
         "dnext_h * o * (1 - np.tanh(next_c) ** 2)",
         {
-            "x": "in what comes from next_c: it is 0 everywhere: this path has no gradient",
-            "prev_h": "in what comes from next_c: it is 0 everywhere: this path has no gradient",
-            "prev_c": "in what comes from next_c: it is 0 everywhere: this path has no gradient",
-            "Wx": "in gates i, f, g: in what comes from next_c: it is 0 everywhere: this path has no gradient",
-            "Wh": "in gates i, f, g: in what comes from next_c: it is 0 everywhere: this path has no gradient",
-            "b": "in gates i, f, g: in what comes from next_c: it is 0 everywhere: this path has no gradient",
+            "x": "in the part that comes from next_c: it is 0 everywhere: this path has no gradient",
+            "prev_h": "in the part that comes from next_c: it is 0 everywhere: this path has no gradient",
+            "prev_c": "in the part that comes from next_c: it is 0 everywhere: this path has no gradient",
+            "Wx": "in gates i, f, g: in the part that comes from next_c: it is 0 everywhere: this path has no gradient",
+            "Wh": "in gates i, f, g: in the part that comes from next_c: it is 0 everywhere: this path has no gradient",
+            "b": "in gates i, f, g: in the part that comes from next_c: it is 0 everywhere: this path has no gradient",
         },
     ),
     (
@@ -310,10 +310,10 @@ MISTAKES: list[tuple[str, str, str, dict[str, str]]] = [
         {
             "x": "it follows from what is wrong in b, and is right once that is",
             "prev_h": "it follows from what is wrong in b, and is right once that is",
-            "prev_c": "in what comes from next_h: a factor (1 - tanh(next_c)^2) is missing",
-            "Wx": "in gates i, f, g: in what comes from next_h: a factor (1 - tanh(next_c)^2) is missing",
-            "Wh": "in gates i, f, g: in what comes from next_h: a factor (1 - tanh(next_c)^2) is missing",
-            "b": "in gates i, f, g: in what comes from next_h: a factor (1 - tanh(next_c)^2) is missing",
+            "prev_c": "in the part that comes from next_h: a factor (1 - tanh(next_c)^2) is missing",
+            "Wx": "in gates i, f, g: in the part that comes from next_h: a factor (1 - tanh(next_c)^2) is missing",
+            "Wh": "in gates i, f, g: in the part that comes from next_h: a factor (1 - tanh(next_c)^2) is missing",
+            "b": "in gates i, f, g: in the part that comes from next_h: a factor (1 - tanh(next_c)^2) is missing",
         },
     ),
     (
@@ -323,10 +323,10 @@ MISTAKES: list[tuple[str, str, str, dict[str, str]]] = [
         {
             "x": "it follows from what is wrong in b, and is right once that is",
             "prev_h": "it follows from what is wrong in b, and is right once that is",
-            "prev_c": "in what comes from next_h: a factor o is missing",
-            "Wx": "in gates i, f, g: in what comes from next_h: a factor o is missing",
-            "Wh": "in gates i, f, g: in what comes from next_h: a factor o is missing",
-            "b": "in gates i, f, g: in what comes from next_h: a factor o is missing",
+            "prev_c": "in the part that comes from next_h: a factor o is missing",
+            "Wx": "in gates i, f, g: in the part that comes from next_h: a factor o is missing",
+            "Wh": "in gates i, f, g: in the part that comes from next_h: a factor o is missing",
+            "b": "in gates i, f, g: in the part that comes from next_h: a factor o is missing",
         },
     ),
     (
@@ -336,10 +336,10 @@ MISTAKES: list[tuple[str, str, str, dict[str, str]]] = [
         {
             "x": "it follows from what is wrong in b, and is right once that is",
             "prev_h": "it follows from what is wrong in b, and is right once that is",
-            "prev_c": "in what comes from next_h: there is a factor (1 - next_c^2) where (1 - tanh(next_c)^2) belongs",
-            "Wx": "in gates i, f, g: in what comes from next_h: there is a factor (1 - next_c^2) where (1 - tanh(next_c)^2) belongs",
-            "Wh": "in gates i, f, g: in what comes from next_h: there is a factor (1 - next_c^2) where (1 - tanh(next_c)^2) belongs",
-            "b": "in gates i, f, g: in what comes from next_h: there is a factor (1 - next_c^2) where (1 - tanh(next_c)^2) belongs",
+            "prev_c": "in the part that comes from next_h: there is a factor (1 - next_c^2) where (1 - tanh(next_c)^2) belongs",
+            "Wx": "in gates i, f, g: in the part that comes from next_h: there is a factor (1 - next_c^2) where (1 - tanh(next_c)^2) belongs",
+            "Wh": "in gates i, f, g: in the part that comes from next_h: there is a factor (1 - next_c^2) where (1 - tanh(next_c)^2) belongs",
+            "b": "in gates i, f, g: in the part that comes from next_h: there is a factor (1 - next_c^2) where (1 - tanh(next_c)^2) belongs",
         },
     ),
     (
@@ -353,7 +353,7 @@ MISTAKES: list[tuple[str, str, str, dict[str, str]]] = [
         "lstm_step",
         "db = da.sum(axis=0)",
         "db = da.mean(axis=0)",
-        {"b": "it is 0.333333 times the right one (1/3: a mean in the place of a sum?)"},
+        {"b": "it is 0.333333 times the right one (1/3: a mean instead of a sum?)"},
     ),
     (
         "lstm",
@@ -385,7 +385,7 @@ MISTAKES: list[tuple[str, str, str, dict[str, str]]] = [
         "lstm",
         "db += db_t",
         "db += db_t / T",
-        {"b": "it is 0.25 times the right one (1/4: a mean in the place of a sum?)"},
+        {"b": "it is 0.25 times the right one (1/4: a mean instead of a sum?)"},
     ),
     (
         "lstm",
@@ -431,25 +431,25 @@ MISTAKES: list[tuple[str, str, str, dict[str, str]]] = [
         "word_embedding",
         "np.add.at(dW, x, dout)",
         "np.add.at(dW, x, dout / len(x))",
-        {"W": "it is 0.333333 times the right one (1/3: a mean in the place of a sum?)"},
+        {"W": "it is 0.333333 times the right one (1/3: a mean instead of a sum?)"},
     ),
     (
         "word_embedding",
         "np.add.at(dW, x, dout)",
         "np.add.at(dW, x + 1 - len(W), dout)",
-        {"W": "it is shifted by one along axis 0: each has that of the one before"},
+        {"W": "it is shifted by one along axis 0: each index has the gradient of the one before"},
     ),
     (
         "temporal_affine",
         "db = dout.sum(axis=(0, 1))",
         "db = dout.mean(axis=(0, 1))",
-        {"b": "it is 0.0833333 times the right one (1/12: a mean in the place of a sum?)"},
+        {"b": "it is 0.0833333 times the right one (1/12: a mean instead of a sum?)"},
     ),
     (
         "temporal_affine",
         "db = dout.sum(axis=(0, 1))",
         "db = dout.sum(axis=0).mean(axis=0)",
-        {"b": "it is 0.25 times the right one (1/4: a mean in the place of a sum?)"},
+        {"b": "it is 0.25 times the right one (1/4: a mean instead of a sum?)"},
     ),
     (
         "temporal_affine",
@@ -467,13 +467,13 @@ MISTAKES: list[tuple[str, str, str, dict[str, str]]] = [
         "temporal_affine",
         "db = dout.sum(axis=(0, 1))",
         "db = dout[:-1].sum(axis=(0, 1))",
-        {"b": "what row 2 adds has been left out of the sum over the rows"},
+        {"b": "row 2 is missing from the sum over the rows"},
     ),
     (
         "temporal_affine",
         "return dx, dw, db",
         "return dx, dw / N, db",
-        {"w": "it is 0.333333 times the right one (1/3: a mean in the place of a sum?)"},
+        {"w": "it is 0.333333 times the right one (1/3: a mean instead of a sum?)"},
     ),
     ("temporal_affine", "return dx, dw, db", "return -dx, dw, db", {"x": "the sign is wrong"}),
     (
@@ -492,13 +492,13 @@ MISTAKES: list[tuple[str, str, str, dict[str, str]]] = [
         "temporal_softmax_loss",
         "dx_flat /= N",
         "dx_flat /= N * T",
-        {"x": "it is 0.25 times the right one (1/4: a mean in the place of a sum?)"},
+        {"x": "it is 0.25 times the right one (1/4: a mean instead of a sum?)"},
     ),
     (
         "temporal_softmax_loss",
         "dx_flat /= N",
         "dx_flat /= mask.sum()",
-        {"x": "it is 0.333333 times the right one (1/3: a mean in the place of a sum?)"},
+        {"x": "it is 0.333333 times the right one (1/3: a mean instead of a sum?)"},
     ),
     (
         "temporal_softmax_loss",
@@ -673,6 +673,6 @@ def test_what_fills_a_real_array_is_judged_by_differences_and_one_line_says_so(
     check(*written("rnn"), **arguments("rnn"))
     (line,) = capsys.readouterr().out.splitlines()
     assert line == (
-        "note: the forward pass is not complex-analytic, so differences judge it: output 'h' has lost "
+        "note: the forward pass is not complex-analytic, so finite differences check it: output 'h' has lost "
         "its imaginary part (was it written into a real array, as np.zeros makes?)"
     )

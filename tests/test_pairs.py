@@ -127,6 +127,6 @@ def test_integer_arrays_are_passed_on_without_a_gradient() -> None:
 
 def test_a_wrong_number_of_gradients_is_told() -> None:
     with pytest.raises(
-        AssertionError, match="returns 2 gradients, and there are 5 float arrays: x, prev_h"
+        AssertionError, match="returns 2 gradients, but there are 5 float arrays: x, prev_h"
     ):
         check(step_forward, lambda dh, cache: (dh, dh), **arrays())

@@ -180,7 +180,7 @@ class Pair:
             if given is None:
                 raise Broken(
                     "returns",
-                    f"backward returns {len(values)} gradients, and there are {len(leaves)} float "
+                    f"backward returns {len(values)} gradients, but there are {len(leaves)} float "
                     f"arrays: {', '.join(leaves)}",
                 )
         _written("backward", [f"d{k}" for k, g in given.items() if g is None])
