@@ -221,7 +221,12 @@ def appoint(example: Example, cotangents: Leaves, rng: Rng) -> Judge:
         estimate = difference_derivative(example, cotangents, direction)
         scale = max(exact.scale, estimate.slope.scale)
         doubt = max(DIFFERENCES * scale, SURE * estimate.slope.error)
-        if abs(exact.value - estimate.slope.value) <= doubt or not np.isfinite(doubt):
+        apart = abs(exact.value - estimate.slope.value)
+        if (
+            not np.isfinite(doubt)
+            or apart <= doubt
+            or apart <= kink(example, cotangents, direction)
+        ):
             return Judge(example, cotangents, by_differences=False, note=None)
     note = f"the forward pass is not complex-analytic, so finite differences check it: {reason}"
     return Judge(example, cotangents, by_differences=True, note=note)

@@ -34,7 +34,9 @@ class Example:
         laws: what else must hold, given the example: each raises `Broken`.
         named: the cache as reports call what is in it.
         single: what to ask of float32: that its numbers are those of float64 ("compare"), only that it
-            stays float32 ("types"; where numbers are meant to be extreme), or nothing ("skip").
+            stays float32 and finite ("types"; where numbers are meant to be extreme), or nothing ("skip").
+        daring: whether the numbers may leave the range that the forward pass can compute in; then it is not
+            examined.
     """
 
     leaves: Leaves
@@ -47,6 +49,7 @@ class Example:
     laws: tuple[Callable[[Example], None], ...] = ()
     named: Callable[[Any], Any] = lambda cache: cache
     single: Literal["compare", "types", "skip"] = "compare"
+    daring: bool = False
 
 
 @attrs.frozen
@@ -56,10 +59,12 @@ class Case:
     Attributes:
         id: says what is special about it, as `N=2,H=5`.
         draw: makes the example from a source of randomness.
+        core: whether it is one of the few that options other than the defaults are checked with.
     """
 
     id: str
     draw: Callable[[Rng], Example]
+    core: bool = False
 
 
 class Broken(Exception):

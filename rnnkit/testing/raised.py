@@ -28,3 +28,9 @@ def in_words(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if not frame.filename.startswith(LIBRARIES)] or frames
     return f"{said} [{own[-1].filename}:{own[-1].lineno}]"
+
+
+def deliberate(error: BaseException) -> bool:
+    """Whether an author's own `raise` made the error, and not something that NumPy cannot do."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return not frame.filename.startswith(LIBRARIES) and (frame.line or "raise").startswith("raise")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
+import attrs
 import numpy as np
 
 from rnnkit.kinds import (
@@ -18,55 +19,94 @@ from rnnkit.kinds import (
     named_arrays,
 )
 from rnnkit.network import Packing, Recurrence, recurrent_layer
-from rnnkit.testing.cases.layer import stirred, with_values
+from rnnkit.testing.cases.setting import PUSHED, SETTINGS, USUAL, Setting, with_values
+from rnnkit.testing.cases.widths import Widths
+from rnnkit.testing.constants import thresholds
 from rnnkit.testing.example import Broken, Case, Example, Leaves, copied
-from rnnkit.testing.laws import close
+from rnnkit.testing.laws import calls_do_not_meet, close
 
-STEPS = ((2, 5), (1, 1), (1, 4), (3, 1))
+STEPS = ((2, 3, 5), (1, 3, 1), (1, 3, 4), (3, 3, 1), (4, 5, 5), (18, 20, 17))
+"""(N, D, H): one, few, many; D = H; even and odd."""
 SEQUENCES = (
     ("T=1", (1, 1, 1, 1), (1,)),
     ("full", (2, 3, 5, 3), (3, 3)),
     ("ragged", (4, 4, 3, 4), (2, 4, 1, 4)),
     ("empty row", (3, 3, 2, 3), (3, 0, 1)),
+    ("long", (2, 14, 3, 4), (14, 13)),
 )
 """Name, (N, T, D, H), length of each row."""
+CORE = ("step,N=2,H=5", "sequence,ragged")
+GROWN = 1e3
+"""A state beyond which a push ends."""
+MOST = 130
+"""The largest size for a threshold in the code to be tried beyond."""
 
 
 def cell_cases(plugin: RecurrentCell[Any, Any, Any]) -> Iterator[Case]:
     """The cases of one cell."""
-    for n, h in STEPS:
-        yield Case(f"step,N={n},H={h}", partial(_step, plugin=plugin, n=n, h=h))
-    yield Case("several steps", partial(_several_steps, plugin=plugin, n=2, h=4))
-    for name, sizes, lengths in SEQUENCES:
+    widths = Widths(partial(_take_a_step, plugin))
+    for case in _cases(plugin, widths):
+        yield attrs.evolve(case, core=case.id in CORE or case.id == "large")
+
+
+def _take_a_step(plugin: RecurrentCell[Any, Any, Any], h: int) -> None:
+    rnn = recurrence(plugin, 3, h, np.random.default_rng(0))
+    rnn.advance(rnn.project(np.zeros((1, 3))), rnn.start(np.zeros((1, plugin.start_width(h)))))
+
+
+def _cases(plugin: RecurrentCell[Any, Any, Any], widths: Widths) -> Iterator[Case]:
+    beyond = thresholds(type(plugin), max(STEPS[-1]), MOST)
+    for n, d, wanted in (*STEPS, *([(beyond, beyond + 1, beyond)] if beyond else [])):
+        h = widths.near(wanted)
+        id = f"step,N={n},H={h}" if d == 3 else f"step,N={n},D={d},H={h}"
+        yield Case(id, partial(_step, plugin=plugin, n=n, d=d, h=h))
+    for name, setting in SETTINGS.items():
+        h = widths.near(5)
+        yield Case(name, partial(_step, plugin=plugin, n=4, d=3, h=h, setting=setting))
+    pushed = partial(_step, plugin=plugin, n=4, d=3, h=widths.near(8), setting=PUSHED)
+    yield Case("pushed", pushed)
+    four = widths.near(4)
+    yield Case("several steps", partial(_several_steps, plugin=plugin, n=2, h=four))
+    long = thresholds(type(plugin), 14, MOST)
+    longer = [("longer", (1, long, 1, 2), (long,))] if long else []
+    for name, (n, t, d, h), lengths in (*SEQUENCES, *longer):
+        sizes = (n, t, d, widths.near(h))
         yield Case(
             f"sequence,{name}",
             partial(sequence, plugins=[plugin], sizes=sizes, lengths=lengths),
         )
     one, two = partial(sequence, plugins=[plugin]), partial(sequence, plugins=[plugin, plugin])
-    last = partial(one, sizes=(2, 4, 3, 4), lengths=(4, 4), last_only=True)
+    last = partial(one, sizes=(2, 4, 3, four), lengths=(4, 4), last_only=True)
     yield Case("sequence,last step only", last)
-    yield Case("stacked", partial(two, sizes=(3, 3, 3, 4), lengths=(3, 1, 2)))
+    yield Case("stacked", partial(two, sizes=(3, 3, 3, four), lengths=(3, 1, 2)))
 
 
 def recurrence(
-    plugin: RecurrentCell[Any, Any, Any], d: int, h: int, rng: Rng
+    plugin: RecurrentCell[Any, Any, Any], d: int, h: int, rng: Rng, setting: Setting = USUAL
 ) -> Recurrence[Any, Any, Any]:
     """A recurrence over a cell, its parameters stirred."""
     made = recurrent_layer(plugin, d, h, rng)
-    return made.with_params(stirred(made.params, rng))
+    return made.with_params(setting.stirred(made.params, rng))
 
 
-def _reachable(rnn: Recurrence[Any, Any, Any], n: int, d: int, width: int, rng: Rng) -> State:
+def _reachable(
+    rnn: Recurrence[Any, Any, Any], n: int, d: int, width: int, rng: Rng, setting: Setting
+) -> State:
     """A state that a sequence can lead to: slots may have a domain of their own."""
-    s: State = rnn.start(rng.standard_normal((n, width)))
-    for _ in range(2):
-        before, s = s, rnn.advance(rnn.project(rng.standard_normal((n, d))), s)
+    s: State = rnn.start(min(setting.inputs, 1.0) * rng.standard_normal((n, width)))
+    x = setting.inputs * rng.standard_normal((n, d))
+    for _ in range(setting.push or 2):
+        if not setting.push:
+            x = setting.inputs * rng.standard_normal((n, d))
+        before, s = s, rnn.advance(rnn.project(x), s)
         for (name, a), (_, old) in zip(named_arrays(s), named_arrays(before), strict=True):
             if np.shape(a) != np.shape(old):
                 raise Broken(
                     "shapes",
                     f"slot {name!r} has shape {np.shape(old)} before a step and {np.shape(a)} after it",
                 )
+        if any(np.max(np.abs(a), initial=0.0) > GROWN for _, a in named_arrays(s)):
+            return before
     return s
 
 
@@ -74,10 +114,24 @@ def _as_state(s: State, leaves: Leaves) -> Any:
     return with_values(s, leaves, "s.")
 
 
-def _step(rng: Rng, plugin: RecurrentCell[Any, Any, Any], n: int, h: int) -> Example:
+def _step(
+    rng: Rng,
+    plugin: RecurrentCell[Any, Any, Any],
+    n: int,
+    h: int,
+    d: int = 3,
+    setting: Setting = USUAL,
+) -> Example:
     """One step, with a cotangent on every slot of the next state."""
     step = _gated_step if isinstance(plugin, GatedCell) else _free_step
-    return step(rng, plugin, n, h)
+    rnn = recurrence(plugin, d, h, rng, setting)
+    s = _reachable(rnn, n, d, plugin.start_width(h), rng, setting)
+    made = step(rng, plugin, rnn, s, n, d, h, setting)
+    laws = (
+        (*made.laws, calls_do_not_meet(type(plugin))) if setting is USUAL and h > 1 else made.laws
+    )
+    single: Literal["types", "compare"] = "types" if setting.extreme else "compare"
+    return attrs.evolve(made, laws=laws, single=single, daring=setting.daring)
 
 
 def _several_steps(rng: Rng, plugin: RecurrentCell[Any, Any, Any], n: int, h: int) -> Example:
@@ -122,13 +176,21 @@ def _several_steps(rng: Rng, plugin: RecurrentCell[Any, Any, Any], n: int, h: in
     )
 
 
-def _gated_step(rng: Rng, plugin: RecurrentCell[Any, Any, Any], n: int, h: int) -> Example:
+def _gated_step(
+    rng: Rng,
+    plugin: RecurrentCell[Any, Any, Any],
+    rnn: Recurrence[Any, Any, Any],
+    s: State,
+    n: int,
+    d: int,
+    h: int,
+    setting: Setting,
+) -> Example:
     assert isinstance(plugin, GatedCell)
-    rnn = recurrence(plugin, 3, h, rng)
-    s, p = _reachable(rnn, n, 3, plugin.start_width(h), rng), rnn.params.cell
+    p = rnn.params.cell
     leaves = {
-        "zx": rng.standard_normal((n, len(plugin.x_gates) * h)),
-        "zh": rng.standard_normal((n, len(plugin.h_gates) * h)),
+        "zx": setting.inputs * rng.standard_normal((n, len(plugin.x_gates) * h)),
+        "zh": setting.inputs * rng.standard_normal((n, len(plugin.h_gates) * h)),
         **{f"s.{name}": a for name, a in named_arrays(s)},
         **{f"p.{name}": a for name, a in named_arrays(p)},
     }
@@ -152,13 +214,20 @@ def _gated_step(rng: Rng, plugin: RecurrentCell[Any, Any, Any], n: int, h: int) 
     )
 
 
-def _free_step(rng: Rng, plugin: RecurrentCell[Any, Any, Any], n: int, h: int) -> Example:
+def _free_step(
+    rng: Rng,
+    plugin: RecurrentCell[Any, Any, Any],
+    rnn: Recurrence[Any, Any, Any],
+    s: State,
+    n: int,
+    d: int,
+    h: int,
+    setting: Setting,
+) -> Example:
     assert isinstance(plugin, Cell)
-    d = 3
-    rnn = recurrence(plugin, d, h, rng)
-    s, p = _reachable(rnn, n, d, plugin.start_width(h), rng), rnn.params
+    p = rnn.params
     leaves = {
-        "x": rng.standard_normal((n, d)),
+        "x": setting.inputs * rng.standard_normal((n, d)),
         **{f"s.{name}": a for name, a in named_arrays(s)},
         **{f"p.{name}": a for name, a in named_arrays(p)},
     }

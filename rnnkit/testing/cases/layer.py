@@ -1,71 +1,99 @@
-"""Layers: with every number of leading axes, in training and outside, tokens with repeats."""
+"""Layers: every number of leading axes, in training and outside, numbers of every size, tokens with repeats."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from rnnkit.kinds import Array, Arrays, Layer, Rng, map_arrays, named_arrays
+from rnnkit.kinds import Array, Ints, Layer, Rng, named_arrays
+from rnnkit.testing.cases.setting import SETTINGS, USUAL, Setting, with_values
+from rnnkit.testing.cases.widths import Widths
+from rnnkit.testing.constants import thresholds
 from rnnkit.testing.example import Broken, Case, Example, Leaves, equal_bits
+from rnnkit.testing.laws import calls_do_not_meet, close
 
-WIDTHS = (4, 6, 8, 3, 2, 1)
-"""Widths to try; a layer may refuse some."""
+LEADS = ((1,), (3,), (2, 3), (2, 2, 3))
+WIDTHS = (4, 5, 1, 16, 17)
+"""Even and odd, one, many; others near by are taken if a layer refuses them."""
+WORDS = 300
+MOST = 400
+"""The largest size for a threshold in the code to be tried beyond."""
+
+Inputs = Literal["drawn", "equal"]
 
 
 def layer_cases(plugin: Layer[Any, Any, Any]) -> Iterator[Case]:
     """The cases of one layer."""
     plugin = plugin.fit(3)
-    widths = [d for d in WIDTHS if _takes(plugin, d)][:2]
-    if _takes(plugin, 1):
-        widths.append(1)
-    for d in dict.fromkeys(widths):
-        for lead in ((1,), (3,), (2, 3), (2, 2, 3)) if d == widths[0] else ((3,),):
-            for training in (False, True):
-                shape = "x".join(map(str, (*lead, d)))
-                yield Case(
-                    f"x={shape}{',training' if training else ''}",
-                    partial(_at, plugin=plugin, lead=lead, d=d, training=training),
-                )
+    widths = Widths(partial(_begin, plugin))
+    main, *others = dict.fromkeys(map(widths.near, WIDTHS))
+    beyond = thresholds(type(plugin), 16, MOST)
+    more = [*others, *([widths.near(beyond)] if beyond else []), *([WORDS] * plugin.tokens)]
+    shapes = [((*lead, main), lead == (2, 3)) for lead in LEADS]
+    shapes += [((14, main), False), *(((3, d), False) for d in dict.fromkeys(more))]
+    if beyond:
+        shapes.append(((beyond, main), False))
+    for shape, core in shapes:
+        for training in (False, True):
+            id = f"x={'x'.join(map(str, shape))}{',training' * training}"
+            yield Case(id, partial(_at, plugin=plugin, shape=shape, training=training), core)
+    for name, setting in SETTINGS.items():
+        made = partial(_at, plugin=plugin, shape=(4, main), training=False, setting=setting)
+        yield Case(name, made, core=name == "large")
+    if not plugin.tokens:
+        rows = partial(_at, plugin=plugin, shape=(4, main), training=False, rows="equal")
+        yield Case("equal numbers", rows)
 
 
-def _takes(plugin: Layer[Any, Any, Any], d: int) -> bool:
-    try:
-        plugin.out_features(d)
-        plugin.init(d, np.random.default_rng(0), np.dtype(np.float64))
-    except ValueError:
-        return False
-    return True
+def _begin(plugin: Layer[Any, Any, Any], d: int) -> None:
+    plugin.out_features(d)
+    plugin.init(d, np.random.default_rng(0), np.dtype(np.float64))
 
 
-def stirred(params: Any, rng: Rng) -> Any:
-    """Parameters with some noise: a term with a parameter that begins as 0 must not hide."""
-    return map_arrays(lambda a: a + 0.3 * rng.standard_normal(a.shape), params)
+def _drawn(rng: Rng, shape: tuple[int, ...], rows: Inputs) -> Array:
+    x = rng.standard_normal(shape)
+    if rows == "equal":
+        x[0], x[1], x[2] = 0.0, 0.7, np.round(x[2])
+    return x
 
 
-def with_values(arrays: Arrays, leaves: Leaves, prefix: str) -> Any:
-    """The container with arrays of the leaves in place of its own."""
-    names = iter([f"{prefix}{name}" for name, _ in named_arrays(arrays)])
-    return map_arrays(lambda _: leaves[next(names)], arrays)
+def _tokens(rng: Rng, lead: tuple[int, ...], words: int) -> Ints:
+    """Tokens with repeats, the first and the last word among them."""
+    tokens = rng.integers(0, words, lead)
+    tokens.flat[:3] = (words - 1, 0, 0)[: tokens.size]
+    return tokens
 
 
 def _at(
-    rng: Rng, plugin: Layer[Any, Any, Any], lead: tuple[int, ...], d: int, training: bool
+    rng: Rng,
+    plugin: Layer[Any, Any, Any],
+    shape: tuple[int, ...],
+    training: bool,
+    setting: Setting = USUAL,
+    rows: Inputs = "drawn",
 ) -> Example:
     """One layer on one input."""
-    params = stirred(plugin.init(d, rng, np.dtype(np.float64)), rng)
+    *lead, d = shape
+    params = setting.stirred(plugin.init(d, rng, np.dtype(np.float64)), rng)
     seed = int(rng.integers(2**31))
-    tokens = rng.integers(0, d, lead)
+    tokens = _tokens(rng, tuple(lead), d)
     leaves: dict[str, Array]
-    leaves = {} if plugin.tokens else {"x": rng.standard_normal((*lead, d))}
+    leaves = {} if plugin.tokens else {"x": setting.inputs * _drawn(rng, shape, rows)}
     leaves |= {f"p.{name}": a for name, a in named_arrays(params)}
 
-    def forward(at: Leaves) -> tuple[Leaves, Any]:
+    def run(at: Leaves, x: Any) -> tuple[Array, Any]:
         source = np.random.default_rng(seed) if training else None
-        x = tokens if plugin.tokens else at["x"]
         y, cache = plugin.forward(with_values(params, at, "p."), x, source)
+        return y, cache
+
+    def forward(at: Leaves) -> tuple[Leaves, Any]:
+        given = tokens.copy() if plugin.tokens else at["x"]
+        y, cache = run(at, given)
+        if plugin.tokens and not np.array_equal(given, tokens):
+            raise Broken("inputs unchanged", "forward changes the tokens that it is given in place")
         return {"y": y}, cache
 
     def backward(at: Leaves, cotangents: Leaves, cache: Any) -> Leaves:
@@ -82,6 +110,45 @@ def _at(
         if not plugin.random and not equal_bits(one, other):
             raise Broken("random", "it draws random numbers while training: set random = True")
 
-    # In training the numbers drawn for a row depend on how many rows there are.
-    rows = () if training or plugin.tokens else ("x",)
-    return Example(leaves, forward, backward, rows=rows, laws=(says_if_it_draws,))
+    def has_the_width_it_says(example: Example) -> None:
+        """y (..., out_features(D))."""
+        got, want = np.shape(run(leaves, _given())[0]), (*lead, plugin.out_features(d))
+        if got != want:
+            raise Broken(
+                "shapes",
+                f"for an input of shape {np.shape(_given())} y has shape {got}, where the leading axes and "
+                f"out_features({d}) = {want[-1]} make it {want}",
+            )
+
+    def treats_each_position_alone(example: Example) -> None:
+        """(N, T, D), (N T, D) and row by row are the same, unless numbers are drawn."""
+        x, y = _given(), run(leaves, _given())[0]
+        flat, wanted = x.reshape(-1, *x.shape[len(lead) :]), y.reshape(-1, y.shape[-1])
+        alone = [run(leaves, flat[i : i + 1].copy())[0] for i in range(len(flat))]
+        for what, got in (
+            ("all positions in one row", run(leaves, flat.copy())[0]),
+            ("one position at a time", np.concatenate(alone)),
+        ):
+            if not close(got, wanted):
+                raise Broken(
+                    "positions apart",
+                    f"for an input of shape {x.shape} y is another than for {what}: a layer treats each "
+                    "position alone",
+                )
+
+    def _given() -> Any:
+        return tokens.copy() if plugin.tokens else leaves["x"].copy()
+
+    laws: list[Callable[[Example], None]] = [has_the_width_it_says, says_if_it_draws]
+    if not (training and plugin.random):
+        laws.append(treats_each_position_alone)
+    if setting is USUAL and len(lead) == 2:
+        laws.append(calls_do_not_meet(type(plugin)))
+    return Example(
+        leaves,
+        forward,
+        backward,
+        laws=tuple(laws),
+        single="types" if setting.extreme else "compare",
+        daring=setting.daring,
+    )

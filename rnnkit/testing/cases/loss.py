@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from rnnkit.kinds import Array, Ints, Loss, Mask, Rng
+from rnnkit.testing.constants import thresholds
 from rnnkit.testing.example import Broken, Case, Example, Leaves, copied
+from rnnkit.testing.laws import calls_do_not_meet
 
 M, V = 6, 5
+MOST = 600
+"""The largest size for a threshold in the code to be tried beyond."""
 
 
 def loss_cases(plugin: Loss) -> Iterator[Case]:
@@ -23,12 +27,20 @@ def loss_cases(plugin: Loss) -> Iterator[Case]:
         "one": np.arange(M) == 2,
     }
     for name, mask in masks.items():
-        yield Case(f"mask={name}", partial(_drawn, plugin=plugin, mask=mask))
+        made = partial(_drawn, plugin=plugin, mask=mask)
+        yield Case(f"mask={name}", made, core=name == "ragged")
     for target in (0, V - 1):
         yield Case(f"targets={target}", partial(_drawn, plugin=plugin, target=target))
     yield Case("one position", partial(_drawn, plugin=plugin, mask=np.ones(1, bool)))
     yield Case("scores=0", partial(_drawn, plugin=plugin, scale=0.0))
-    yield Case("scores=1e3", partial(_far, plugin=plugin, mask=masks["ragged"]))
+    yield Case("scores=1e3", partial(_far, plugin=plugin, mask=masks["ragged"]), core=True)
+    yield Case("scores=100", partial(_drawn, plugin=plugin, scale=100.0, extreme=True))
+    yield Case("scores=1e-4", partial(_drawn, plugin=plugin, scale=1e-4))
+    rows = max(40, thresholds(type(plugin), 40, MOST))
+    words = max(300, thresholds(type(plugin), 300, MOST))
+    most = np.arange(rows) % 5 != 2
+    many = partial(_drawn, plugin=plugin, mask=most, words=words)
+    yield Case(f"M={rows},V={words}", many)
 
 
 def _drawn(
@@ -37,11 +49,15 @@ def _drawn(
     mask: Mask | None = None,
     target: int | None = None,
     scale: float = 2.0,
+    words: int = V,
+    *,
+    extreme: bool = False,
 ) -> Example:
     mask = np.ones(M, bool) if mask is None else mask
-    drawn = rng.integers(0, V, len(mask))
+    drawn = rng.integers(0, words, len(mask))
     targets = drawn if target is None else np.full(len(mask), target)
-    return _at(plugin, scale * rng.standard_normal((len(mask), V)), targets, mask)
+    scores = scale * rng.standard_normal((len(mask), words))
+    return _at(plugin, scores, targets, mask, types_only=extreme)
 
 
 def _far(rng: Rng, plugin: Loss, mask: Mask) -> Example:
@@ -54,36 +70,48 @@ def _at(
     plugin: Loss, scores: Array, targets: Ints, mask: Mask, *, types_only: bool = False
 ) -> Example:
     def forward(at: Leaves) -> tuple[Leaves, Any]:
-        loss, dscores = plugin.evaluate(at["scores"], targets, mask)
+        given, seen = targets.copy(), mask.copy()
+        loss, dscores = plugin.evaluate(at["scores"], given, seen)
+        for what, a, kept in (("targets", given, targets), ("mask", seen, mask)):
+            if not np.array_equal(a, kept):
+                raise Broken(
+                    "inputs unchanged", f"evaluate changes the {what} it is given in place"
+                )
         return {"loss": np.asarray(loss)}, dscores
 
     def backward(at: Leaves, cotangents: Leaves, dscores: Any) -> Leaves:
         return {"scores": dscores * cotangents["loss"]}
 
     def masked_positions_do_not_matter(example: Example) -> None:
-        loss, dscores = plugin.evaluate(scores.copy(), targets, mask)
+        loss, dscores = plugin.evaluate(scores.copy(), targets.copy(), mask.copy())
         if np.any(dscores[~mask]):
             raise Broken("mask", "a masked position has a gradient")
         other = np.where(mask[:, None], scores, scores[:, ::-1] - 3.0)
-        moved = np.where(mask, targets, (targets + 1) % V)
-        again, _ = plugin.evaluate(other, moved, mask)
+        moved = np.where(mask, targets, (targets + 1) % scores.shape[1])
+        again, _ = plugin.evaluate(other, moved, mask.copy())
         if abs(float(again) - float(loss)) > 1e-12 * max(1.0, abs(float(loss))):
             raise Broken("mask", "the scores at a masked position change the loss")
 
     def is_a_sum_over_positions(example: Example) -> None:
         whole = float(forward(copied(example.leaves))[0]["loss"])
-        parts = sum(
-            float(plugin.evaluate(scores[i : i + 1].copy(), targets[i : i + 1], mask[i : i + 1])[0])
-            for i in range(len(scores))
-        )
+        parts = 0.0
+        for i in range(len(scores)):
+            one = slice(i, i + 1)
+            loss, _ = plugin.evaluate(scores[one].copy(), targets[one].copy(), mask[one].copy())
+            parts += float(loss)
         if abs(whole - parts) > 1e-12 * max(1.0, abs(whole)):
             raise Broken("sum", "the loss is not the sum of the losses of its positions")
 
-    laws = (masked_positions_do_not_matter, is_a_sum_over_positions)
+    laws: list[Callable[[Example], None]] = [
+        masked_positions_do_not_matter,
+        is_a_sum_over_positions,
+    ]
+    if not types_only:
+        laws.append(calls_do_not_meet(type(plugin)))
     return Example(
         {"scores": scores},
         forward,
         backward,
-        laws=laws,
+        laws=tuple(laws),
         single="types" if types_only else "compare",
     )
