@@ -34,7 +34,7 @@ class Adagrad(Optimizer[AdagradSlots]):
         return AdagradSlots(np.zeros_like(w))
 
     def update(self, w: Array, dw: Array, slots: AdagradSlots, step: int, factor: float) -> None:
-        t = dw * dw
+        t = np.multiply(dw, dw, out=np.empty_like(dw))
         np.add(slots.square, t, out=slots.square)
         np.sqrt(slots.square, out=t)
         t += self.epsilon

@@ -43,7 +43,7 @@ class Adam(Optimizer[AdamSlots]):
 
     def update(self, w: Array, dw: Array, slots: AdamSlots, step: int, factor: float) -> None:
         m, v = slots.m, slots.v
-        t = dw * (1.0 - self.beta1)
+        t = np.multiply(dw, 1.0 - self.beta1, out=np.empty_like(dw))
         m *= self.beta1
         m += t
         np.multiply(dw, dw, out=t)

@@ -39,7 +39,7 @@ class RMSProp(Optimizer[RMSPropSlots]):
 
     def update(self, w: Array, dw: Array, slots: RMSPropSlots, step: int, factor: float) -> None:
         s, v = slots.square, slots.velocity
-        t = dw * dw
+        t = np.multiply(dw, dw, out=np.empty_like(dw))
         t *= 1.0 - self.decay
         s *= self.decay
         s += t

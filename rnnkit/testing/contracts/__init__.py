@@ -1,14 +1,24 @@
-"""What a plugin without a gradient must do: optimizers, schedules, initializers and decoders."""
+"""Contracts of what has no gradient: optimizers, schedules, initializers, decoders, and what others begin with."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
 
-from rnnkit.kinds import Decoder, Initializer, Optimizer, Plugin, Rng, Schedule
+from rnnkit.kinds import (
+    Decoder,
+    Initializer,
+    Layer,
+    Optimizer,
+    Plugin,
+    RecurrentCell,
+    Rng,
+    Schedule,
+)
 from rnnkit.testing.contracts.contract import Contract
 from rnnkit.testing.contracts.decoder import decoder_contracts
 from rnnkit.testing.contracts.initializer import initializer_contracts
+from rnnkit.testing.contracts.made import made_contracts
 from rnnkit.testing.contracts.optimizer import optimizer_contracts
 from rnnkit.testing.contracts.schedule import schedule_contracts
 from rnnkit.testing.example import Broken
@@ -17,13 +27,15 @@ __all__ = ["Contract", "contracts_of"]
 
 
 def contracts_of(plugin: Plugin) -> Iterator[Contract]:
-    """The contracts of a plugin; none for kinds with a gradient."""
+    """The contracts of a plugin; none for activations and losses."""
     for contract in _contracts(plugin):
         yield _quiet(contract)
 
 
 def _contracts(plugin: Plugin) -> Iterator[Contract]:
     match plugin:
+        case Layer() | RecurrentCell():
+            yield from made_contracts(plugin)
         case Optimizer():
             yield from optimizer_contracts(plugin)
         case Schedule():

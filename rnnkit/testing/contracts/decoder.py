@@ -27,6 +27,9 @@ DTYPES: Final[tuple[DType, ...]] = (np.dtype(np.float64), np.dtype(np.float32))
 IMAGES: Final = 6
 WORDS: Final = 8
 LIMITS: Final = (1, 2, 5, 11)
+MANY: Final = 300
+LONG: Final = 35
+"""A vocabulary and a limit as of captions that people write."""
 
 ROUNDING: Final = 1e-5
 """Of a log probability; decoders may add up in float32."""
@@ -40,6 +43,7 @@ def decoder_contracts(plugin: Decoder) -> Iterator[Contract]:
     yield Contract("repeatable", partial(_repeats, plugin))
     yield Contract("images apart", partial(_sees_one_image, plugin))
     yield Contract("no images", partial(_takes_none, plugin))
+    yield Contract("many words", partial(_has_many_words, plugin))
 
 
 def _writes_what_is_certain(plugin: Decoder, rng: Rng) -> None:
@@ -50,9 +54,25 @@ def _writes_what_is_certain(plugin: Decoder, rng: Rng) -> None:
     _is_forced(plugin, words, end, start, rng)
 
 
-def _is_forced(plugin: Decoder, words: Sequence[Caption], start: int, end: int, rng: Rng) -> None:
-    captions, limit = [(*w, end) for w in words], IMAGES - 2
-    network = guided_automaton(captions, 1.0, start, end, WORDS)
+def _has_many_words(plugin: Decoder, rng: Rng) -> None:
+    """Captions of up to LONG words of a vocabulary of MANY."""
+    start, end, others = start_and_end(rng, MANY)
+    lengths = (LONG + 2, LONG - 1, LONG, 5)
+    words = [tuple(rng.permutation(others)[:n].tolist()) for n in lengths]
+    _is_forced(plugin, words, start, end, rng, MANY, LONG)
+
+
+def _is_forced(
+    plugin: Decoder,
+    words: Sequence[Caption],
+    start: int,
+    end: int,
+    rng: Rng,
+    vocabulary: int = WORDS,
+    limit: int = IMAGES - 2,
+) -> None:
+    captions = [(*w, end) for w in words]
+    network = guided_automaton(captions, 1.0, start, end, vocabulary)
     decoded = network.decode(plugin, limit, rng)
     for image, whole in enumerate(captions):
         want = whole[:limit]

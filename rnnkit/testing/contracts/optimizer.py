@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, Final
@@ -12,11 +14,24 @@ import numpy as np
 from rnnkit.kinds import Array, DType, Optimizer, Rng, Slots, map_arrays, named_arrays
 from rnnkit.testing.contracts.contract import Contract
 from rnnkit.testing.example import Broken, equal_bits
+from rnnkit.testing.raised import in_words
 
 DTYPES: Final[tuple[DType, ...]] = (np.dtype(np.float64), np.dtype(np.float32))
 
 STEPS: Final = 12
 """Updates in a row."""
+
+SHAPES: Final = ((), (1,), (0,), (3, 0), (2, 3), (2, 1, 2))
+"""Shapes of parameters; a gain may be one number, and a layer may have none."""
+
+SMALL: Final = (1e-5, 1e-4)
+"""Factors so small that a change is proportional to them."""
+
+PROPORTIONAL: Final = (5.6, 17.8)
+"""What ten times the factor may make of the change: closer to 10 than to what its root or its square would."""
+
+LATE: Final = (5_000, 1_000_000)
+"""Updates done before, as in a long training."""
 
 ROUNDING: Final = 1e-9
 """Relative; functions such as exp may round another way in another memory layout."""
@@ -35,13 +50,17 @@ def optimizer_contracts(plugin: Optimizer[Any]) -> Iterator[Contract]:
     laws: dict[str, Callable[[Optimizer[Any], Rng], None]] = {
         "slots": _slots_are_like_w,
         "in place": _updates_in_place,
+        "shapes": _takes_any_shape,
         "factor": _obeys_the_factor,
+        "proportional": _multiplies_by_the_factor,
+        "learning rate": _uses_the_learning_rate,
         "zero gradient": _bears_zeros,
         "elementwise": _sees_one_element,
         "layout": _sees_no_layout,
         "pure": _keeps_nothing,
         "restored": _goes_on_from_its_slots,
         "descends": _comes_down,
+        "late": _goes_on_for_long,
     }
     for name, law in laws.items():
         yield Contract(name, partial(law, plugin))
@@ -76,8 +95,15 @@ def _slots_are_like_w(plugin: Optimizer[Any], rng: Rng) -> None:
                 raise Broken("slots", f"slots gives {got}, not a subclass of rnnkit.kinds.Slots")
             if not equal_bits(w, kept):
                 raise Broken("slots", "slots changes w, but may only read it")
-            for name, a in named_arrays(slots):
+            arrays = dict(named_arrays(slots))
+            for name, a in arrays.items():
                 _slot_is_like_w(name, a, w)
+            for one, other in itertools.combinations(arrays, 2):
+                if np.shares_memory(arrays[one], arrays[other]):
+                    raise Broken(
+                        "slots",
+                        f"slots {one!r} and {other!r} are one array: give each an array of its own",
+                    )
 
 
 def _slot_is_like_w(name: str, a: object, w: Array) -> None:
@@ -115,6 +141,72 @@ def _updates_in_place(plugin: Optimizer[Any], rng: Rng) -> None:
                 f"w has not changed after {STEPS} updates with gradients other than 0: change it in place, "
                 "as with `w -= change`; `w = w - change` makes a new array",
             )
+
+
+def _takes_any_shape(plugin: Optimizer[Any], rng: Rng) -> None:
+    for dtype in DTYPES:
+        for shape in SHAPES:
+            w, size = np.ones(shape, dtype), math.prod(shape)
+            flat = np.ones(size, dtype)
+            gradients = _gradients(rng, size).astype(dtype)
+            _run(plugin, flat, gradients)
+            try:
+                _run(plugin, w, gradients)
+            except Exception as e:
+                raise Broken(
+                    "shapes",
+                    f"update fails for w of shape {shape}: {in_words(e)}; NumPy makes a number of "
+                    "`dw * dw` if dw has no axes, so use operations with out=, or np.asarray",
+                ) from e
+            if w.shape != shape or not np.allclose(w.reshape(-1), flat, rtol=1e-6):
+                raise Broken(
+                    "shapes", f"w of shape {shape} is updated another way than one axis is"
+                )
+
+
+def _multiplies_by_the_factor(plugin: Optimizer[Any], rng: Rng) -> None:
+    """Small factors: one a tenth as large makes a tenth of the change, however w and the slots are used."""
+    start, gradients = _weights(rng, 6), _gradients(rng, 6)
+    changes = []
+    for factor in SMALL:
+        w, slots = start.copy(), plugin.slots(start)
+        for step, dw in enumerate(gradients, 1):
+            plugin.update(w, dw, slots, step, factor)
+        changes.append(float(np.max(np.abs(w - start))))
+    if changes[0] == 0.0 or not math.isfinite(changes[0]):
+        return
+    ratio = changes[1] / changes[0]
+    if not PROPORTIONAL[0] < ratio < PROPORTIONAL[1]:
+        raise Broken(
+            "factor",
+            f"a factor of {SMALL[1]:g} changes w by {ratio:.3g} times as much as {SMALL[0]:g} does, where "
+            f"{SMALL[1] / SMALL[0]:.3g} is expected: multiply the change by `factor`, and once",
+        )
+
+
+def _uses_the_learning_rate(plugin: Optimizer[Any], rng: Rng) -> None:
+    rate = getattr(plugin, "learning_rate", 0.0)
+    if not isinstance(rate, float) or rate == 0.0:
+        return
+    start, gradients = _weights(rng, 6), _gradients(rng, 6)
+    one, other = start.copy(), start.copy()
+    half: Optimizer[Any] = attrs.evolve(plugin, learning_rate=0.5 * rate)  # type: ignore[misc]  # as above
+    _run(plugin, one, gradients)
+    _run(half, other, gradients)
+    if np.array_equal(one, other) and not np.array_equal(one, start):
+        raise Broken(
+            "learning rate",
+            f"learning_rate={rate:g} and half of it lead to the same w: it is the base step size",
+        )
+
+
+def _goes_on_for_long(plugin: Optimizer[Any], rng: Rng) -> None:
+    for done in LATE:
+        w = _weights(rng, 6)
+        _run(plugin, w, _gradients(rng, 6), done=done)
+        if not np.isfinite(w).all():
+            raise Broken("late", f"w is {w.tolist()} after update {done + STEPS}")
+        _comes_down(plugin, rng, done)
 
 
 def _obeys_the_factor(plugin: Optimizer[Any], rng: Rng) -> None:
@@ -228,30 +320,32 @@ def _fresh(plugin: Optimizer[Any]) -> Optimizer[Any]:
     return fresh
 
 
-def _comes_down(plugin: Optimizer[Any], rng: Rng) -> None:
+def _comes_down(plugin: Optimizer[Any], rng: Rng, done: int = 0) -> None:
     if getattr(plugin, "learning_rate", None) == 0.0:
         return
     target, curvature = _weights(rng, 20), rng.uniform(0.5, 2.0, 20)
     parts = []
     for factor in FACTORS:
-        parts.append(_part_left(plugin, target, curvature, factor))
+        parts.append(_part_left(plugin, target, curvature, factor, done))
         if parts[-1] < FALLEN:
             return
     shown = ", ".join(f"{p:.3g} (factor {f:g})" for p, f in zip(parts, FACTORS, strict=True))
     raise Broken(
         "descends",
-        f"after {DESCENT} updates on sum(c (w - t)^2) / 2, the loss divided by the first one is still "
+        f"after {done + DESCENT} updates on sum(c (w - t)^2) / 2, the loss divided by the first one is still "
         f"{shown}: w must move against the gradient",
     )
 
 
-def _part_left(plugin: Optimizer[Any], target: Array, curvature: Array, factor: float) -> float:
+def _part_left(
+    plugin: Optimizer[Any], target: Array, curvature: Array, factor: float, done: int
+) -> float:
     """The smallest loss on the way as a part of that at the beginning; from a fifth of the way to the target."""
     w = 0.2 * target
     before = least = float(np.sum(curvature * (w - target) ** 2))
     slots = plugin.slots(w)
     with np.errstate(all="ignore"):  # too large a factor may diverge
-        for step in range(1, DESCENT + 1):
+        for step in range(done + 1, done + DESCENT + 1):
             plugin.update(w, curvature * (w - target), slots, step, factor)
             least = np.fmin(least, np.sum(curvature * (w - target) ** 2))
     return float(least) / before

@@ -14,7 +14,7 @@ from rnnkit.kinds import Progress, Rng, Schedule
 from rnnkit.testing.contracts.contract import Contract
 from rnnkit.testing.example import Broken
 
-RUNS: Final = ((1, 1), (7, 7), (12, 4), (10, 4), (3, 5), (90, 1), (4000, 20))
+RUNS: Final = ((1, 1), (7, 7), (12, 4), (10, 4), (3, 5), (90, 1), (4000, 20), (1_000_000, 1000))
 """Updates in all, updates to an epoch. What is left behind a warm-up need not be whole epochs."""
 
 ASKED: Final = 100
