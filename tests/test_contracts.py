@@ -53,10 +53,10 @@ def said_of(plugin: Plugin, contract: str) -> str:
 @pytest.mark.parametrize(
     "plugin",
     [
-        pytest.param(plugin, id=f"{kind.noun} {name} {label}".rstrip())
+        pytest.param(made.plugin, id=f"{kind.noun} {name} {made.label}".rstrip())
         for kind in KINDS
         for name in names(kind)
-        for label, plugin in variants(load(kind, name))
+        for made in variants(load(kind, name))
     ],
 )
 def test_what_comes_with_rnnkit_keeps_its_contracts(plugin: Plugin) -> None:
@@ -108,12 +108,12 @@ class By(Optimizer[Velocity]):
 
 
 def test_a_right_optimizer_is_right() -> None:
-    assert [said_of(By(), c.id) for c in contracts_of(By())] == [""] * 9
+    assert [said_of(By(), c.id) for c in contracts_of(By())] == [""] * 13
 
 
 def test_a_learning_rate_of_zero_need_not_lead_anywhere() -> None:
     standing = By(lambda w, dw, v, factor: None, learning_rate=0.0)
-    assert [said_of(standing, c.id) for c in contracts_of(standing)] == [""] * 9
+    assert [said_of(standing, c.id) for c in contracts_of(standing)] == [""] * 13
 
 
 def sign(w: Array, dw: Array, v: Array, factor: float) -> None:
@@ -144,7 +144,7 @@ def decays_by_the_factor(w: Array, dw: Array, v: Array, factor: float) -> None:
 @pytest.mark.parametrize("rule", [sign, every_other, multiplies, decays_by_the_factor])
 def test_unusual_optimizers_are_right(rule: Rule) -> None:
     plugin = By(rule)
-    assert [said_of(plugin, c.id) for c in contracts_of(plugin)] == [""] * 9
+    assert [said_of(plugin, c.id) for c in contracts_of(plugin)] == [""] * 13
 
 
 def rebinds(w: Array, dw: Array, v: Array, factor: float) -> None:

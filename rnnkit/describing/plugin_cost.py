@@ -74,7 +74,7 @@ def cost(cls: type[Plugin], sizes: Mapping[str, int]) -> Cost | None:
     if not known:
         return None
     given = {**known, **sizes}
-    _, plugin = next(variants(cls))
+    plugin = next(variants(cls)).plugin
     if isinstance(plugin, Layer):
         plugin = plugin.fit(given["M"])
         params, multiply_adds = _layer(plugin, given)

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import attrs
 
-from rnnkit.kinds import Plugin, Rng
+from rnnkit.errors import RegistryError
+from rnnkit.kinds import Layer, Plugin, Rng
+from rnnkit.registry.options import option_types
 from rnnkit.spec import Spec
-from rnnkit.testing.cases import differentiable_cases, network_cases
+from rnnkit.testing.cases import differentiable_cases, draws, network_cases
 from rnnkit.testing.contracts import contracts_of
-from rnnkit.testing.examine import Finding, examine
+from rnnkit.testing.examine import Finding, examine, trouble
 from rnnkit.testing.example import Broken, Case, seeded
+from rnnkit.testing.idle import idle
 from rnnkit.testing.raised import in_words
+from rnnkit.testing.randomness import watched
 from rnnkit.testing.reach import never_reached
 from rnnkit.testing.unwritten import told, told_of_spec, unwritten
-from rnnkit.testing.variants import variants
+from rnnkit.testing.variants import Variant, variants
 
 
 @attrs.frozen
@@ -55,11 +61,65 @@ def _written(cls: type[Plugin], name: str) -> Callable[[int], Finding]:
 
 
 def _of_variants(cls: type[Plugin], name: str) -> Iterator[Check]:
-    for label, plugin in variants(cls):
-        for check in checks_of(plugin, f"{name}[{label}]", few=bool(label)):
-            yield Check(f"{label}/{check.id}" if label else check.id, check.run)
-        if not label and any(True for _ in differentiable_cases(plugin)):
-            yield Check("every leaf matters", _reach(plugin, f"{name}[{label}]"))
+    try:
+        every = list(variants(cls))
+    except RegistryError as e:
+        text = str(e)
+        yield Check("options", lambda seed: Finding(broken="options", text=text))
+        return
+    for variant in every:
+        for check in _of_one(variant, f"{name}[{variant.label}]"):
+            yield Check(f"{variant.label}/{check.id}" if variant.label else check.id, check.run)
+    plugin = every[0].plugin
+    if any(True for _ in differentiable_cases(plugin)):
+        yield Check("every leaf matters", _reach(plugin, f"{name}[]"))
+        if option_types(cls):
+            yield Check("options", lambda seed: Finding(note="; ".join(idle(every)) or None))
+    if isinstance(plugin, Layer) and plugin.random:
+        yield Check(
+            "random numbers", _some_draw([v.plugin for v in every if isinstance(v.plugin, Layer)])
+        )
+
+
+def _of_one(variant: Variant[Plugin], name: str) -> Iterator[Check]:
+    """The checks of a variant, and what holds around each: given randomness alone, and options unchanged."""
+    plugin = variant.plugin
+    with watched(plugin) as said:  # to see which widths it takes, it is run
+        every = list(checks_of(plugin, name, few=bool(variant.label), daring=not variant.promised))
+    for check in every:
+        yield Check(check.id, _watched(plugin, check.run, said))
+
+
+def _watched(
+    plugin: Plugin, run: Callable[[int], Finding], before_it: list[str]
+) -> Callable[[int], Finding]:
+    def watching(seed: int) -> Finding:
+        before = copy.deepcopy(plugin)
+        with watched(plugin) as said:
+            finding = run(seed)
+        said[:0] = before_it
+        if finding.ok and said:
+            return Finding(broken="randomness", text=said[0])
+        if finding.ok and plugin != before:
+            return Finding(broken="options unchanged", text=f"it changes its options to {plugin}")
+        return finding
+
+    return watching
+
+
+def _some_draw(plugins: list[Layer[Any, Any, Any]]) -> Callable[[int], Finding]:
+    """That a layer that says it is random has other results for another generator, with some options."""
+
+    def run(seed: int) -> Finding:
+        if any(draws(plugin, seed) for plugin in plugins):
+            return Finding()
+        return Finding(
+            broken="random",
+            text="it says random = True, and gives the same in training whatever the source of randomness "
+            "holds: draw from `rng`",
+        )
+
+    return run
 
 
 def _reach(plugin: Plugin, name: str) -> Callable[[int], Finding]:
@@ -73,11 +133,20 @@ def _reach(plugin: Plugin, name: str) -> Callable[[int], Finding]:
     return run
 
 
-def checks_of(plugin: Plugin, name: str, *, few: bool = False) -> Iterator[Check]:
-    """Every check of one instance, or the few that options other than the defaults need."""
+def checks_of(
+    plugin: Plugin, name: str, *, few: bool = False, daring: bool = False
+) -> Iterator[Check]:
+    """Every check of one instance.
+
+    Args:
+        plugin: with its options.
+        name: for the seeds.
+        few: leave out all but the few that options other than the defaults need.
+        daring: the options may be beyond what the forward pass can compute with.
+    """
     for case in differentiable_cases(plugin):
         if case.core or not few:
-            yield _gradient(case, name)
+            yield _gradient(case, name, daring=daring)
     for contract in contracts_of(plugin):
         yield Check(contract.id, _kept(contract.law, f"{name}/{contract.id}"))
 
@@ -92,19 +161,31 @@ def checks_of_spec(spec: Spec, name: str) -> Iterator[Check]:
         yield _gradient(case, name)
 
 
-def _gradient(case: Case, name: str) -> Check:
+def _gradient(case: Case, name: str, *, daring: bool = False) -> Check:
     def run(seed: int) -> Finding:
         rng = seeded(f"{name}/{case.id}", seed)
         try:
             example = case.draw(rng)
         except Broken as e:
+            if daring and e.law == "widths":
+                return Finding(note=refused(name, e.text))
             return Finding(broken=e.law, text=e.text)
         except Exception as e:
-            text = f"making it raises {in_words(e)}"
-            return Finding(broken="builds", text=text)
+            if daring:
+                return Finding(note=refused(name, in_words(e)))
+            return Finding(broken="builds", text=f"making it raises {in_words(e)}")
+        if daring:
+            problem = trouble(example)
+            if problem:
+                return Finding(note=refused(name, problem))
         return examine(example, rng)
 
     return Check(case.id, run)
+
+
+def refused(name: str, why: str) -> str:
+    """What is noted of options that no validator excludes, and that the forward pass cannot compute with."""
+    return f"{name.partition('[')[2].rstrip(']')} is not checked, as forward cannot do it: {why}"
 
 
 def _kept(law: Callable[[Rng], None], name: str) -> Callable[[int], Finding]:

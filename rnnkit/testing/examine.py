@@ -53,17 +53,18 @@ def examine(example: Example, rng: Rng) -> Finding:
         return Finding(broken="runs", text=f"it raises {in_words(e)}")
 
 
-def computes(example: Example) -> bool:
-    """Whether the forward pass gives finite numbers, and no warning."""
+def trouble(example: Example) -> str:
+    """Why the forward pass cannot compute an example; nothing if it can."""
     try:
         outputs, _ = laws.run_forward(example)
-    except Broken:
-        return False
-    return all(np.isfinite(y).all() for y in outputs.values())
+        laws.arrays_are_whole("output", outputs)
+    except Broken as e:
+        return e.text
+    return ""
 
 
 def _examine(example: Example, rng: Rng) -> Finding:
-    if example.daring and not computes(example):
+    if example.daring and trouble(example):
         return Finding()
     returned, cache = laws.run_forward(example)
     laws.arrays_are_whole("output", returned)

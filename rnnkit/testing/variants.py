@@ -1,4 +1,4 @@
-"""Options to check a plugin with: its defaults, what its validators allow (edges, and between), what its author adds.
+"""The options that a plugin is checked with: its defaults, each option changed, pairs of them, what its author adds.
 
 A plugin may have a class method `variants()` that returns further instances.
 """
@@ -6,129 +6,145 @@ A plugin may have a class method `variants()` that returns further instances.
 from __future__ import annotations
 
 import inspect
-import operator
-import typing
-from collections.abc import Iterator
-from typing import Any, Final, Literal, TypeVar
+import itertools
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, Generic, TypeVar
 
 import attrs
 
 from rnnkit.errors import RegistryError
-from rnnkit.kinds import Activation, Plugin
-from rnnkit.registry import load, names
-from rnnkit.registry.options import alternatives, is_option, option_types, plugin_kind
+from rnnkit.kinds import Layer, Loss, Plugin, RecurrentCell
+from rnnkit.kinds.activation import Activation
+from rnnkit.registry.options import option_types
+from rnnkit.testing.choices import Choice, choices, examples, options
+from rnnkit.testing.constants import constants
 
 K = TypeVar("K", bound=Plugin)
 
-NUDGE: Final = 1e-2
-"""How far inside an edge that is not itself allowed."""
-
-EXAMPLES: Final[dict[type, object]] = {int: 3, float: 0.5, str: "a", bool: False}
-"""Values of options that have no default."""
-
-
-def variants(cls: type[K]) -> Iterator[tuple[str, K]]:
-    """(label, instance): the defaults first, labelled with an empty text; each other option in turn."""
-    hints = option_types(cls)
-    fields = [f for f in attrs.fields(typing.cast(Any, cls)) if is_option(f)]
-    required = {f.name: _example(f, hints[f.name]) for f in fields if f.default is attrs.NOTHING}
-    base = cls(**required)
-    yield "", base
-    seen = [base]
-    for field in fields:
-        for value in _values(field, hints[field.name]):
-            try:
-                made = cls(**{**required, field.name: value})
-            except (TypeError, ValueError):
-                continue  # not allowed beside the other options' defaults
-            if made not in seen:
-                seen.append(made)
-                yield f"{field.name}={_shown(value)}", made
-    extra = getattr(cls, "variants", None)
-    if extra is not None and inspect.ismethod(extra):
-        for i, made in enumerate(extra()):
-            if made not in seen:
-                seen.append(made)
-                yield f"variants[{i}]", made
+WITH_GRADIENT: Final = (Activation, Layer, RecurrentCell, Loss)
+TRIED: Final = 400
+"""Combinations of required options that are tried for one that is allowed."""
+PAIRED: Final = 2
+"""How many values of each option meet those of the others."""
 
 
-def _example(field: attrs.Attribute[Any], want: object) -> object:
-    """A value for an option without a default, moved to where the validators allow it."""
-    kind = plugin_kind(want)
-    if kind is not None:
-        return next(_without_options(kind))
-    for choice in alternatives(want):
-        if typing.get_origin(choice) is Literal:
-            return typing.get_args(choice)[0]
-        if isinstance(choice, type) and choice in EXAMPLES:
-            value = EXAMPLES[choice]
-            candidates = [value, *_edges(field, choice)] if choice in (int, float) else [value]
-            return next((v for v in candidates if _allowed(field, v)), value)
-    return EXAMPLES[str]
+@attrs.frozen
+class Variant(Generic[K]):
+    """A plugin with some options.
 
-
-def _values(field: attrs.Attribute[Any], want: object) -> Iterator[object]:
-    """Values of one option worth checking."""
-    kind = plugin_kind(want)
-    if kind is not None:
-        if kind is Activation:
-            yield from _without_options(kind)
-        return
-    for choice in alternatives(want):
-        if choice is bool:
-            yield from (False, True)
-        elif typing.get_origin(choice) is Literal:
-            yield from typing.get_args(choice)
-        elif choice in (int, float):
-            yield from _edges(field, typing.cast(type, choice))
-            if choice is float:
-                yield from _between(field)
-
-
-def _without_options(kind: type[Plugin]) -> Iterator[Plugin]:
-    """Every plugin of a kind that loads and needs no options."""
-    for name in names(kind):
-        try:
-            yield load(kind, name)()
-        except (RegistryError, TypeError):
-            continue
-
-
-def _edges(field: attrs.Attribute[Any], number: type) -> Iterator[float | int]:
-    """The smallest and largest values that `ge`, `gt`, `le` and `lt` leave."""
-    for compare, bound in _bounds(field.validator):
-        inward = 1 if compare in (operator.ge, operator.gt) else -1
-        if compare in (operator.ge, operator.le):
-            yield number(bound)
-        elif number is int:
-            yield int(bound) + inward
-        else:
-            yield float(bound + inward * NUDGE * max(1.0, abs(bound)))
-
-
-def _between(field: attrs.Attribute[Any]) -> Iterator[float]:
-    """Of an option with two bounds, a value between them that is not halfway, and not short in binary.
-
-    A dropout rate of 0.5 cannot tell `rate` from `1 - rate`, and hides what is rounded to float32.
+    Attributes:
+        label: says which, and nothing for the defaults.
+        plugin: made with them.
+        promised: whether its types and validators say that it must work.
+        changed: the options that are not at their defaults.
     """
-    bounds = sorted(float(bound) for _, bound in _bounds(field.validator))
-    if len(bounds) == 2:
-        low, high = bounds
-        yield low + 0.3 * (high - low)
+
+    label: str
+    plugin: K
+    promised: bool = True
+    changed: Mapping[str, Any] = attrs.field(factory=dict)
 
 
-def _bounds(validator: Any) -> Iterator[tuple[Any, Any]]:
-    if validator is None:
-        return
-    for inner in getattr(validator, "_validators", ()):
-        yield from _bounds(inner)
-    yield from _bounds(getattr(validator, "validator", None))
-    if hasattr(validator, "bound") and hasattr(validator, "compare_func"):
-        yield validator.compare_func, validator.bound
+def variants(cls: type[K]) -> Iterator[Variant[K]]:
+    """The defaults first; then each option in turn, pairs of options, and the author's own.
+
+    Raises:
+        RegistryError: options have no default, and no value that was tried is allowed.
+    """
+    extra = _authors(cls)
+    base = _base(cls, extra)
+    yield Variant("", base)
+    seen = [base]
+    singly = tried(cls, base)
+    rows = [{name: choice} for name, found in singly.items() for choice in found]
+    for row in (*rows, *_pairs(singly)):
+        changed = {name: choice.value for name, choice in row.items()}
+        made = _made(base, changed)
+        if made is not None and made not in seen:
+            seen.append(made)
+            label = ",".join(f"{name}={_shown(value)}" for name, value in changed.items())
+            yield Variant(label, made, all(c.promised for c in row.values()), changed)
+    for i, made in enumerate(extra):
+        if made not in seen:
+            seen.append(made)
+            yield Variant(f"variants[{i}]", made)
 
 
-def _allowed(field: attrs.Attribute[Any], value: object) -> bool:
-    return all(compare(value, bound) for compare, bound in _bounds(field.validator))
+def tried(cls: type[K], base: K) -> dict[str, list[Choice]]:
+    """The values of each option that are allowed beside the defaults of the others."""
+    hints, known = option_types(cls), constants(cls)
+    found: dict[str, list[Choice]] = {}
+    for field in options(cls):
+        default = getattr(base, field.name)
+        values = choices(field.validator, hints[field.name], default, known)
+        if not issubclass(cls, WITH_GRADIENT):
+            # Whether a guess is a good step size, or a bad one, no contract can tell.
+            values = [c for c in values if c.promised] + list(_near(default))
+        found[field.name] = [c for c in values if _made(base, {field.name: c.value}) is not None]
+    return found
+
+
+def _near(default: object) -> Iterator[Choice]:
+    if type(default) is float:
+        yield Choice(0.5 * default)
+
+
+def _authors(cls: type[K]) -> list[K]:
+    """What the class method `variants` gives."""
+    extra = getattr(cls, "variants", None)
+    return list(extra()) if inspect.ismethod(extra) else []
+
+
+def _base(cls: type[K], extra: list[K]) -> K:
+    """The plugin with its defaults, and with the first values that are allowed of options that have none."""
+    hints, known = option_types(cls), constants(cls)
+    required = [f for f in options(cls) if f.default is attrs.NOTHING]
+    candidates = [examples(f, hints[f.name], known) for f in required]
+    problem: Exception | None = None
+    for values in itertools.islice(itertools.product(*candidates), TRIED):
+        try:
+            return cls(**{_alias(f): value for f, value in zip(required, values, strict=True)})
+        except (TypeError, ValueError) as e:
+            problem = e
+    if extra:
+        return extra[0]
+    names = ", ".join(f.name for f in required)
+    raise RegistryError(
+        f"no value that was tried for its options without a default ({names}) is allowed"
+        f"{f': {problem}' if problem else ''}; add a class method variants() that returns instances to check"
+    )
+
+
+def _alias(field: attrs.Attribute[Any]) -> str:
+    return field.alias or field.name
+
+
+def _made(base: K, changed: Mapping[str, Any]) -> K | None:
+    """The plugin with other options, if they are allowed."""
+    alias = {f.name: _alias(f) for f in options(type(base))}
+    try:
+        made: K = attrs.evolve(base, **{alias[name]: v for name, v in changed.items()})  # type: ignore[misc]  # all plugins are attrs classes
+    except (TypeError, ValueError):
+        return None
+    return made
+
+
+def _pairs(singly: Mapping[str, list[Choice]]) -> Iterator[dict[str, Choice]]:
+    """Rows of options that are all changed, in which each two values of two options meet once at least."""
+    few = {name: found[:PAIRED] for name, found in singly.items() if found}
+    missing = {
+        (one, i, other, j)
+        for one, other in itertools.combinations(few, 2)
+        for i in range(len(few[one]))
+        for j in range(len(few[other]))
+    }
+    while missing:
+        row: dict[str, int] = {}
+        for one, i, other, j in sorted(missing):
+            if row.get(one, i) == i and row.get(other, j) == j:
+                row |= {one: i, other: j}
+        missing -= {m for m in missing if row.get(m[0]) == m[1] and row.get(m[2]) == m[3]}
+        yield {name: few[name][i] for name, i in row.items()}
 
 
 def _shown(value: object) -> str:

@@ -8,12 +8,12 @@ from functools import partial
 from rnnkit.kinds import Activation, Layer, Loss, Plugin, RecurrentCell, Rng
 from rnnkit.testing.cases.activation import activation_cases
 from rnnkit.testing.cases.cell import cell_cases
-from rnnkit.testing.cases.layer import layer_cases
+from rnnkit.testing.cases.layer import draws, layer_cases
 from rnnkit.testing.cases.loss import loss_cases
 from rnnkit.testing.cases.network import network_cases
 from rnnkit.testing.example import Broken, Case, Example
 
-__all__ = ["differentiable_cases", "network_cases"]
+__all__ = ["differentiable_cases", "draws", "network_cases"]
 
 
 def differentiable_cases(plugin: Plugin) -> Iterator[Case]:

@@ -48,6 +48,17 @@ def layer_cases(plugin: Layer[Any, Any, Any]) -> Iterator[Case]:
         yield Case("equal numbers", rows)
 
 
+def draws(plugin: Layer[Any, Any, Any], seed: int) -> bool:
+    """Whether its results in training depend on the source of randomness."""
+    plugin = plugin.fit(3)
+    d = Widths(partial(_begin, plugin)).near(5)
+    rng = np.random.default_rng(seed)
+    params = plugin.init(d, rng, np.dtype(np.float64))
+    x = rng.integers(0, d, 40) if plugin.tokens else rng.standard_normal((40, d))
+    one, other = (plugin.forward(params, x.copy(), np.random.default_rng(s))[0] for s in (1, 2))
+    return not equal_bits(one, other)
+
+
 def _begin(plugin: Layer[Any, Any, Any], d: int) -> None:
     plugin.out_features(d)
     plugin.init(d, np.random.default_rng(0), np.dtype(np.float64))
