@@ -173,6 +173,8 @@ def test_looking_ahead_fails_nothing_but_sequences_with_a_future() -> None:
         "step,N=1,H=1",
         "step,N=1,H=4",
         "step,N=3,H=1",
+        "step,N=4,D=5,H=5",
+        "step,N=18,D=20,H=17",
     ]
     assert found["sequence,T=1"].ok
 
@@ -195,9 +197,8 @@ def test_a_parameter_without_gradient_is_named(case: str) -> None:
 def test_np_abs_with_a_right_gradient_passes_with_a_note() -> None:
     for seed in SEEDS:
         found = findings("softsign", seed)
-        assert found.pop("every leaf matters").ok
-        for finding in found.values():
-            assert finding.ok
+        assert all(finding.ok for finding in found.values())
+        for finding in (found[case] for case in found if "step" in case or "large" in case):
             assert finding.note is not None
             assert finding.note.startswith(
                 "the forward pass is not complex-analytic, so finite differences check it"

@@ -22,7 +22,7 @@ from rnnkit.testing.raised import in_words
 from rnnkit.testing.tolerances import COMPLEX_STEP, DIFFERENCES
 
 EPS: Final = 1e-30
-WIDTHS: Final = (1e-2, 1e-3, 1e-1, 1e-4)
+WIDTHS: Final = (1e-2, 1e-3, 1e-1, 1e-4, 1e-5, 1e-6)
 """First step widths of the extrapolation, until one settles; else the smallest error estimate counts."""
 LEVELS: Final = 5
 SIDES: Final = (1e-4, 1e-6)

@@ -181,6 +181,6 @@ def _compare(
         if abs(float(draws.mean()) - want) > SIGMAS * error + 1e-9 * scale:
             raise Broken(
                 "moments",
-                f"the {what} of {fills.size} elements of shape {shape} with fan_in={fans[0]}, fan_out={fans[1]} is "
+                f"the {what} of {fills.size} elements{'' if shape == fans else f' of shape {shape}'} with fan_in={fans[0]}, fan_out={fans[1]} is "
                 f"{found:.6g}, and moments says {mean if what == 'mean' else std:.6g}",
             )
