@@ -25,8 +25,8 @@ EPS: Final = 1e-30
 WIDTHS: Final = (1e-2, 1e-3, 1e-1, 1e-4, 1e-5, 1e-6)
 """First step widths of the extrapolation, until one settles; else the smallest error estimate counts."""
 LEVELS: Final = 5
-SIDES: Final = (1e-4, 1e-6)
-"""First step widths for the slopes to either side of a point."""
+SIDE: Final = 1e-6
+"""First step width for the slopes to either side of a point: what is farther away is no kink at the point."""
 SURE: Final = 10.0
 """How many of their own error estimates differences must be off before the complex step is not believed."""
 SMOOTH: Final = 1e-6
@@ -153,12 +153,9 @@ def kink(example: Example, cotangents: Leaves, direction: Leaves) -> float:
         return (a - 6.0 * b + 8.0 * c) / 3.0
 
     here = copied(example.forward(copied(example.leaves))[0])
-    gaps = []
-    for h in SIDES:
-        above, below = one_sided(h), one_sided(-h)
-        gap = abs(above - below)
-        gaps.append(gap if gap > SMOOTH * (abs(above) + abs(below)) else 0.0)
-    return max(gaps)
+    above, below = one_sided(SIDE), one_sided(-SIDE)
+    gap = abs(above - below)
+    return gap if gap > SMOOTH * (abs(above) + abs(below)) else 0.0
 
 
 def magnitude(outputs: Leaves, cotangents: Leaves) -> float:
