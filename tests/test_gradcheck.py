@@ -112,7 +112,7 @@ def test_the_suite_fails_with_the_explanation(wrong_cell: Path) -> None:
     ran = pytest_in(wrong_cell.parent, "-k", "step-N2-H5")
     assert ran.returncode == 1
     assert "the gradient of 'zx', 'zh' is wrong" in ran.stdout
-    assert "4 failed" in ran.stdout  # the default options, and three others
+    assert "6 failed" in ran.stdout  # the default options, and five others
     assert "Traceback" not in ran.stdout
 
 
