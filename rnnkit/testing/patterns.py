@@ -230,7 +230,7 @@ def not_masked(gap: Gap) -> str:
     wrong = off(gap.given, gap.wanted, gap.tolerance)
     if np.any(gap.wanted[wrong]) or np.count_nonzero(gap.wanted) < ENOUGH:
         return ""
-    return "it is wrong only where it must be 0: is a mask missing?"
+    return "it is wrong only where it must be 0: is a mask missing, or that of a clip?"
 
 
 def one_side(gap: Gap) -> str:

@@ -6,7 +6,7 @@ import importlib.util
 import inspect
 import sys
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 
 from rnnkit.errors import RegistryError
 from rnnkit.kinds import KINDS, Plugin
@@ -75,6 +75,11 @@ def _class_in(module: ModuleType, path: str, name: str) -> type[Plugin]:
     else:
         classes = plugin_classes(module)
         found = classes[0] if len(classes) == 1 else None
+    if isinstance(found, FunctionType):
+        raise RegistryError(
+            f"{path}::{name} is a function, and gradcheck checks plugin classes; in Python, "
+            "`rnnkit.testing.check(forward, backward, x=x, W=W)` checks a pair of functions"
+        )
     if not isinstance(found, type) or not issubclass(found, Plugin):
         names = ", ".join(c.__name__ for c in plugin_classes(module)) or "none"
         raise RegistryError(f"{path}: name a plugin class as {path}::ClassName; it has {names}")

@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from rnnkit.kinds import Array
+from rnnkit.testing import names
 from rnnkit.testing.example import Broken, Example, Leaves, equal_bits
 from rnnkit.testing.laws.running import (
     close,
@@ -43,11 +44,28 @@ def caches_are_their_own(
     example: Example, cache: Any, cotangents: Leaves, gradients: Leaves
 ) -> None:
     """What forward keeps for backward is in its cache: another forward or backward does not disturb it."""
+    kept = {name: a.copy() for name, a in names.arrays(example.named(cache))}
+    drawn = str(np.random.get_state())  # noqa: NPY002  # whose state it is that must not change
+    again = run_backward(example, cotangents, cache)
+    changed = [
+        name
+        for name, a in names.arrays(example.named(cache))
+        if name in kept and not equal_bits(a, kept[name])
+    ]
+    if changed:
+        why = f"it changes {changed[0]!r}, and must leave the cache as it is"
+    elif drawn != str(np.random.get_state()):  # noqa: NPY002
+        why = "it draws random numbers; those that forward has drawn must be in the cache"
+    else:
+        why = (
+            "its cache has not changed, so it draws random numbers or remembers something; what it needs "
+            "must be in the cache"
+        )
     same_bits(
         "stale cache",
         gradients,
-        run_backward(example, cotangents, cache),
-        "the gradient of {} changes when backward runs again: it must leave the cache as it is",
+        again,
+        f"the gradient of {{}} changes when backward runs again: {why}",
     )
     run_forward(example, elsewhere(example))
     same_bits(
