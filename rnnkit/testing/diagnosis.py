@@ -30,6 +30,7 @@ class LeafFinding:
         given: what backward says there.
         wanted: the derivative there.
         wrong_share: part of the elements that are wrong.
+        wrong: how many are, of those looked at.
         gates: gate -> whether its block is right, for leaves with gates.
         hint: the pattern of the error, if it is a known one.
     """
@@ -40,6 +41,7 @@ class LeafFinding:
     given: float = 0.0
     wanted: float = 0.0
     wrong_share: float = 0.0
+    wrong: int = 0
     gates: dict[str, bool] = attrs.field(factory=dict)
     hint: str = ""
 
@@ -84,6 +86,7 @@ def _leaf(
         given=float(given[place]),
         wanted=float(wanted[place]),
         wrong_share=float(np.mean(wrong[known])),
+        wrong=int(np.count_nonzero(wrong[known])),
         gates={gate: gate not in bad for gate in gates},
         hint=hint,
     )

@@ -134,7 +134,7 @@ def constant_ratio(gap: Gap) -> str:
 
 def left_out(gap: Gap) -> str:
     """One index of an axis, as a time step, has nothing, and the others are right."""
-    for axis, size in enumerate(gap.given.shape):
+    for axis, size in enumerate(gap.given.shape if gap.given.ndim > 1 else ()):
         for i in range(size if size > 2 else 0):
             rest = np.delete(np.arange(size), i)
             if (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -16,6 +17,9 @@ from rnnkit.spec import read_spec
 from rnnkit.testing.checks import Check, checks_of_class, checks_of_spec
 from rnnkit.testing.examine import Finding
 from rnnkit.testing.source import backward_of, class_at, kind_of
+
+NUMBERS = re.compile(r"[-+.\de]*\d[-+.\d/e]*")
+"""What may differ in a hint from case to case: an index, a ratio."""
 
 
 @attrs.frozen
@@ -51,6 +55,16 @@ class Failure:
     check: str
     finding: Finding
 
+    def doubted(self, other: Failure) -> bool:
+        """Whether the other is of the same leaves, has more wrong numbers of one, and another hint for it."""
+        mine, theirs = ({leaf.name: leaf for leaf in f.finding.leaves} for f in (self, other))
+        return mine.keys() == theirs.keys() and any(
+            leaf.hint
+            and leaf.wrong < theirs[name].wrong
+            and NUMBERS.sub("", leaf.hint) != NUMBERS.sub("", theirs[name].hint)
+            for name, leaf in mine.items()
+        )
+
 
 @attrs.frozen
 class Report:
@@ -79,11 +93,15 @@ class Report:
 
     @property
     def telling(self) -> Failure | None:
-        """The failure that explains most: a broken law, else a gradient with a hint, else the first."""
+        """The failure that explains most: a broken law, else a gradient with a hint, else the first.
 
-        def rank(failure: Failure) -> tuple[bool, bool]:
+        A hint that a case with more wrong numbers does not bear out comes after those that all cases do.
+        """
+
+        def rank(failure: Failure) -> tuple[bool, bool, bool]:
             leaves = failure.finding.leaves
-            return bool(leaves), not any(leaf.hint for leaf in leaves)
+            hinted = any(leaf.hint for leaf in leaves)
+            return bool(leaves), not hinted, any(failure.doubted(other) for other in self.failures)
 
         return min(self.failures, key=rank, default=None)
 
