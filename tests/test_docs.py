@@ -108,6 +108,7 @@ def test_few_blocks_are_not_run() -> None:
     ("expected", "printed", "same"),
     [
         ("loss 1.5  best\n", "loss   27.125 best\n", True),
+        ("loss 1.5\n", "loss -27\n", True),
         ("loss 1.5\n", "cost 1.5\n", False),
         ("a\n...\nz\n", "a\nb\nc\nz\n", True),
         ("a\n...\nz\n", "a\nb\nc\n", False),

@@ -141,7 +141,7 @@ def test_a_killed_rank_is_named_and_ends_the_job_and_the_run_goes_on(
         (line,) = (line for line in said.splitlines() if " has died" in line)
         assert line.startswith(f"rank {number % 2} of 2 (on ")
         # By what signal, the system forgets once the launcher has asked.
-        assert " has died, killed by SIGKILL, " in line or " has died, and the job " in line
+        assert " has died, killed by SIGKILL, " in line or " has died. The job ends; " in line
 
 
 @needs_mpi
