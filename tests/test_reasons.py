@@ -151,3 +151,11 @@ def test_a_clipped_probability_is_told_as_a_clip() -> None:
     assert [leaf.hint for leaf in finding.leaves] == [
         "it is wrong only where it must be 0: is a mask missing, or that of a clip?"
     ]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_clipped_probability_is_never_said_to_have_no_effect(seed: int) -> None:
+    findings = failures(ClipsTheProbability, seed).values()
+    hints = {leaf.hint for finding in findings for leaf in finding.leaves}
+    assert hints
+    assert not any("no output depends" in hint for hint in hints)

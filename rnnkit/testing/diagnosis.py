@@ -104,7 +104,6 @@ def _hint(
     slopes = swept[name]
     whole, *parts = views
     leaf = judge.example.leaves[name]
-    matters = not np.any(slopes.along(whole.cotangents)) and _matters(judge, name)
 
     def gap(view: View, at: Any) -> Gap:
         given, wanted = view.gradients[name][at], slopes.along(view.cotangents)
@@ -120,7 +119,7 @@ def _hint(
                 if at is not ... and other != at
             },
             [use[at] for use in slopes.uses(view.cotangents)],
-            matters,
+            lambda: _matters(judge, name, at, view),
             (name, leaf[at]) if slopes.by_row else None,
         )
 
@@ -134,7 +133,7 @@ def _hint(
             judge.tolerance,
             {k: np.stack([row.factors[k] + 0 * row.given for row in rows]) for k in kept},
             gates={k: np.stack([row.gates[k] for row in rows]) for k in rows[0].gates},
-            matters=matters,
+            matters=lambda: _matters(judge, name, at, view),
         )
 
     def told(at: Any) -> str:
@@ -171,17 +170,17 @@ def _hint(
     return hint
 
 
-def _matters(judge: Judge, name: str) -> bool:
-    """Whether an output changes when a leaf moves as far as its numbers are large, or by 1."""
+def _matters(judge: Judge, name: str, at: Any, view: View) -> bool:
+    """Whether an output that a view looks at changes when part of a leaf moves by 1, or as far as it is large."""
     example, rng = judge.example, np.random.default_rng(0)
-    before = example.forward(copied(example.leaves))[0]
-    leaf = example.leaves[name]
-    for size in (1.0, max(1.0, float(np.max(np.abs(leaf), initial=0.0)))):
-        for _ in range(3):
+    seen = [k for k, c in view.cotangents.items() if np.any(c)]
+    before, _ = example.forward(copied(example.leaves))
+    for size in (1.0, max(1.0, float(np.max(np.abs(example.leaves[name]), initial=0.0)))):
+        for _ in range(4):
             moved = copied(example.leaves)
-            moved[name] += size * rng.standard_normal(leaf.shape)
-            after = example.forward(moved)[0]
-            if any(np.any(after[k] != y) for k, y in before.items()):
+            moved[name][at] += size * rng.standard_normal(moved[name][at].shape)
+            after, _ = example.forward(moved)
+            if any(np.any(after[k] != before[k]) for k in seen):
                 return True
     return False
 

@@ -44,7 +44,7 @@ class Gap:
         shares: what each row of a batch adds to `wanted`, where the gradient is a sum over rows.
         gates: what is wanted of the other gates, if this is one.
         uses: what each position of the outputs, as a word of a caption, adds to `wanted`.
-        matters: whether outputs change when the leaf moves far.
+        matters: tells whether outputs change when the leaf moves far.
         leaf: the values at which the gradient was taken, and its name.
     """
 
@@ -55,7 +55,7 @@ class Gap:
     shares: Sequence[Array] = ()
     gates: Mapping[str, Array] = attrs.field(factory=dict)
     uses: Sequence[Array] = ()
-    matters: bool = False
+    matters: Callable[[], bool] = lambda: False
     leaf: tuple[str, Array] | None = None
 
     @property
@@ -98,7 +98,7 @@ def no_derivative(gap: Gap) -> str:
     """Something comes back where there is nothing."""
     if not gap.zero(gap.wanted):
         return ""
-    if gap.matters:
+    if gap.matters():
         return "the derivative is 0 here: forward is flat (a clip, a maximum?) where backward has a slope"
     return "the derivative is 0: no output depends on it, but backward gives a gradient"
 
