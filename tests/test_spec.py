@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -147,6 +148,83 @@ def test_a_wrong_override_is_reported_as_what_was_typed() -> None:
         "--set model.rnn[7].hidden=3: model.rnn[7].hidden: there is no element 7: the array has 2",
         "--set train: train: expected path=value, as in train.epochs=3",
     ]
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("epochs=3", "it is written train.epochs"),
+        ("lr=3", "it is written train.optimizer.learning_rate"),
+        ("optimizer.lr=3", "it is written train.optimizer.learning_rate"),
+        ("rnn.hidden_size=3", "it is written model.rnn[0].hidden"),
+        ("length=3", "it is written data.length or caption.length"),
+        ("train.learning_rate=3", "it is written train.optimizer.learning_rate"),
+        ("train.batch_size=3", "did you mean 'batch'?"),
+        ("train.grad-clip=3", "did you mean 'clip'?"),
+        ("train.optimizer.lr=3", "did you mean 'learning_rate'?"),
+        ("train.optimizer.momentum=0.9", "it is an option of 'rmsprop' and 'sgd'"),
+        ("model.rnn[0].num_layers=2", "write [[model.rnn]] once for each layer"),
+        ("model.head[0].p=0.1", "did you mean 'rate'?"),
+        ("model.dropout=0.1", "dropout is a layer: model.head = [{"),
+        ("caption.beam_size=3", 'caption.decoder = { use = "beam", width = 3 }'),
+    ],
+)
+def test_a_key_from_elsewhere_is_told_as_it_is_called_here(override: str, told: str) -> None:
+    (found,) = problems(GOOD, override)
+    assert found.startswith(f"--set {override}: ")
+    assert told in found
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("model.rnn.hidden=3", "write model.rnn[0].hidden or model.rnn[1].hidden"),
+        ("model.head.rate=0.1", "write model.head[0].rate or model.head[1].rate"),
+        ("model.rnn[1].cell.activation.slope.x=1", "the value above it is not a table"),
+    ],
+)
+def test_an_array_asks_which_of_its_elements(override: str, told: str) -> None:
+    (found,) = problems(GOOD, override)
+    assert found.startswith(f"--set {override}: ")
+    assert told in found
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("cosine", 'text has quotes: write "cosine"'),
+        ("{ use = warm-up, steps = 3 }", 'text has quotes: write "warm-up"'),
+        ("True", "write true"),
+        ("None", "leave the key out"),
+    ],
+)
+def test_a_word_without_quotes_is_told_with_them(value: str, told: str) -> None:
+    (found,) = problems(GOOD.replace("[train]", f"[train]\nschedule = {value}  # a comment"))
+    assert found == f"s.toml:17: not valid TOML: Invalid value; {told}"
+
+
+def test_a_word_without_quotes_in_a_table_of_an_override_is_told_with_them() -> None:
+    (found,) = problems(GOOD, "train.schedule={ use = cosine }")
+    assert found.startswith("--set train.schedule={ use = cosine }: train.schedule: not valid TOML")
+    assert 'text has quotes: write "cosine"' in found
+
+
+def test_an_array_of_tables_in_single_brackets_is_told() -> None:
+    (found,) = problems('[model.rnn]\nhidden = 3\ncell = "lstm"\n')
+    assert found == "s.toml:1: model.rnn: it is an array: write [[model.rnn]], in two brackets"
+
+
+def test_what_is_no_spec_is_told_with_what_to_give_instead(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    with pytest.raises(SpecError, match=r"run is a folder, not a spec; give a TOML file$"):
+        read_spec(run)
+    (run / "spec.toml").write_text(GOOD)
+    on = re.escape(f"{run / 'spec.toml'}; to go on with the run: rnnkit train --resume {run}")
+    with pytest.raises(SpecError, match=f"is a folder, not a spec; the spec of that run is {on}$"):
+        read_spec(run)
+    with pytest.raises(SpecError, match=f"is a model file, not a spec; .* is {on}$"):
+        read_spec(run / "last.h5")
 
 
 @pytest.mark.parametrize("path", ["train.epochs", "train.optimizer", "train.metric", "model.dtype"])

@@ -14,6 +14,7 @@ from rnnkit.registry import entry_of
 from rnnkit.registry.options import (
     Annotation,
     alternatives,
+    default_of,
     element,
     noun,
     option_types,
@@ -51,9 +52,7 @@ def bounds(field: attrs.Attribute[Any]) -> str:
 
 def default(field: attrs.Attribute[Any]) -> str:
     """As a spec writes it; empty if a spec must or may leave nothing to it."""
-    value = field.default
-    if isinstance(value, attrs.Factory):  # type: ignore[arg-type]  # attrs types it as a function
-        value = value.factory()  # type: ignore[union-attr]  # so it is none of the others
+    value = default_of(field)
     return "" if value is None or value is attrs.NOTHING else as_toml(value)
 
 

@@ -9,19 +9,19 @@ import typer
 
 from rnnkit.cli import build, caption, compare, data, gradcheck, plugins, report, train
 from rnnkit.cli.eval import evaluate
+from rnnkit.cli.spec_command import SpecCommand
 from rnnkit.errors import RnnkitError, place_of
 
 app = typer.Typer(
     name="rnnkit",
     help="Recurrent image-captioning networks put together from plugins, in NumPy.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-app.command("build")(build.build)
-app.command("train")(train.train)
-app.command("compare")(compare.compare)
+app.command("build", cls=SpecCommand)(build.build)
+app.command("train", cls=SpecCommand)(train.train)
+app.command("compare", cls=SpecCommand)(compare.compare)
 app.command("caption")(caption.caption)
 app.command("eval")(evaluate)
 app.command("report")(report.report)

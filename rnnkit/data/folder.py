@@ -68,12 +68,22 @@ def _names_in(folder: Path) -> set[str]:
     try:
         return set(os.listdir(folder))
     except FileNotFoundError as error:
-        raise DataError(f"{folder} does not exist; give the path of a data folder") from error
+        raise DataError(f"{folder} does not exist; {_way_to(folder)}") from error
     except OSError as error:
         raise DataError(
             f"{folder} cannot be opened as a folder: {error.strerror}; give the path of a data folder "
             "that you may read"
         ) from error
+
+
+def _way_to(folder: Path) -> str:
+    """How to come by a data folder that is not there."""
+    if folder.name == "scenes":  # as in the specs that come with rnnkit
+        return f"draw its pictures with: rnnkit data demo {folder}"
+    return (
+        "give the path of a data folder with --data, or make one: rnnkit data prepare makes it of your own "
+        "captions and features, rnnkit data demo draws pictures"
+    )
 
 
 def _split_names(file: Any, path: Path) -> list[str]:

@@ -187,7 +187,9 @@ def _check_digest(file: Path) -> None:
         block = handle.read(_BLOCK)
         if not block.startswith(_MARK):
             kind = "an HDF5 file, but not" if h5py.is_hdf5(file) else "not"
-            raise CheckpointError(f"{file}: {kind} a model of rnnkit")
+            spec = f"; it is a spec: rnnkit train {file} makes a run, whose folder to give here"
+            hint = spec if file.suffix == ".toml" else ""
+            raise CheckpointError(f"{file}: {kind} a model of rnnkit{hint}")
         if block.rstrip(b"\0") != _MARK + _digest(handle):
             raise CheckpointError(
                 f"{file}: damaged: its contents do not match its digest; write or copy it again"

@@ -21,6 +21,7 @@ from rnnkit.registry.entry_points import (
     load_entry,
     misfits,
     names,
+    nearest,
     survey,
 )
 
@@ -39,5 +40,6 @@ __all__ = [
     "load_entry",
     "misfits",
     "names",
+    "nearest",
     "survey",
 ]

@@ -155,12 +155,19 @@ def survey(kinds: Iterable[type[Plugin]] = KINDS) -> Iterator[Row]:
                 yield Row(entry, str(e))
 
 
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that is meant by one like it, or by a part of it."""
+    known = sorted(known)
+    near = difflib.get_close_matches(word, known, 1) or [k for k in known if word and word in k]
+    return near[0] if near else None
+
+
 def closest(word: str, known: Iterable[str]) -> str:
     """'did you mean ...?', or what there is to choose from."""
     known = sorted(known)
-    near = difflib.get_close_matches(word, known, 1) or [k for k in known if word and word in k][:1]
+    near = nearest(word, known)
     if near:
-        return f"did you mean {near[0]!r}?"
+        return f"did you mean {near!r}?"
     return f"there is {', '.join(known)}" if known else "there is none"
 
 

@@ -37,6 +37,12 @@ def is_option(field: attrs.Attribute[Any]) -> bool:
     return field.init and field.metadata.get("option", True) is True
 
 
+def default_of(field: attrs.Attribute[Any]) -> object:
+    """The default of a field, made if a factory makes it; `attrs.NOTHING` if there is none."""
+    default: Any = field.default
+    return default.factory() if isinstance(default, attrs.Factory) else default  # type: ignore[arg-type]  # typed as a function
+
+
 def alternatives(want: Annotation) -> tuple[Annotation, ...]:
     """The members of a union, None left out; a type that is no union is its own only member."""
     if typing.get_origin(want) in (typing.Union, types.UnionType):

@@ -33,7 +33,11 @@ class Origin:
     places: Mapping[Path, Place] = attrs.field(factory=lambda: {(): Place("spec", 0)})
 
     def place(self, path: Path) -> Place:
-        """The place of a path, or of the nearest thing around it that was written down."""
+        """The place of a path; else of the first thing in it that was written down, or the nearest around it."""
+        if path not in self.places:
+            inside = [at for p, at in self.places.items() if p[: len(path)] == path]
+            if inside:
+                return min(inside, key=lambda at: at.order)
         while path not in self.places:
             path = path[:-1]
         return self.places[path]

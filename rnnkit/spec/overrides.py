@@ -10,7 +10,10 @@ from typing import Any, Final
 import attrs
 
 from rnnkit.spec.origin import Origin, Problem
-from rnnkit.spec.places import Path
+from rnnkit.spec.places import Path, show
+
+_WORD: Final = re.compile(r"[A-Za-z][\w.:/-]*")
+"""A value that somebody has written without its quotes."""
 
 _QUOTES: Final = (
     "write strings in arrays and tables in double quotes, and for the shell all of it in single quotes: "
@@ -48,14 +51,29 @@ def read_override(text: str) -> Override:
         return Override(path, tomllib.loads(f"value = {written}")["value"])
     except tomllib.TOMLDecodeError as e:
         if written.startswith(("[", "{")):
-            return Override(path, problem=f"{not_toml(e)}; {_QUOTES}")
+            return Override(path, problem=f"{not_toml(e, f'value = {written}')}; {_QUOTES}")
     return Override(path, written)
 
 
-def not_toml(error: tomllib.TOMLDecodeError) -> str:
-    """What is wrong with a text, without the place that it has there."""
-    what = re.sub(r"\s*\(at .*\)$", "", str(error))
-    return f"not valid TOML: {what}"
+def not_toml(error: tomllib.TOMLDecodeError, source: str) -> str:
+    """What is wrong with a text, without the place that it has there, and how to mend what people often write."""
+    what, _, place = str(error).partition(" (at ")
+    numbers = [int(n) for n in re.findall(r"\d+", place)]
+    word = None
+    if len(numbers) == 2:
+        line, column = numbers
+        word = _WORD.match(source.split("\n")[line - 1], column - 1)
+    hint = _hint(word[0]) if word else ""
+    return f"not valid TOML: {what}{hint}"
+
+
+def _hint(word: str) -> str:
+    """What to write for a word that stands as a value, without quotes."""
+    if word.lower() in ("true", "false"):
+        return f"; write {word.lower()}"
+    if word in ("None", "null", "nil"):
+        return "; leave the key out"
+    return f'; text has quotes: write "{word}"'
 
 
 def apply_overrides(
@@ -86,12 +104,16 @@ def _path(name: str) -> Path:
 def _put(tree: dict[str, Any], path: Path, value: object) -> str | None:
     """Set the value at a path; returns what is wrong, if anything."""
     node: Any = tree
-    for key, below in zip(path, (*path[1:], None), strict=True):
+    for at, (key, below) in enumerate(zip(path, (*path[1:], None), strict=True)):
         if isinstance(key, int):
             if not isinstance(node, list):
                 return f"it has no element {key}, as it is not an array"
             if key >= len(node):
                 return f"there is no element {key}: the array has {len(node)}"
+        elif isinstance(node, list) and node:
+            before, after = show(path[:at]), show(path[at:])
+            choices = [f"{before}[{i}].{after}" for i in range(len(node))]
+            return f"{before} is an array, counted from 0; write {' or '.join(choices)}"
         elif not isinstance(node, dict):
             return f"{key!r} cannot be set: the value above it is not a table"
         if below is None:

@@ -23,12 +23,14 @@ from rnnkit.registry.options import (
     SCALARS,
     Annotation,
     alternatives,
+    default_of,
     element,
     is_option,
     noun,
     option_types,
     plugin_kind,
 )
+from rnnkit.spec.keys import instead
 from rnnkit.spec.origin import Origin, Place, Problem
 from rnnkit.spec.overrides import apply_overrides, not_toml, read_override
 from rnnkit.spec.places import Path, lines_of, show
@@ -59,12 +61,25 @@ def source_of(file: str | FilePath) -> str:
     Raises:
         SpecError: it cannot be read.
     """
+    file = FilePath(file)
+    if file.is_dir():
+        raise SpecError(f"{file} is a folder, not a spec; {_instead_of(file)}")
+    if file.suffix == ".h5":
+        raise SpecError(f"{file} is a model file, not a spec; {_instead_of(file.parent)}")
     try:
-        return FilePath(file).read_text(encoding="utf-8")
+        return file.read_text(encoding="utf-8")
     except OSError as e:
         raise SpecError(f"{file}: cannot read the spec: {e.strerror}") from e
     except UnicodeDecodeError as e:
         raise SpecError(f"{file}: the spec is not UTF-8 text: {e.reason} at byte {e.start}") from e
+
+
+def _instead_of(folder: FilePath) -> str:
+    """What to give instead of a folder, or of a file in it."""
+    spec = folder / "spec.toml"
+    if not spec.is_file():
+        return "give a TOML file"
+    return f"the spec of that run is {spec}; to go on with the run: rnnkit train --resume {folder}"
 
 
 def parse_spec(source: str, name: str = "spec", overrides: Iterable[str] = ()) -> Spec:
@@ -113,7 +128,7 @@ def _read(source: str, name: str, overrides: Sequence[str]) -> tuple[_Reader, Sp
     except tomllib.TOMLDecodeError as e:
         found = re.search(r"\(at line (\d+), column (\d+)\)", str(e))
         line = found[1] if found else source.count("\n") + 1
-        raise SpecError(f"{name}:{line}: {not_toml(e)}") from e
+        raise SpecError(f"{name}:{line}: {not_toml(e, source)}") from e
     places = {path: Place(f"{name}:{line}", line) for path, line in lines_of(source).items()}
     origin, problems = apply_overrides(
         tree, overrides, Origin({(): Place(f"{name}:1", 1), **places})
@@ -165,6 +180,8 @@ class _Reader:
 
     def array(self, v: object, item: Annotation, path: Path, default: object) -> Any:
         if not isinstance(v, list):
+            if isinstance(v, Mapping) and attrs.has(typing.cast(Any, item)):
+                return self.wrong(path, f"it is an array: write [[{show(path)}]], in two brackets")
             if not any(map(plugin_kind, alternatives(item))):
                 return self.wrong(path, f"expected an array, got {_said(v)}")
             v = [v]
@@ -209,13 +226,14 @@ class _Reader:
         hints = option_types(cls)
         for key in v:
             if key not in fields:
-                choices = closest(key, fields) if fields else "it takes no options"
-                self.wrong((*path, key), f"unknown key {key!r}; {choices}")
+                self.wrong(
+                    (*path, key), f"unknown key {key!r}; {instead(key, v[key], cls, fields)}"
+                )
         for name, field in fields.items():
             if name not in v and field.default is attrs.NOTHING:
                 self.wrong(path, f"missing key {name!r} ({noun(hints[name])})")
         values = {
-            name: self.value(v[name], hints[name], (*path, name), _default(field))
+            name: self.value(v[name], hints[name], (*path, name), default_of(field))
             for name, field in fields.items()
             if name in v
         }
@@ -235,7 +253,7 @@ class _Reader:
         unchecked = object.__new__(cls)
         fields = [f for f in attrs.fields(cls) if is_option(f)]
         for field in fields:
-            value = values[field.name] if field.name in values else _default(field)
+            value = values[field.name] if field.name in values else default_of(field)
             object.__setattr__(unchecked, field.name, value)
         for field in fields:
             if field.validator and field.name in values:
@@ -254,11 +272,6 @@ class _Reader:
     def wrong(self, path: Path, text: str) -> Any:
         self.problems.append(Problem(path, text))
         return _WRONG
-
-
-def _default(field: attrs.Attribute[Any]) -> object:
-    default: Any = field.default
-    return default.factory() if isinstance(default, attrs.Factory) else default  # type: ignore[arg-type]  # typed as a function
 
 
 def _said(v: object) -> str:
