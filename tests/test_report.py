@@ -741,3 +741,55 @@ def test_the_browser_would_complain(tab: browser.Browser, run: Path, tmp_path: P
     seen = tab.show(wrong, 1280, dark=False)
     assert seen.width > 1280
     assert any("Content Security Policy" in c for c in seen.complaints)
+
+
+CHANGED = "had other settings before it was resumed"
+
+
+def test_a_run_with_one_spec_is_made_again_by_it(page: Node) -> None:
+    text = page.by_id("spec").text
+    assert "this file makes the same run again" in text
+    assert CHANGED not in text
+
+
+def test_a_run_that_was_resumed_unchanged_is_made_again_by_its_spec(
+    tiny_data: Path, tmp_path: Path
+) -> None:
+    stopped(tiny_data, tmp_path / "run", 5)
+    rnnkit.train(resume=tmp_path / "run")
+    text = page_of(write_report(tmp_path / "run")).by_id("spec").text
+    assert "this file makes the same run again" in text
+
+
+def test_settings_that_changed_are_told_with_the_update_up_to_which_they_held(
+    tiny_data: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    stopped(tiny_data, run, 5)
+    rnnkit.train(resume=run, overrides=["train.epochs=7", "train.clip=5"])
+    steps = rnnkit.train(resume=run, overrides=["train.optimizer.beta1=0.5", "train.epochs=8"])
+    assert steps.finished
+    section = page_of(write_report(run)).by_id("spec")
+    assert "This file alone does not make the same run again" in section.text
+    assert "this file makes the same run again" not in section.text
+    assert [item.text for item in section.all("li")] == [
+        "until update 5: train.epochs = 6; without train.clip",
+        'until update 56: train.epochs = 7; train.optimizer = { use = "adam", '
+        "learning_rate = 0.01, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-08 }",
+    ]
+
+
+def stopped(data: Path, folder: Path, step: int) -> None:
+    """A run that is broken off after an update."""
+    trainer: list[Trainer] = []
+
+    def on_step(done: Step) -> None:
+        trainer[0].stop = done.number == step
+
+    rnnkit.train(
+        rnnkit.parse_spec(SPEC),
+        data,
+        folder,
+        on_start=lambda started, _: trainer.append(started),
+        on_step=on_step,
+    )

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import rnnkit
+from rnnkit.cli import app
 from rnnkit.errors import CheckpointError, RnnkitError
 from rnnkit.training import History, Record, Step, Trainer, train
 from rnnkit.training.tensorboard import EventWriter
@@ -160,7 +161,8 @@ def test_the_spec_is_there_as_text(spec: Path, tiny_data: Path, tmp_path: Path) 
         for value in event.summary.value
         if value.tag.startswith("spec")
     ]
-    lines = (out / "spec.toml").read_text().splitlines()
+    first, *lines = (out / "spec.toml").read_text().splitlines()
+    assert first == f"# from {spec}"
     assert texts == ["\n".join(f"    {line}" for line in lines)]
 
 
@@ -207,3 +209,28 @@ def test_the_command_writes_them(spec: Path, tiny_data: Path, tmp_path: Path) ->
     ran = subprocess.run([*map(str, command), "--tensorboard"], capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
     assert scalars(out, "nats/val").keys() == {12, 24, 32}
+
+
+@pytest.mark.parametrize(
+    ("flags", "steps"),
+    [((), {12, 24, 32, 36, 40}), (("--no-tensorboard",), {12, 24, 32})],
+    ids=["goes on", "stopped"],
+)
+def test_a_resumed_run_goes_on_writing_them_unless_told_not_to(
+    flags: tuple[str, ...], steps: set[int], spec: Path, tiny_data: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    with pytest.raises(SystemExit) as ended:
+        app(["train", str(spec), "--data", str(tiny_data), "--out", str(out), "--tensorboard"])
+    assert ended.value.code in (0, None)
+    with pytest.raises(SystemExit) as ended:
+        app(["train", "--resume", str(out), "--set", "train.epochs=5", *flags])
+    assert ended.value.code in (0, None)
+    assert scalars(out, "nats/val").keys() == steps
+
+
+def test_a_resumed_run_without_them_has_none(spec: Path, tiny_data: Path, tmp_path: Path) -> None:
+    run = train(spec, tiny_data, tmp_path / "run")
+    with pytest.raises(SystemExit):
+        app(["train", "--resume", str(run.folder), "--set", "train.epochs=5"])
+    assert not (run.folder / "tensorboard").exists()

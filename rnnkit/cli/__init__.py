@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rnnkit.cli import build, caption, compare, data, gradcheck, plugins, report, train
+from rnnkit.cli import build, caption, compare, data, gradcheck, plugins, report, runs, train
 from rnnkit.cli.eval import evaluate
 from rnnkit.cli.spec_command import SpecCommand
 from rnnkit.errors import RnnkitError, place_of
@@ -24,6 +24,7 @@ app.command("train", cls=SpecCommand)(train.train)
 app.command("compare", cls=SpecCommand)(compare.compare)
 app.command("caption")(caption.caption)
 app.command("eval")(evaluate)
+app.command("runs")(runs.runs)
 app.command("report")(report.report)
 app.command("gradcheck")(gradcheck.gradcheck)
 app.add_typer(plugins.app, name="plugins")

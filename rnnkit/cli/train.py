@@ -37,9 +37,13 @@ def train(
     ] = None,
     override: Overrides = None,
     tensorboard: Annotated[
-        bool,
-        typer.Option("--tensorboard", help="Write TensorBoard event files into RUN/tensorboard."),
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--tensorboard/--no-tensorboard",
+            help="Write TensorBoard event files into RUN/tensorboard; a run that has some goes on with them.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Train the network of a spec. Ctrl-C saves a checkpoint and stops.
 
@@ -61,7 +65,7 @@ def _train(
     out: Path | None,
     resume: Path | None,
     override: Sequence[str],
-    tensorboard: bool,
+    tensorboard: bool | None,
     ranks: Ranks,
 ) -> int:
     """The exit code, which the first rank has for all."""
@@ -108,9 +112,10 @@ def _train(
         )
         console.print(_headings(metric), style="bold", no_wrap=True, crop=False)
         progress.update(bar, total=trainer.steps, completed=trainer.step)
-        if tensorboard:
-            from rnnkit.training.tensorboard import EventWriter
+        from rnnkit.training.tensorboard import FOLDER, EventWriter
 
+        has_some = resume is not None and (folder / FOLDER).is_dir()
+        if has_some if tensorboard is None else tensorboard:
             events = cleanup.enter_context(closing(EventWriter(folder, trainer)))
 
     def on_step(step: Step) -> None:

@@ -171,9 +171,27 @@ def read_model_file(file: Path) -> Kept:
                 provenance=_text(h5, "provenance"),
             )
     except (OSError, KeyError, ValueError, RuntimeError) as e:
-        raise CheckpointError(
-            f"{file}: not a complete model file ({str(e).partition(chr(10))[0]})"
-        ) from e
+        raise _incomplete(file, e) from e
+
+
+def read_note(file: Path) -> tuple[str, str]:
+    """The spec of a model file, as TOML, and the note beside it; nothing else is read, nor is the digest checked.
+
+    Raises:
+        CheckpointError: it is none, or is cut off.
+    """
+    try:
+        _check_mark(file)
+        with h5py.File(file) as h5:
+            return _text(h5, "spec"), _text(h5, "note")
+    except (OSError, KeyError, ValueError, RuntimeError) as e:
+        raise _incomplete(file, e) from e
+
+
+def _incomplete(file: Path, error: Exception) -> CheckpointError:
+    return CheckpointError(
+        f"{file}: not a complete model file ({str(error).partition(chr(10))[0]})"
+    )
 
 
 def _digest(handle: Any) -> bytes:
@@ -183,17 +201,24 @@ def _digest(handle: Any) -> bytes:
 
 
 def _check_digest(file: Path) -> None:
+    block = _check_mark(file)
     with file.open("rb") as handle:
-        block = handle.read(_BLOCK)
-        if not block.startswith(_MARK):
-            kind = "an HDF5 file, but not" if h5py.is_hdf5(file) else "not"
-            spec = f"; it is a spec: rnnkit train {file} makes a run, whose folder to give here"
-            hint = spec if file.suffix == ".toml" else ""
-            raise CheckpointError(f"{file}: {kind} a model of rnnkit{hint}")
         if block.rstrip(b"\0") != _MARK + _digest(handle):
             raise CheckpointError(
                 f"{file}: damaged: its contents do not match its digest; write or copy it again"
             )
+
+
+def _check_mark(file: Path) -> bytes:
+    """The first block of a file, which begins as that of a model does."""
+    with file.open("rb") as handle:
+        block = handle.read(_BLOCK)
+    if not block.startswith(_MARK):
+        kind = "an HDF5 file, but not" if h5py.is_hdf5(file) else "not"
+        spec = f"; it is a spec: rnnkit train {file} makes a run, whose folder to give here"
+        hint = spec if file.suffix == ".toml" else ""
+        raise CheckpointError(f"{file}: {kind} a model of rnnkit{hint}")
+    return block
 
 
 def _text(h5: Any, name: str) -> str:

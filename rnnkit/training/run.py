@@ -4,7 +4,7 @@ last.h5       the model with all that going on takes, written at every evaluatio
 previous.h5   the one before, should `last.h5` be damaged
 best.h5       the model of the best evaluation
 history.csv   a row for each evaluation;  updates.csv  a row for every few updates
-spec.toml     the resolved spec
+spec.toml     the resolved spec;  spec-until-N.toml  what it was up to update N, if the run went on with another
 """
 
 from __future__ import annotations
@@ -31,8 +31,9 @@ from rnnkit.network.checkpoint import BEST, LAST, PREVIOUS, Kept, read_model_fil
 from rnnkit.network.model import Captioner
 from rnnkit.network.sizes import as_spec, sizes_of, tokenized
 from rnnkit.parallel import ALONE, Ranks
-from rnnkit.spec import Spec, parse_spec, write_spec
-from rnnkit.system.files import remove_left_over, write_text_whole
+from rnnkit.spec import Spec, parse_spec
+from rnnkit.system.files import remove_left_over
+from rnnkit.training.folders import SPEC, as_run, keep_settings, write_settings
 from rnnkit.training.history import History, Record, Step, write_history
 from rnnkit.training.trainer import Place, Trainer
 
@@ -107,9 +108,10 @@ def train(
     if resume is not None:
         kept = ranks.first(partial(_last, Path(resume), on_damage))
         spec = parse_spec(kept.spec, f"{kept.file}:spec", overrides)
-        name = ""
+        source = None
     else:
         assert spec is not None
+        source = "a spec in memory" if isinstance(spec, Spec) else str(spec)
         name = "run" if isinstance(spec, Spec) else Path(spec).stem
         spec = as_spec(spec, overrides)
     with _data(spec, data) as (spec, dataset):
@@ -130,6 +132,7 @@ def train(
         if kept is not None:
             folder = kept.file.parent
             trainer.go_to(*_place(kept))
+            ranks.first(partial(keep_settings, folder, trainer.step, kept.spec, model.spec))
             ranks.first(partial(remove_left_over, folder))
         else:
             folder = ranks.first(
@@ -137,7 +140,7 @@ def train(
                 if out is not None
                 else partial(_claim_free, Path("runs") / name)
             )
-        ranks.first(partial(write_text_whole, folder / "spec.toml", write_spec(model.spec)))
+        ranks.first(partial(write_settings, folder, model.spec, source))
         on_start(trainer, folder)
         with _stopping_on_interrupt(trainer, ranks):
             for record in trainer.records():
@@ -196,8 +199,7 @@ def _save(
 
 def _last(folder: Path, on_damage: Callable[[str], None]) -> Kept:
     """The newest checkpoint of a run that is whole."""
-    if not folder.is_dir():
-        raise CheckpointError(f"{folder} is not the folder of a run")
+    folder = as_run(folder)
     files = [folder / name for name in (LAST, PREVIOUS) if (folder / name).exists()]
     if not files:
         raise CheckpointError(f"{folder} has no checkpoint to resume from; train its spec again")
@@ -271,7 +273,7 @@ def _stopping_on_interrupt(trainer: Trainer, ranks: Ranks) -> Iterator[None]:
 
 def _claim(folder: Path) -> Path:
     """Make the folder, which must not hold a run."""
-    if any((folder / name).exists() for name in ("spec.toml", LAST, BEST)):
+    if any((folder / name).exists() for name in (SPEC, LAST, BEST)):
         raise CheckpointError(
             f"{folder} has a run already; resume it (--resume), choose another folder, or remove it"
         )

@@ -43,7 +43,8 @@ class EventWriter:
             from tensorboardX import SummaryWriter
         except ImportError as e:
             raise RnnkitError(
-                'event files need tensorboardX: pip install "rnnkit[tensorboard]"'
+                'event files need tensorboardX: pip install "rnnkit[tensorboard]"; or train without them, with '
+                "--no-tensorboard"
             ) from e
         spec = trainer.model.spec
         self._rate = float(getattr(spec.train.optimizer, "learning_rate", 1.0))

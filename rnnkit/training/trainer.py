@@ -42,6 +42,7 @@ class Place:
 
     Attributes:
         step: updates done.
+        steps: updates in the whole run.
         seconds: since the run began.
         captions: digest of the captions trained on, with their order.
         batch: N.
@@ -54,6 +55,7 @@ class Place:
     """
 
     step: int = 0
+    steps: int = 0
     seconds: float = 0.0
     captions: int = 0
     batch: int = 0
@@ -146,7 +148,8 @@ class Trainer:
     def place(self) -> Place:
         """Where the run is."""
         now = time.perf_counter()
-        return attrs.evolve(self._place, seconds=self._place.seconds + now - self._resumed)
+        seconds = self._place.seconds + now - self._resumed
+        return attrs.evolve(self._place, steps=self.steps, seconds=seconds)
 
     def go_to(self, place: Place, slots: Mapping[str, Mapping[str, Array]]) -> None:
         """Go on from a place, the model having its parameters already, with these values of the slots.

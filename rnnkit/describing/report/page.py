@@ -11,6 +11,7 @@ from rnnkit.describing.report import numbers
 from rnnkit.describing.report.captions import Look
 from rnnkit.describing.report.charts import Chart
 from rnnkit.describing.report.network import Network
+from rnnkit.describing.report.settings import Stretch
 from rnnkit.describing.report.vocabulary import Words
 from rnnkit.describing.summary import Summary
 from rnnkit.errors import RnnkitError
@@ -44,6 +45,7 @@ class Page:
         words: word frequencies; None if there are no captions.
         missing: what the page lacks and why, a sentence each.
         spec: the resolved spec.
+        stretches: updates that were done with other settings.
         environment: what is called how -> what it is.
     """
 
@@ -61,6 +63,7 @@ class Page:
     words: Words | None
     missing: Sequence[str]
     spec: str
+    stretches: Sequence[Stretch]
     environment: Mapping[str, str]
 
 

@@ -15,15 +15,17 @@ from rnnkit.describing.report.environment import environment
 from rnnkit.describing.report.network import diagram
 from rnnkit.describing.report.numbers import count, duration, figure, short
 from rnnkit.describing.report.page import Page, Tile, check_installed, render
+from rnnkit.describing.report.settings import stretches
 from rnnkit.describing.report.vocabulary import compare_words
 from rnnkit.describing.summary import summarize
-from rnnkit.errors import CheckpointError, DataError
+from rnnkit.errors import DataError
 from rnnkit.network.checkpoint import BEST, LAST, load_model
 from rnnkit.network.model import Captioner
 from rnnkit.registry.labels import label
 from rnnkit.spec import write_spec
 from rnnkit.system.files import write_text_whole
 from rnnkit.training import History, Record, read_history
+from rnnkit.training.folders import as_run
 
 NAME = "report.html"
 
@@ -60,9 +62,7 @@ def write_report(
         CheckpointError: there is no such run, it is damaged, or the file cannot be written.
     """
     check_installed()
-    run = Path(run)
-    if not run.is_dir():
-        raise CheckpointError(f"{run} is not the folder of a run")
+    run = as_run(run)
     file = run / (BEST if (run / BEST).exists() else LAST)
     model, history = load_model(file).frozen(), read_history(run)
     spec, missing = model.spec, []
@@ -97,6 +97,7 @@ def write_report(
         words=compare_words(found.look.evaluation.captions) if found else None,
         missing=missing,
         spec=write_spec(spec),
+        stretches=stretches(run, spec),
         environment=environment(datetime.now().astimezone()),
     )
     written = run / NAME if out is None else Path(out)

@@ -1,0 +1,171 @@
+"""The folder of a run: which it is, the specs in it, and what came of the run, read off its small parts."""
+
+from __future__ import annotations
+
+import json
+import os
+import tomllib
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+
+from rnnkit.errors import CheckpointError, RnnkitError
+from rnnkit.network.checkpoint import BEST, LAST, read_note
+from rnnkit.spec import Spec, write_spec
+from rnnkit.system.files import write_text_whole
+
+SPEC: Final = "spec.toml"
+UNTIL: Final = "spec-until-{}.toml"
+"""What a run was trained with up to an update, if it went on with other settings from there."""
+
+_FROM: Final = "# from "
+"""Before the name of the file that a run's spec was read from."""
+
+_DEEP: Final = 3
+"""How many folders lie in each other, at most, where runs are looked for."""
+
+
+@attrs.frozen
+class Found:
+    """A run as a row of a table.
+
+    Attributes:
+        folder: of the run.
+        spec: the file that it was started with; None if that is not known.
+        cells: of its recurrent layers, by name.
+        updates: done by the last checkpoint; `of` is their number in the whole run.
+        metric: what the best model is chosen by, with the best value so far; None without a val split.
+        when: the last checkpoint was written.
+        finished: whether the run has come to its end.
+        problem: why it cannot be read; None if it can.
+    """
+
+    folder: Path
+    spec: str | None = None
+    cells: tuple[str, ...] = ()
+    updates: int = 0
+    of: int = 0
+    metric: str = ""
+    best: float | None = None
+    when: datetime | None = None
+    finished: bool = False
+    problem: str | None = None
+
+
+def as_run(folder: str | Path) -> Path:
+    """The folder, if it is one.
+
+    Raises:
+        CheckpointError: it is none; with what to give instead.
+    """
+    folder = Path(folder)
+    if folder.is_dir():
+        return folder
+    hint = ""
+    if folder.is_file():
+        hint = f"; give the folder it is in: {folder.parent}"
+        if folder.suffix == ".toml":
+            hint = f"; it is a spec: rnnkit train {folder} makes a run of it"
+    raise CheckpointError(f"{folder} is not the folder of a run{hint}")
+
+
+def write_settings(folder: Path, spec: Spec, source: str | None) -> None:
+    """Write the resolved spec of a run, with the file that it was read from; the one known before, if None.
+
+    Raises:
+        CheckpointError: it cannot be written.
+    """
+    line = _source_line(folder) if source is None else f"{_FROM}{source}\n"
+    write_text_whole(folder / SPEC, line + write_spec(spec))
+
+
+def keep_settings(folder: Path, step: int, before: str, after: Spec) -> None:
+    """Keep what a run was trained with up to an update, if it goes on with other settings.
+
+    Args:
+        folder: of the run.
+        step: updates done.
+        before: the spec in the checkpoint.
+        after: what it goes on with.
+
+    Raises:
+        CheckpointError: it cannot be written.
+    """
+    if step and before != write_spec(after, qualified=True):
+        write_text_whole(folder / UNTIL.format(step), before)
+
+
+def earlier_settings(folder: Path) -> list[tuple[int, str]]:
+    """Every spec that a run had before the present one, with the update up to which it had it."""
+    start, end = UNTIL.split("{}")
+    numbers = (f.name.removeprefix(start).removesuffix(end) for f in folder.glob(f"{start}*{end}"))
+    steps = sorted(int(number) for number in numbers if number.isdecimal())
+    return [(n, (folder / UNTIL.format(n)).read_text(encoding="utf-8")) for n in steps]
+
+
+def find_runs(folder: Path) -> Iterator[Found]:
+    """Every run in a folder, and in those in it; the folder itself, if it is a run.
+
+    Raises:
+        CheckpointError: there is no such folder.
+    """
+    if not folder.is_dir():
+        raise CheckpointError(
+            f"{folder} is not a folder; runs are in the folder runs if not told otherwise"
+        )
+    for path, below, files in os.walk(folder):
+        here = Path(path)
+        if {SPEC, LAST, BEST} & set(files):
+            yield _found(here)
+            below.clear()
+        elif len(here.relative_to(folder).parts) >= _DEEP:
+            below.clear()
+        below[:] = sorted(name for name in below if not name.startswith("."))
+
+
+def _found(folder: Path) -> Found:
+    spec = _source_line(folder).removeprefix(_FROM).strip() or None
+    found = Found(folder, spec)
+    last = folder / LAST
+    try:
+        if not last.exists():
+            return attrs.evolve(found, problem=f"{folder} has no checkpoint so far")
+        text, note = read_note(last)
+        tables, place = tomllib.loads(text), json.loads(note)
+        train = tables["train"]
+        patience = train.get("patience")
+        ended = place["step"] >= place["steps"] or (
+            patience is not None and place["waited"] >= patience
+        )
+        return attrs.evolve(
+            found,
+            cells=tuple(_name(row["cell"]) for row in tables["model"]["rnn"]),
+            updates=place["step"],
+            of=place["steps"],
+            metric=train["metric"],
+            best=place["best"],
+            when=datetime.fromtimestamp(last.stat().st_mtime).astimezone(),
+            finished=ended and not place["since_record"]["captions"],
+        )
+    except RnnkitError as e:
+        return attrs.evolve(found, problem=str(e))
+    except (OSError, ValueError, KeyError, TypeError) as e:
+        return attrs.evolve(found, problem=f"{last}: not a checkpoint of this rnnkit ({e})")
+
+
+def _name(plugin: Any) -> str:
+    """Of a plugin as a spec has it, without its package."""
+    name = plugin if isinstance(plugin, str) else plugin["use"]
+    return str(name).rpartition(":")[2]
+
+
+def _source_line(folder: Path) -> str:
+    """The first line of a run's spec, if it names the file that the spec was read from; else nothing."""
+    try:
+        first, end, _ = (folder / SPEC).read_text(encoding="utf-8").partition("\n")
+    except (OSError, UnicodeDecodeError):
+        return ""
+    return first + end if first.startswith(_FROM) else ""
