@@ -1,5 +1,15 @@
 """What rnnkit raises when something is the user's to mend: one type for each subject."""
 
+from collections.abc import Iterable, Sized
+from itertools import islice
+from typing import Final
+
+LISTED: Final = 8
+"""Names that a message lists at most."""
+
+SHOWN: Final = 80
+"""Characters of a value that a message shows at most."""
+
 
 class RnnkitError(Exception):
     """Base of all errors whose message is written for the user; the command line shows it and exits 2."""
@@ -40,3 +50,20 @@ def told(error: BaseException) -> str:
     except Exception as e:
         text = f"its message cannot be made, which raises {type(e).__name__}"
     return f"{type(error).__name__}: {text} {place_of(error)}"
+
+
+def listed(names: Iterable[object], at_most: int = LISTED) -> str:
+    """Names for a sentence, however many there are: "a, b, c and 7,993 more"; "nothing" if there is none."""
+    names = names if isinstance(names, Sized) else list(names)
+    some = ", ".join(_cut(str(name)) for name in islice(names, at_most))
+    more = len(names) - at_most
+    return f"{some} and {more:,} more" if more > 0 else some or "nothing"
+
+
+def shown(value: object) -> str:
+    """What a user wrote, as Python writes it, cut where it is long."""
+    return _cut(repr(value))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= SHOWN else f"{text[: SHOWN - 2]}.."

@@ -19,8 +19,9 @@ from rnnkit.data import open_data
 from rnnkit.data.preparing import feature_source
 from rnnkit.data.preparing.pca import fit_pca
 from rnnkit.data.preparing.prepare import prepare
+from rnnkit.data.references import read_references
 from rnnkit.data.tokenizer import build_vocabulary, tokenize
-from rnnkit.errors import DataError
+from rnnkit.errors import DataError, listed
 from rnnkit.training import train
 from tests.datafolders import read_array
 
@@ -137,7 +138,7 @@ def test_image_ids_say_whose_each_row_is(tmp_path: Path) -> None:
     features = np.arange(10, dtype=np.float16).reshape(5, 2)
     files = write(tmp_path, content(), features, image_ids=ids)
     done = prepare(*files, tmp_path / "out", val=0.0)
-    assert done.unlisted == 1
+    assert done.matched.unlisted == 1
     with open_data(tmp_path / "out") as data:
         split = data.split("train")
         assert split.pictures == ("10.jpg", "20.jpg", "30.jpg", "40.jpg")  # the order of features
@@ -160,10 +161,129 @@ def test_images_without_captions_are_left_out_and_counted(tmp_path: Path) -> Non
     captions["images"].insert(1, {"id": 5, "file_name": "silent.jpg"})
     features = np.arange(10, dtype=np.float64).reshape(5, 2)
     done = prepare(*write(tmp_path, captions, features), tmp_path / "out", val=0.0)
-    assert done.uncaptioned == ("silent.jpg",)
+    assert done.matched.uncaptioned == ("silent.jpg",)
     stored = read_array(tmp_path / "out" / "features_train.h5", "features")
     assert stored.dtype == np.float32
     assert stored.tolist() == [[0, 1], [4, 5], [6, 7], [8, 9]]
+
+
+def matched_by(folder: Path, names: list[str], ids: object) -> tuple[Any, list[str]]:
+    """What is matched, and the pictures of train, for images with these file names and features with these ids."""
+    captions = content()
+    for image, name in zip(captions["images"], names, strict=True):
+        image["file_name"] = name
+    files = write(folder, captions, FEATURES, image_ids=ids)
+    done = prepare(*files, folder / "out", val=0.0)
+    return done.matched, (folder / "out" / "train_images.txt").read_text().split("\n")[:-1]
+
+
+@pytest.mark.parametrize(
+    ("ids", "by"),
+    [
+        ([10, 20, 30, 40], "id"),
+        ([10.0, 20.0, 30.0, 40.0], "id"),
+        (["10", "20", "30", "40"], "the text of the id"),
+        (["x/b.jpg", "d.jpg", "x/\u00fc.jpg", "y/c.png"], "file name"),
+        (["x/b.jpg", "d.jpg", "x/u\u0308.jpg", "y/c.png"], "file name"),
+        (["b.jpg", "q/d.jpg", "\u00fc.jpg", "c.png"], "file name without the folder"),
+        (["b", "d", "u\u0308", "c"], "file name without folder and suffix"),
+        (["z\\b.npy", "d.npy", "\u00fc.npy", "c.npy"], "file name without folder and suffix"),
+    ],
+)
+def test_rows_name_images_by_id_or_file(tmp_path: Path, ids: object, by: str) -> None:
+    names = ["x/\u00fc.jpg", "x/b.jpg", "y/c.png", "d.jpg"]
+    matched, order = matched_by(tmp_path, names, ids)
+    assert matched.by == by
+    assert order == ["x/b.jpg", "d.jpg", "x/\u00fc.jpg", "y/c.png"]
+
+
+def test_names_that_say_two_pictures_match_none(tmp_path: Path) -> None:
+    names = ["x/1.jpg", "y/1.jpg", "y/2.jpg", "y/3.jpg"]
+    with pytest.raises(DataError, match="has features of no image of"):
+        matched_by(tmp_path, names, ["1.jpg", "2.jpg", "3.jpg", "4.jpg"])
+
+
+def test_images_without_features_are_left_out_and_counted(tmp_path: Path) -> None:
+    names = ["a.jpg", "b.jpg", "c.jpg", "d.jpg"]
+    matched, order = matched_by(tmp_path, names, [10, 99, 30, 40])
+    assert (matched.featureless, matched.unlisted) == (("d.jpg",), 1)
+    assert order == ["b.jpg", "a.jpg", "c.jpg"]
+
+
+def test_images_of_one_name_and_features_become_one(tmp_path: Path) -> None:
+    captions = content()
+    captions["images"][2]["file_name"] = "30.jpg"
+    same = FEATURES[[0, 1, 0, 3]]
+    done = prepare(*write(tmp_path, captions, same), tmp_path / "out", val=0.0)
+    assert done.matched.merged == ("30.jpg",)
+    with open_data(tmp_path / "out") as data:
+        assert data.split("train").pictures == ("30.jpg", "10.jpg", "20.jpg")
+        written = read_references(data, "train")
+    assert written.captions[0] == (*CAPTIONS[30], *CAPTIONS[40])
+    with pytest.raises(
+        DataError, match=r"images\[2\]: images\[0\] has the file_name '30.jpg', too"
+    ):
+        prepare(*write(tmp_path, captions, FEATURES), tmp_path / "other", val=0.0)
+    assert not (tmp_path / "other").exists()
+    for image, split in zip(captions["images"], ["train", "train", "val", "train"], strict=True):
+        image["split"] = split
+    prepare(*write(tmp_path, captions, FEATURES), tmp_path / "split")
+    with open_data(tmp_path / "split") as data:
+        assert read_references(data, "val").captions == (tuple(CAPTIONS[40]),)
+
+
+def test_rows_given_twice_are_one_where_they_are_the_same(tmp_path: Path) -> None:
+    names = ["30.jpg", "10.jpg", "40.jpg", "20.jpg"]
+    features = FEATURES[[0, 1, 2, 3, 0]]
+    captions = content()
+    files = write(tmp_path, captions, features, ids=names + names[:1])
+    done = prepare(*files, tmp_path / "out", val=0.0)
+    assert (done.matched.rows, done.matched.unlisted) == ((0, 1, 2, 3), 0)
+
+
+def test_captions_find_their_image_by_the_text_of_its_id(tmp_path: Path) -> None:
+    captions = content()
+    for annotation in captions["annotations"][:3]:
+        annotation["image_id"] = str(annotation["image_id"])
+    done = prepare(*write(tmp_path, captions, FEATURES), tmp_path / "out", val=0.0)
+    assert done.numbers_as_text == 3
+    assert done.summary.splits[0].captions == 6
+
+
+def test_all_mistakes_of_a_file_are_told_at_once(tmp_path: Path) -> None:
+    captions = content()
+    captions["images"][1].pop("file_name")
+    captions["images"][2]["split"] = 7
+    captions["annotations"][0]["caption"] = "x" * 0
+    captions["annotations"] += [{"image_id": 9000 + i, "caption": "a"} for i in range(40)]
+    with pytest.raises(DataError) as told:
+        prepare(*write(tmp_path, captions, FEATURES), tmp_path / "out")
+    lines = str(told.value).splitlines()
+    assert lines[0] == f"{tmp_path / 'captions.json'} has 43 mistakes:"
+    assert [line.partition(":")[0].strip() for line in lines[1:5]] == [
+        "images[1]",
+        "images[2]",
+        "annotations[0]",
+        "annotations[6]",
+    ]
+    assert (len(lines), lines[-1]) == (22, "  and 23 more")
+
+
+def test_lists_and_values_in_messages_are_short(tmp_path: Path) -> None:
+    assert listed([]) == "nothing"
+    assert listed("abc") == "a, b, c"
+    assert listed(range(8000), 3) == "0, 1, 2 and 7,997 more"
+    captions = content()
+    captions["annotations"][0] = ["x" * 1_000_000]
+    with pytest.raises(DataError) as told:
+        prepare(*write(tmp_path, captions, FEATURES), tmp_path / "out")
+    assert len(str(told.value)) < 300
+    with h5py.File(tmp_path / "each.h5", "w") as file:
+        for i in range(300):
+            file[f"{i:0100}"] = FEATURES[0]
+    with pytest.raises(DataError, match=r"and 292 more$") as told:
+        prepare(*write(tmp_path, content(), FEATURES)[:1], tmp_path / "each.h5", tmp_path / "out")
+    assert len(str(told.value)) < 1000
 
 
 def test_addresses_are_kept_if_every_image_has_one(tmp_path: Path) -> None:
@@ -280,14 +400,15 @@ Spoil = Callable[[dict[str, Any]], object]
             "annotations[1]: the caption ' .. '",
         ),
         (lambda c: c["annotations"][3].update(caption=None), "annotations[3]: caption is None"),
-        (lambda c: c["annotations"].insert(0, 4), "annotations[0] is 4"),
-        (lambda c: c["images"][3].update(id=30), "images[3] has the id 30 of an image before it"),
+        (lambda c: c["annotations"].insert(0, 4), "annotations[0]: it is 4"),
+        (lambda c: c["images"][3].update(id=30), "images[3]: it has the id 30 of images[0]"),
         (lambda c: c["images"][1].pop("id"), "images[1]: id is None"),
         (lambda c: c["images"][1].update(file_name="a\nb"), "images[1]: file_name is 'a\\nb'"),
         (lambda c: c["images"][0].update(split="train"), "image 10 (10.jpg) has no split"),
         (lambda c: [i.update(split="../x") for i in c["images"]], "in the split '../x'"),
         (lambda c: [i.update(split="val") for i in c["images"]], "there is nothing to train on"),
         (lambda c: c["images"].pop(), "annotations[5]: image_id is 20"),
+        (lambda c: c["images"][3].update(id="30"), "images[3]: it has the id '30' of images[0]"),
         (lambda c: c.pop("images"), "has no images"),
         (lambda c: c.update(annotations=[]), "has no annotations"),
     ],
@@ -311,8 +432,8 @@ def test_mistakes_in_the_captions_are_told_with_their_place(
         (np.where(FEATURES == 4, 1e39, FEATURES.astype(float)), {}, "row 1, column 1 is inf"),
         (FEATURES.astype(int), {}, "has int64 (4, 3)"),
         (FEATURES[0], {}, "has float32 (3,)"),
-        (FEATURES, {"ids": [10, 20, 30, 41]}, "images[2] has the id 40"),
-        (FEATURES, {"ids": [10, 20, 30, 10]}, "ids has 10 twice"),
+        (FEATURES, {"ids": [1, 2, 3, 4]}, "has features of no image of"),
+        (FEATURES, {"ids": [10, 20, 30, 10]}, "features.h5: ids has 10 twice"),
         (FEATURES, {"image_ids": [10, 20, 30]}, "image_ids has 3 rows, but features has 4"),
     ],
 )
@@ -348,7 +469,7 @@ def test_arguments_out_of_range_are_told(
 
 def test_an_unknown_name_is_told_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "val.txt").write_text("40.jpg\n41.jpg\n")
-    with pytest.raises(DataError, match=r"val\.txt, line 2: .*'41\.jpg'"):
+    with pytest.raises(DataError, match=r"val\.txt: line 2: .*'41\.jpg'"):
         prepare(*write(tmp_path, content(), FEATURES), tmp_path / "o", val=tmp_path / "val.txt")
 
 
@@ -384,7 +505,7 @@ def test_the_command_prints_what_it_did(tmp_path: Path) -> None:
     ran = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
     assert "the PCA keeps" in ran.stdout
-    assert "1 images have no caption and were left out, such as silent.jpg" in ran.stderr
+    assert "1 images have no caption and were left out: silent.jpg" in ran.stderr
     ran = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
     assert ran.returncode == 2
     assert "exists" in ran.stderr

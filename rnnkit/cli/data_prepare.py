@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,7 +26,7 @@ def prepare(
             "--features",
             metavar="FILE",
             help="An HDF5 file with the dataset features, or a .npy file: a row for each image, in the order of "
-            "the JSON unless the HDF5 file has image_ids. Repeatable: the files' rows follow each other.",
+            "the JSON unless the HDF5 file has image_ids: ids, or names of the pictures. Repeatable: the files' rows follow each other.",
         ),
     ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder to make.")],
@@ -111,18 +112,34 @@ def _show(done: Prepared, out: Path, length: int, plain: bool) -> None:
     )
     if done.kept_variance is not None:
         console.print(f"the PCA keeps {100 * done.kept_variance:.1f} % of the variance")
-    if done.uncaptioned:
-        typer.echo(
-            f"warning: {len(done.uncaptioned):,} images have no caption and were left out, "
-            f"such as {done.uncaptioned[0]}",
-            err=True,
-        )
-    if done.unlisted:
-        typer.echo(
-            f"warning: {done.unlisted:,} rows of features belong to no image and were left out",
-            err=True,
-        )
+    for warning in _warnings(done):
+        typer.echo(f"warning: {warning}", err=True)
+    if done.matched.by not in (None, "id"):
+        console.print(f"rows of features were matched with images by {done.matched.by}")
     console.print(f"wrote {out}", markup=False)
+
+
+def _warnings(done: Prepared) -> Iterator[str]:
+    from rnnkit.errors import listed
+
+    found = done.matched
+    for names, what in (
+        (found.uncaptioned, "images have no caption and were left out"),
+        (found.featureless, "images have captions but no features and were left out"),
+        (
+            found.merged,
+            "images have the file name and the features of another and were merged with it",
+        ),
+    ):
+        if names:
+            yield f"{len(names):,} {what}: {listed(dict.fromkeys(names), 3)}"
+    if found.unlisted:
+        yield f"{found.unlisted:,} rows of features belong to no image and were left out"
+    if done.numbers_as_text:
+        yield (
+            f"{done.numbers_as_text:,} captions have an image_id of another type than the id of the image, "
+            'such as "7" and 7; they were matched by their text'
+        )
 
 
 def _share_or_file(val: str | None) -> float | Path | None:

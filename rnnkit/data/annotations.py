@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeAlias
 
 import attrs
 
+from rnnkit.data.mistakes import Mistakes
 from rnnkit.data.texts import read_json
 from rnnkit.data.tokenizer import tokenize
-from rnnkit.errors import DataError
+from rnnkit.errors import DataError, shown
 
 ImageId: TypeAlias = int | str
 
@@ -23,6 +24,7 @@ class AnnotatedImage:
 
     Attributes:
         id: by which annotations and features name it.
+        place: in the file, such as images[3].
         file_name: of the picture.
         split: the part of the data that the file puts it into, if it says so.
         address: where to see it in the web, if the file says so.
@@ -30,35 +32,85 @@ class AnnotatedImage:
     """
 
     id: ImageId
+    place: str
     file_name: str
     split: str | None
     address: str | None
     captions: tuple[str, ...]
 
 
-def read_annotations(path: Path) -> list[AnnotatedImage]:
+@attrs.frozen
+class Annotations:
+    """What a file in COCO's annotation form says.
+
+    Attributes:
+        images: in the order of the file, also those without captions.
+        numbers_as_text: captions whose image_id is the text of a number, and the image's id the number, or the
+            other way round, as "7" and 7; both name the same image.
+    """
+
+    images: tuple[AnnotatedImage, ...]
+    numbers_as_text: int
+
+
+def id_text(image_id: ImageId) -> str:
+    """What tells images apart: the text of the id, so that 7 and "7" are the same."""
+    return str(image_id).strip()
+
+
+def read_annotations(path: Path) -> Annotations:
     """Read a file in COCO's annotation form.
 
     Args:
         path: JSON, `{"images": [{"id", "file_name", ..}], "annotations": [{"image_id", "caption"}]}`; an image
             may also say its `split` and an address (`coco_url`, `url` or `flickr_url`).
 
-    Returns:
-        The images in the order of the file, also those without captions.
-
     Raises:
         DataError: the file cannot be read, is of another form, names an image twice, has a caption of an image
-            it does not have, or one without words.
+            it does not have, or one without words. It tells all mistakes at once.
     """
     content = read_json(path)
     if not isinstance(content, dict):
         raise DataError(f"{path} is not an object with the lists images and annotations")
-    images = [
-        _read_image(f"{path}: images[{i}]", image)
-        for i, image in enumerate(_list(path, content, "images"))
-    ]
-    captions = _read_captions(path, _list(path, content, "annotations"), images)
-    return [attrs.evolve(image, captions=tuple(captions[image.id])) for image in images]
+    listed = _list(path, content, "images")
+    annotations = _list(path, content, "annotations")
+    mistakes = Mistakes(path)
+    images: dict[str, AnnotatedImage] = {}
+    for i, item in enumerate(listed):
+        image = _read_image(f"images[{i}]", item, mistakes)
+        if image is None:
+            continue
+        first = images.setdefault(id_text(image.id), image)
+        if first is not image:
+            mistakes.add(
+                image.place,
+                f"it has the id {image.id!r} of {first.place}; every image needs an id of its own",
+            )
+    unreadable = len(images) < len(listed)
+    captions: dict[str, list[str]] = {name: [] for name in images}
+    numbers_as_text = 0
+    for i, item in enumerate(annotations):
+        read = _read_annotation(f"annotations[{i}]", item, mistakes)
+        if read is None:
+            continue
+        image_id, caption = read
+        name = id_text(image_id)
+        if name in images:
+            numbers_as_text += type(image_id) is not type(images[name].id)
+            captions[name].append(caption)
+        elif not unreadable:  # else it may be of one of those
+            mistakes.add(
+                f"annotations[{i}]",
+                f"image_id is {shown(image_id)}, but none of the {len(images)} images has that id; add "
+                "the image, or leave the caption out",
+            )
+    mistakes.tell()
+    return Annotations(
+        tuple(
+            attrs.evolve(image, captions=tuple(captions[name])) for name, image in images.items()
+        ),
+        numbers_as_text,
+    )
 
 
 def _list(path: Path, content: Mapping[str, object], name: str) -> list[object]:
@@ -71,58 +123,53 @@ def _list(path: Path, content: Mapping[str, object], name: str) -> list[object]:
     return found
 
 
-def _read_image(place: str, image: object) -> AnnotatedImage:
-    fields = _object(place, image)
-    name, split = fields.get("file_name"), fields.get("split")
-    if not isinstance(name, str) or not name.strip() or not name.isprintable():
-        raise DataError(f"{place}: file_name is {name!r}, but must be the name of a picture")
+def _read_image(place: str, item: object, mistakes: Mistakes) -> AnnotatedImage | None:
+    """The image, or None if it cannot be told apart from others."""
+    if not isinstance(item, dict):
+        mistakes.add(place, f"it is {shown(item)}, but must be an object")
+        return None
+    image_id, name, split = (
+        _id(place, item, "id", mistakes),
+        item.get("file_name"),
+        item.get("split"),
+    )
+    if not isinstance(name, str) or not name.strip() or not name.strip().isprintable():
+        mistakes.add(place, f"file_name is {shown(name)}, but must be the name of a picture")
+        name = ""
     if split is not None and not isinstance(split, str):
-        raise DataError(f"{place}: split is {split!r}, but must be a name such as train or val")
-    addresses = (fields.get(key) for key in _ADDRESSES)
+        mistakes.add(place, f"split is {shown(split)}, but must be a name such as train or val")
+        split = None
+    addresses = (item.get(key) for key in _ADDRESSES)
     address = next((a for a in addresses if isinstance(a, str) and a and a.isprintable()), None)
-    return AnnotatedImage(_id(place, fields, "id"), name, split, address, ())
+    if image_id is None:
+        return None
+    return AnnotatedImage(image_id, place, name.strip(), split, address, ())
 
 
-def _read_captions(
-    path: Path, annotations: Sequence[object], images: Sequence[AnnotatedImage]
-) -> dict[ImageId, list[str]]:
-    """The captions of every image, also of those that have none."""
-    captions: dict[ImageId, list[str]] = {}
-    for i, image in enumerate(images):
-        if image.id in captions:
-            raise DataError(
-                f"{path}: images[{i}] has the id {image.id!r} of an image before it; every image needs "
-                "an id of its own"
-            )
-        captions[image.id] = []
-    for i, annotation in enumerate(annotations):
-        place = f"{path}: annotations[{i}]"
-        fields = _object(place, annotation)
-        image_id, caption = _id(place, fields, "image_id"), fields.get("caption")
-        if image_id not in captions:
-            raise DataError(
-                f"{place}: image_id is {image_id!r}, but none of the {len(images)} images has that id; "
-                "add the image, or leave the caption out"
-            )
-        if not isinstance(caption, str):
-            raise DataError(f"{place}: caption is {caption!r}, but must be text")
-        if not tokenize(caption):
-            raise DataError(
-                f"{place}: the caption {caption!r} of image {image_id!r} has no words; write one, or "
-                "leave it out"
-            )
-        captions[image_id].append(caption)
-    return captions
+def _read_annotation(place: str, item: object, mistakes: Mistakes) -> tuple[ImageId, str] | None:
+    """The image and the text of a caption, or None if the one or the other is wrong."""
+    if not isinstance(item, dict):
+        mistakes.add(place, f"it is {shown(item)}, but must be an object")
+        return None
+    image_id, caption = _id(place, item, "image_id", mistakes), item.get("caption")
+    if not isinstance(caption, str):
+        mistakes.add(place, f"caption is {shown(caption)}, but must be text")
+        return None
+    if not tokenize(caption):
+        mistakes.add(
+            place,
+            f"the caption {shown(caption)} of image {shown(image_id)} has no words; write one, or leave "
+            "it out",
+        )
+        return None
+    return None if image_id is None else (image_id, caption)
 
 
-def _object(place: str, value: object) -> Mapping[str, object]:
-    if not isinstance(value, dict):
-        raise DataError(f"{place} is {value!r}, but must be an object")
-    return value
-
-
-def _id(place: str, fields: Mapping[str, object], name: str) -> ImageId:
+def _id(place: str, fields: Mapping[str, object], name: str, mistakes: Mistakes) -> ImageId | None:
     value = fields.get(name)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     if not isinstance(value, int | str) or isinstance(value, bool):
-        raise DataError(f"{place}: {name} is {value!r}, but must be a whole number or text")
+        mistakes.add(place, f"{name} is {shown(value)}, but must be a whole number or text")
+        return None
     return value

@@ -13,9 +13,8 @@ import attrs
 import numpy as np
 
 from rnnkit.data.features import Features, ignore
-from rnnkit.data.features.reading import listed
 from rnnkit.data.vocabulary import Vocabulary
-from rnnkit.errors import DataError
+from rnnkit.errors import DataError, listed
 from rnnkit.kinds.arrays import Array, DType, Ints
 
 

@@ -12,11 +12,11 @@ import numpy as np
 
 from rnnkit.data.dataset import Dataset, Split
 from rnnkit.data.features import Features, find_files, open_features
-from rnnkit.data.features.reading import find_dataset, listed, names_in, open_hdf5, reading
+from rnnkit.data.features.reading import find_dataset, names_in, open_hdf5, reading
 from rnnkit.data.layout import ASSIGNMENT, DATA_FOLDER, Layout
 from rnnkit.data.texts import read_text
 from rnnkit.data.vocabulary import START, Vocabulary, read_vocabulary
-from rnnkit.errors import DataError
+from rnnkit.errors import DataError, listed
 from rnnkit.kinds.arrays import Ints, Mask
 
 

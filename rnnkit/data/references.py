@@ -42,7 +42,7 @@ def read_references(dataset: Dataset, split: str) -> References:
     path = dataset.folder / f"captions_{split}.json"
     if not path.exists():
         return _from_tokens(dataset, split)
-    images = _matched(read_annotations(path), rows, path, _listing(dataset.folder, split))
+    images = _matched(read_annotations(path).images, rows, path, _listing(dataset.folder, split))
     return References(
         tuple(image.captions for image in images), tuple(image.id for image in images), path
     )

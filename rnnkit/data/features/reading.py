@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 
-from rnnkit.errors import DataError
+from rnnkit.errors import DataError, listed
 
 
 @contextlib.contextmanager
@@ -46,11 +46,6 @@ def reading(path: Path) -> Iterator[None]:
 def names_in(file: Any) -> list[str]:
     """The names in an open file; h5py gives bytes for what is not UTF-8."""
     return [name if isinstance(name, str) else repr(name) for name in file]
-
-
-def listed(names: Iterable[str]) -> str:
-    """Names for a sentence that begins "it has"."""
-    return ", ".join(names) or "nothing"
 
 
 def called(paths: Sequence[Path]) -> str:

@@ -13,8 +13,10 @@ import numpy as np
 
 from rnnkit.data.annotations import ImageId
 from rnnkit.data.features.reading import called, find_dataset, open_hdf5, reading
-from rnnkit.errors import DataError
+from rnnkit.data.mistakes import Mistakes
+from rnnkit.errors import DataError, shown
 from rnnkit.kinds.arrays import Array, DType, Ints
+from rnnkit.system.unicode import composed, lone_surrogate
 
 BLOCK_BYTES = 16 * 2**20
 """How much is read in one piece."""
@@ -31,6 +33,7 @@ class _File:
     stored: DType
     read: Callable[[int, int], Array]
     read_ids: Callable[[], list[ImageId] | None]
+    ids_name: str | None
 
 
 @attrs.frozen(eq=False)
@@ -55,30 +58,29 @@ class FeatureSource:
         half = all(file.stored.itemsize == 2 for file in self._files)
         return np.dtype(np.float16 if half else np.float32)
 
+    def place_of(self, row: int) -> str:
+        """The file that has a row, and what it calls its `image_ids`."""
+        for file in self._files:
+            if row < file.shape[0]:
+                return f"{file.path}: {file.ids_name}"
+            row -= file.shape[0]
+        raise IndexError(row)
+
     def ids(self) -> list[ImageId] | None:
         """The image of each row; None if the files do not say them.
 
         Raises:
-            DataError: some files say them and some do not, or one has too few, or an image has two rows.
+            DataError: some files say them and some do not, or one has too few.
         """
-        by_file = [(file.path, file.read_ids()) for file in self._files]
-        known: dict[ImageId, Path] = {}
-        silent = [path for path, ids in by_file if ids is None]
+        by_file = [file.read_ids() for file in self._files]
+        silent = [file.path for file, ids in zip(self._files, by_file, strict=True) if ids is None]
         if len(silent) == len(by_file):
             return None
-        for path, ids in by_file:
-            if ids is None:
-                raise DataError(
-                    f"{path} has no {_IDS[0]}, but other files have; add it, or leave it out of all of them"
-                )
-            for image in ids:
-                if image in known:
-                    where = "twice" if known[image] == path else f"as {known[image]} has"
-                    raise DataError(
-                        f"{path}: {_IDS[0]} has {image!r} {where}; an image has one row of features"
-                    )
-                known[image] = path
-        return list(known)
+        if silent:
+            raise DataError(
+                f"{silent[0]} has no {_IDS[0]}, but other files have; add it, or leave it out of all of them"
+            )
+        return [image for ids in by_file for image in ids or ()]
 
     def blocks(self, rows: Ints) -> Iterator[tuple[int, Array]]:
         """Some rows in pieces, as (how many came before, values).
@@ -153,8 +155,10 @@ def _hdf5(path: Path, file: Any) -> _File:
             block: Array = values[first:last]
         return block
 
-    ids = partial(_read_ids, file, path, len(values))
-    return _File(path, values.shape, values.dtype, read, ids)
+    with reading(path):
+        name = next((name for name in _IDS if name in file), None)
+    ids = partial(_read_ids, file, path, name, len(values))
+    return _File(path, values.shape, values.dtype, read, ids, name)
 
 
 def _npy(path: Path) -> _File:
@@ -163,7 +167,7 @@ def _npy(path: Path) -> _File:
         return np.array(_open_npy(path)[first:last])
 
     values = _open_npy(path)
-    return _File(path, values.shape, values.dtype, read, lambda: None)
+    return _File(path, values.shape, values.dtype, read, lambda: None, None)
 
 
 def _open_npy(path: Path) -> Any:
@@ -186,15 +190,30 @@ def _open_npy(path: Path) -> Any:
     return values
 
 
-def _read_ids(file: Any, path: Path, rows: int) -> list[ImageId] | None:
+def _read_ids(file: Any, path: Path, name: str | None, rows: int) -> list[ImageId] | None:
+    if name is None:
+        return None
     with reading(path):
-        name = next((name for name in _IDS if name in file), None)
-        if name is None:
-            return None
         found = np.ravel(file[name][()]).tolist()
-        ids = [i.decode() if isinstance(i, bytes) else i for i in found]
-    if len(ids) != rows:
+    if len(found) != rows:
         raise DataError(
-            f"{path}: {name} has {len(ids)} rows, but features has {rows}; it must name the image of each"
+            f"{path}: {name} has {len(found)} rows, but features has {rows}; it must name the image of each"
         )
+    mistakes = Mistakes(path)
+    ids = [_read_id(f"{name}[{row}]", value, mistakes) for row, value in enumerate(found)]
+    mistakes.tell()
     return ids
+
+
+def _read_id(place: str, value: object, mistakes: Mistakes) -> ImageId:
+    """A whole number, or text in normalization form C."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, bytes):
+        value = value.decode(errors="surrogateescape")
+    if isinstance(value, str) and lone_surrogate(value) is None:
+        return composed(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    mistakes.add(place, f"it is {shown(value)}, but must be a whole number or UTF-8 text")
+    return ""

@@ -14,7 +14,8 @@ import rnnkit.system.hdf5
 from rnnkit.data.annotations import AnnotatedImage, ImageId, read_annotations
 from rnnkit.data.folder import open_data
 from rnnkit.data.layout import DATA_FOLDER
-from rnnkit.data.preparing.feature_source import FeatureSource, open_source
+from rnnkit.data.preparing.feature_source import open_source
+from rnnkit.data.preparing.identity import Matched, match
 from rnnkit.data.preparing.new_features import NewFeatures
 from rnnkit.data.preparing.new_folder import new_folder, writing
 from rnnkit.data.preparing.splitting import choose_splits
@@ -35,15 +36,16 @@ class Prepared:
     Attributes:
         summary: the folder in numbers.
         cut: captions of each split that were longer than the limit.
-        uncaptioned: file names of the images that were left out because they have no caption.
-        unlisted: rows of features that were left out because their `image_ids` are of no image.
+        matched: which images have which features, and what was left out or merged.
+        numbers_as_text: captions whose `image_id` is the text of a number and the image's `id` the number, or the
+            other way round.
         kept_variance: the share of the variance that the PCA keeps, 0 to 1; None without PCA.
     """
 
     summary: Summary
     cut: Mapping[str, int]
-    uncaptioned: tuple[str, ...]
-    unlisted: int
+    matched: Matched
+    numbers_as_text: int
     kept_variance: float | None
 
 
@@ -63,8 +65,8 @@ def prepare(
     """Write a data folder that `open_data` reads.
 
     Words are lower case without punctuation. The vocabulary is that of train only: `<NULL>`, `<START>`, `<END>`,
-    `<UNK>`, then the words by falling frequency. Images without captions are left out; the rest keep the order
-    of their features. Beside the files of every data folder there are the captions as they were written
+    `<UNK>`, then the words by falling frequency. Images without captions or without features are left out; the
+    rest keep the order of their features. Images of one file name and the same features become one. Beside the files of every data folder there are the captions as they were written
     (`captions_{split}.json`).
 
     A PCA is fitted on train only: the mean is removed, and one scale for all dimensions makes their variance
@@ -78,8 +80,8 @@ def prepare(
     Args:
         captions: JSON, `{"images": [{"id", "file_name", ..}], "annotations": [{"image_id", "caption"}]}`.
         features: HDF5 with the dataset `features` (images, F), or a NumPy file (.npy). The rows are those of
-            `images`, in that order, unless the HDF5 file names the image of each in `image_ids` or `ids`.
-            Of several files the rows follow each other.
+            `images`, in that order, unless the HDF5 file names the image of each in `image_ids` or `ids`: by
+            its id, or by its file name, with or without folder and suffix. Of several files the rows follow each other.
         out: the folder; must not exist.
         min_count: how often train must have a word for the vocabulary.
         length: T, the tokens of a caption, `<START>` and `<END>` included; longer captions are cut.
@@ -126,8 +128,8 @@ def prepare(
     return Prepared(
         summary=summary,
         cut=begun.cut,
-        uncaptioned=begun.uncaptioned,
-        unlisted=begun.unlisted,
+        matched=begun.matched,
+        numbers_as_text=begun.numbers_as_text,
         kept_variance=None if fitted is None else fitted.kept,
     )
 
@@ -138,8 +140,8 @@ class _Begun:
 
     rows: Mapping[str, Ints]
     cut: Mapping[str, int]
-    uncaptioned: tuple[str, ...]
-    unlisted: int
+    matched: Matched
+    numbers_as_text: int
 
 
 def _begin(
@@ -151,11 +153,11 @@ def _begin(
     val: float | Path | None,
     seed: int,
 ) -> _Begun:
-    images = read_annotations(captions)
+    found = read_annotations(captions)
     with open_source(sources) as source:
-        rows = _rows_by_image(images, captions, source)
-        unlisted = len(source) - len(rows)
-    splits = _split(images, val, seed, rows)
+        matched = match(found.images, captions, source, split=val is None)
+    rows = {image.id: row for image, row in zip(matched.images, matched.rows, strict=True)}
+    splits = _split(matched.images, captions, val, seed, rows)
     cut = _write_captions(folder, splits, min_count, length)
     _write_pictures(folder, splits)
     return _Begun(
@@ -164,44 +166,21 @@ def _begin(
             for split, members in splits.items()
         },
         cut=cut,
-        uncaptioned=tuple(image.file_name for image in images if not image.captions),
-        unlisted=unlisted,
+        matched=matched,
+        numbers_as_text=found.numbers_as_text,
     )
-
-
-def _rows_by_image(
-    images: Sequence[AnnotatedImage], path: Path, source: FeatureSource
-) -> dict[ImageId, int]:
-    """The row of the features of each image."""
-    ids = source.ids()
-    if ids is None:
-        if len(source) != len(images):
-            raise DataError(
-                f"{source.name} has {len(source)} rows, but {path} has {len(images)} images; it must have "
-                "a row for each, in their order, or be an HDF5 file that names the image of each in "
-                "image_ids"
-            )
-        return {image.id: row for row, image in enumerate(images)}
-    named = {image_id: row for row, image_id in enumerate(ids)}
-    for i, image in enumerate(images):
-        if image.id not in named:
-            raise DataError(
-                f"{path}: images[{i}] has the id {image.id!r}, but {source.name} has no features of it; "
-                "compute them, or leave the image out"
-            )
-    return {image.id: named[image.id] for image in images}
 
 
 def _split(
     images: Sequence[AnnotatedImage],
+    path: Path,
     val: float | Path | None,
     seed: int,
     rows: Mapping[ImageId, int],
 ) -> Splits:
-    """The images with captions by split, in the order of their features."""
-    captioned = [image for image in images if image.captions]
+    """The images by split, in the order of their features."""
     splits: dict[str, list[AnnotatedImage]] = {"train": []}
-    for image, name in zip(captioned, choose_splits(captioned, val, seed), strict=True):
+    for image, name in zip(images, choose_splits(images, path, val, seed), strict=True):
         splits.setdefault(name, []).append(image)
     return {
         name: sorted(members, key=lambda image: rows[image.id]) for name, members in splits.items()

@@ -9,20 +9,22 @@ from pathlib import Path
 import numpy as np
 
 from rnnkit.data.annotations import AnnotatedImage
+from rnnkit.data.mistakes import Mistakes
 from rnnkit.data.texts import read_text
-from rnnkit.errors import DataError
+from rnnkit.errors import DataError, shown
 
 HELD_OUT = 0.1
 """The share of the images that is for validation if nobody says anything."""
 
 
 def choose_splits(
-    images: Sequence[AnnotatedImage], val: float | Path | None, seed: int
+    images: Sequence[AnnotatedImage], path: Path, val: float | Path | None, seed: int
 ) -> list[str]:
     """The name of the split of each image; one is train.
 
     Args:
-        images: all of them with captions.
+        images: all of them with captions and features.
+        path: the file they are from.
         val: a share of the images, 0 to below 1, drawn at random; or a file with the file name of an image of
             val in each line; or None for what the images' `split` says, and 0.1 if they say nothing.
         seed: decides what is drawn.
@@ -34,12 +36,13 @@ def choose_splits(
     if isinstance(val, Path):
         names = _listed(images, val)
     elif val is None and any(image.split is not None for image in images):
-        names = _said(images)
+        names = _said(images, path)
     else:
         names = _drawn(len(images), HELD_OUT if val is None else val, seed)
     if "train" not in names:
         raise DataError(
-            f"none of the {len(images)} images with captions is in train, so there is nothing to train on"
+            f"none of the {len(images)} images with captions and features is in train, so there is nothing "
+            "to train on"
         )
     return names
 
@@ -55,29 +58,38 @@ def _drawn(images: int, share: float, seed: int) -> list[str]:
 
 def _listed(images: Sequence[AnnotatedImage], path: Path) -> list[str]:
     known = {image.file_name for image in images}
+    mistakes = Mistakes(path)
     listed = set()
     for number, line in enumerate(read_text(path).splitlines(), start=1):
         name = line.strip()
         if name and name not in known:
-            raise DataError(
-                f"{path}, line {number}: no image with captions has the file name {name!r}"
+            mistakes.add(
+                f"line {number}",
+                f"no image with captions and features has the file name {shown(name)}",
             )
         listed.add(name)
+    mistakes.tell()
     return ["val" if image.file_name in listed else "train" for image in images]
 
 
-def _said(images: Sequence[AnnotatedImage]) -> list[str]:
+def _said(images: Sequence[AnnotatedImage], path: Path) -> list[str]:
     names = []
+    mistakes = Mistakes(path)
     for image in images:
-        if image.split is None:
-            raise DataError(
+        name = image.split
+        if name is None:
+            mistakes.add(
+                image.place,
                 f"image {image.id!r} ({image.file_name}) has no split, but others have; give it one, or "
-                "choose val otherwise"
+                "choose val otherwise",
             )
-        if not re.fullmatch(r"[A-Za-z0-9_-]+", image.split):
-            raise DataError(
-                f"image {image.id!r} ({image.file_name}) is in the split {image.split!r}; names of splits "
-                "have letters, digits, - and _ only, as they are in names of files"
+        elif not re.fullmatch(r"[A-Za-z0-9_-]+", name):
+            mistakes.add(
+                image.place,
+                f"image {image.id!r} ({image.file_name}) is in the split {shown(name)}; names of splits "
+                "have letters, digits, - and _ only, as they are in names of files",
             )
-        names.append(image.split)
+        else:
+            names.append(name)
+    mistakes.tell()
     return names
