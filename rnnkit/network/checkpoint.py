@@ -21,7 +21,7 @@ import h5py
 import numpy as np
 
 from rnnkit.data import Vocabulary
-from rnnkit.errors import CheckpointError, RnnkitError
+from rnnkit.errors import CheckpointError, RnnkitError, listed
 from rnnkit.kinds import Array, Plugin
 from rnnkit.network.builder import assemble
 from rnnkit.network.model import Captioner
@@ -80,7 +80,7 @@ class Kept:
             except RnnkitError as e:
                 packages = [f"{p} {v}" for p, v in json.loads(self._provenance).items()]
                 raise CheckpointError(
-                    f"{self.file}: this model cannot be built here; it was made with {', '.join(packages)}\n{e}"
+                    f"{self.file}: this model cannot be built here; it was made with {listed(packages)}\n{e}"
                 ) from e
         _fill(model, self.parameters, self.file)
         return model

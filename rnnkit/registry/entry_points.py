@@ -14,16 +14,19 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from importlib import metadata
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import attrs
 
-from rnnkit.errors import RegistryError, told
+from rnnkit.errors import RegistryError, listed, told
 from rnnkit.kinds import API, KINDS, Cell, GatedCell, Plugin, RecurrentCell
 from rnnkit.registry.declarations import Declaration, declarations
 from rnnkit.registry.options import unreadable_options
 
 K = TypeVar("K", bound=Plugin)
+
+CHOICES: Final = 60
+"""Names that a message offers at most, where none is near."""
 
 
 @attrs.frozen
@@ -168,7 +171,7 @@ def closest(word: str, known: Iterable[str]) -> str:
     near = nearest(word, known)
     if near:
         return f"did you mean {near!r}?"
-    return f"there is {', '.join(known)}" if known else "there is none"
+    return f"there is {listed(known, CHOICES)}" if known else "there is none"
 
 
 _LOADED: dict[Entry, type[Plugin]] = {}

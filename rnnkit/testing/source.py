@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from types import FunctionType, ModuleType
 
-from rnnkit.errors import RegistryError
+from rnnkit.errors import RegistryError, listed
 from rnnkit.kinds import KINDS, Plugin
 from rnnkit.registry import blaming, misfits
 
@@ -81,7 +81,7 @@ def _class_in(module: ModuleType, path: str, name: str) -> type[Plugin]:
             "`rnnkit.testing.check(forward, backward, x=x, W=W)` checks a pair of functions"
         )
     if not isinstance(found, type) or not issubclass(found, Plugin):
-        names = ", ".join(c.__name__ for c in plugin_classes(module)) or "none"
+        names = listed(c.__name__ for c in plugin_classes(module))
         raise RegistryError(f"{path}: name a plugin class as {path}::ClassName; it has {names}")
     wrong = list(misfits(found, kind_of(found)))
     if wrong:

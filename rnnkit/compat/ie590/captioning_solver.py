@@ -9,6 +9,7 @@ from typing import Any
 from rnnkit.compat.ie590 import optim
 from rnnkit.compat.ie590.classifiers.rnn import CaptioningRNN
 from rnnkit.compat.ie590.coco_utils import Data, sample_coco_minibatch
+from rnnkit.errors import listed
 from rnnkit.kinds import Array
 
 __all__ = ["CaptioningSolver"]
@@ -56,7 +57,7 @@ class CaptioningSolver:
             ValueError: another keyword, or there is no such rule.
         """
         if unknown:
-            raise ValueError(f"Unrecognized arguments {', '.join(map(repr, unknown))}")
+            raise ValueError(f"Unrecognized arguments {listed(map(repr, unknown))}")
         if not inspect.isfunction(getattr(optim, update_rule, None)):
             raise ValueError(
                 f'Invalid update_rule "{update_rule}"; there are {", ".join(optim.__all__)}'
