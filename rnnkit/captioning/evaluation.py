@@ -95,8 +95,7 @@ def evaluate(
     ranks.first(partial(check, metrics))
     check_fits(model, dataset)
     references = read_references(dataset, split)
-    shown = caption_split(model, dataset, split, limit, decoder, ranks)
-    captions = [attrs.evolve(one, truth=[*references.captions[one.image]]) for one in shown]
+    captions = caption_split(model, dataset, split, limit, decoder, ranks, references)
     said = {one.image: one.caption for one in captions}
     wanted = {one.image: one.truth for one in captions}
     tokens = as_characters(dataset) if model.vocabulary.by_character else dataset

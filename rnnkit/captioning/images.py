@@ -9,6 +9,7 @@ import attrs
 import numpy as np
 
 from rnnkit.data import Dataset, Vocabulary, characters_of
+from rnnkit.data.references import References, read_references
 from rnnkit.errors import DataError
 from rnnkit.kinds import Decoder, Ints
 from rnnkit.network.writer import Writer
@@ -49,6 +50,7 @@ def caption_split(
     limit: int | None = None,
     decoder: Decoder | None = None,
     ranks: Ranks = ALONE,
+    references: References | None = None,
 ) -> list[Captioned]:
     """Caption the first `limit` images of a split, or all.
 
@@ -60,16 +62,21 @@ def caption_split(
         decoder: how to choose words; the spec's if left open.
         ranks: processes that each caption some of the batches. All get all captions, which do not depend on
             their number.
+        references: what people said; read from the data folder if left open.
 
     Raises:
-        DataError: there is no such split, or its features or words are not those of the model.
+        DataError: there is no such split, its features or words are not those of the model, or its
+            annotations are damaged or of other images.
     """
     check_fits(model, dataset)
+    references = references or read_references(dataset, split)
     images = dataset.split(split).images
     images = min(images, limit or images)
     batches = [np.arange(i, min(i + BATCH, images)) for i in range(0, images, BATCH)]
     own = {number: batches[number] for number in range(ranks.rank, len(batches), ranks.size)}
-    written = ranks.each(lambda: list(_captioned(model.afresh(), dataset, split, decoder, own)))
+    written = ranks.each(
+        lambda: list(_captioned(model.afresh(), dataset, split, decoder, own, references))
+    )
     return [
         one
         for number in range(len(batches))
@@ -108,6 +115,7 @@ def _captioned(
     name: str,
     decoder: Decoder | None,
     batches: Mapping[int, Ints],
+    references: References,
 ) -> Iterator[list[Captioned]]:
     """The captions of the images of each batch; which number a batch has says what is drawn for it."""
     split, seed = dataset.split(name), model.spec.model.seed
@@ -126,7 +134,7 @@ def _captioned(
                     for row, log_prob in zip(tokens[1:], log_probs[1:], strict=True)
                     if log_prob > -np.inf
                 ],
-                truth=[dataset.vocabulary.decode(row) for row in split.captions_of(image)],
+                truth=[*references.captions[image]],
             )
             for image, tokens, log_probs in zip(
                 batch.tolist(), decoded.tokens, decoded.log_probs, strict=True

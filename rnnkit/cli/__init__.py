@@ -11,6 +11,7 @@ from rnnkit.cli import build, caption, compare, data, gradcheck, plugins, report
 from rnnkit.cli.eval import evaluate
 from rnnkit.cli.spec_command import SpecCommand
 from rnnkit.errors import RnnkitError, place_of
+from rnnkit.system.terminal import lost, reader_left, say, settle_output
 
 app = typer.Typer(
     name="rnnkit",
@@ -35,7 +36,7 @@ def _show_version(wanted: bool) -> None:
     if wanted:
         from rnnkit.system.version import __version__
 
-        typer.echo(f"rnnkit {__version__}")
+        say(f"rnnkit {__version__}")
         raise typer.Exit
 
 
@@ -50,18 +51,27 @@ def options(
 
 
 def main() -> None:
-    """Run the command line. Exit codes: 0 done, 1 a check failed, 2 the user's mistake, 130 interrupted."""
+    """Run the command line. Exit codes: 0 done, 1 a check failed, 2 the user's mistake, 130 interrupted.
+
+    1, too, where standard output could not be written.
+    """
+    settle_output()
     try:
         app()
+    except SystemExit as e:
+        code = e.code
     except RnnkitError as e:
-        typer.echo(str(e), err=True)
-        sys.exit(2)
+        say(str(e), err=True)
+        code = 2
     except NotImplementedError as e:
-        typer.echo(f"not written yet {place_of(e)}: {e}", err=True)
-        sys.exit(2)
+        say(f"not written yet {place_of(e)}: {e}", err=True)
+        code = 2
     except KeyboardInterrupt:
-        typer.echo("interrupted", err=True)
-        sys.exit(130)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(1)
+        say("interrupted", err=True)
+        code = 130
+    failure = lost()
+    if failure is not None:
+        if not reader_left(failure):
+            say(f"standard output could not be written: {failure.strerror}", err=True)
+        code = code or 1
+    sys.exit(code)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rnnkit.cli.options import AsJson, DataFolder, Overrides, SpecFile
+from rnnkit.system.terminal import say
 
 if TYPE_CHECKING:
     from rnnkit.describing.summary import Size, Summary
@@ -45,7 +46,7 @@ def build(
     else:
         _print(model, summary, words)
         if out:
-            typer.echo(f"\nwrote {out}")
+            say(f"\nwrote {out}")
 
 
 def _print(model: Captioner, summary: Summary, words: Size | None) -> None:
@@ -85,11 +86,15 @@ def _print(model: Captioner, summary: Summary, words: Size | None) -> None:
         ">forward",
         ">backward",
     ]
-    made = show.table(columns, rows, folding=("plugin", "package"))
-    made.add_section()
-    made.add_row(*total, style="bold")
     console = show.console()
-    console.print(made)
+    show.print_table(
+        console,
+        columns,
+        rows,
+        folding=("plugin", "package"),
+        spare=("package", "backward", "forward", "shape", "mult-adds"),
+        total=total,
+    )
     console.print(
         f"\nMultiply-adds of the forward pass and bytes are for one caption of {summary.steps} steps. "
         f"Forward: parameters and what is kept; backward: gradients.\n"
@@ -98,8 +103,8 @@ def _print(model: Captioner, summary: Summary, words: Size | None) -> None:
     )
     if words:
         console.print(_against(words, model, summary))
-    console.print("\n[bold]Resolved spec[/bold]\n", markup=True)
-    console.print(write_spec(model.spec).rstrip(), markup=False)
+    console.print("\nResolved spec\n", style="bold")
+    console.print(write_spec(model.spec).rstrip())
 
 
 def _against(words: Size, model: Captioner, summary: Summary) -> str:

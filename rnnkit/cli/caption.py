@@ -58,9 +58,9 @@ def caption(
         return
     console = show.console()
     for item in shown:
-        console.print(f"{item.picture or f'image {item.image}'}", style="bold", markup=False)
-        console.print(f"  {item.caption}  [{item.log_prob:.2f}]", style="green", markup=False)
+        console.print(f"{item.picture or f'image {item.image}'}", style="bold")
+        console.print(f"  {item.caption}  [{item.log_prob:.2f}]", style="green")
         for text, log_prob in item.others:
-            console.print(f"  {text}  [{log_prob:.2f}]", style="cyan", markup=False)
+            console.print(f"  {text}  [{log_prob:.2f}]", style="cyan")
         for text in item.truth:
-            console.print(f"    {text}", style="dim", markup=False)
+            console.print(f"    {text}", style="dim")

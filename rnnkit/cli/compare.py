@@ -13,6 +13,7 @@ import typer
 from rnnkit.cli.options import AsJson, DataFolder, Overrides
 from rnnkit.parallel import Ranks, job
 from rnnkit.system.process import settle
+from rnnkit.system.terminal import say, shown
 
 if TYPE_CHECKING:
     from rnnkit.training import Step, Trainer
@@ -93,20 +94,22 @@ def _compare(
 ) -> int:
     """The exit code, which the first rank has for all."""
     settle(ranks.sharing)
+    from rnnkit.cli import show
     from rnnkit.training.comparing import compare as train_each
     from rnnkit.training.curves import make_folder
 
     results: list[Result] = []
+    lines = ranks.size > 1 or not show.console(stderr=True).is_terminal  # instead of a bar
 
     def on_result(result: Result) -> None:
         results.append(result)
-        if ranks.size > 1:  # instead of a bar
-            typer.echo(_line(result), err=True)
+        if lines:
+            say(_line(result), err=True)
 
     ranks.first(partial(make_folder, out))
     tell = partial(_tell, results, out, until_loss, as_json, plain=ranks.size > 1)
     try:
-        with _progress(shown=ranks.size == 1) as (on_start, on_step):
+        with _progress(alone=ranks.size == 1) as (on_start, on_step):
             train_each(
                 specs,
                 data,
@@ -122,7 +125,7 @@ def _compare(
     except KeyboardInterrupt:
         if ranks.rank == 0:
             tell()
-            typer.echo("interrupted; only the runs shown had ended", err=True)
+            say("interrupted; only the runs shown had ended", err=True)
         raise
     code = ranks.first(tell)
     return 0 if ranks.rank else code
@@ -151,9 +154,9 @@ def _tell(
             draw_curves(results, out / PLOT, until_loss)
             wrote = f"{out / PLOT} and {wrote}"
         else:
-            typer.echo('no plot without matplotlib: pip install "rnnkit[plots]"', err=True)
+            say('no plot without matplotlib: pip install "rnnkit[plots]"', err=True)
         if not as_json:
-            typer.echo(f"\nwrote {wrote}")
+            say(f"\nwrote {wrote}")
     if not failed:
         return 0
     hopeless = len(failed) == len(results) and all(result.mistake for result in failed)
@@ -171,38 +174,52 @@ def _line(result: Result) -> str:
 
 @contextmanager
 def _progress(
-    *, shown: bool
+    *, alone: bool
 ) -> Iterator[tuple[Callable[[str, Trainer], None], Callable[[Step], None]]]:
     """A bar for the spec under way, in a terminal: what to call at its start, and at each update."""
-    from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
+    from rnnkit.cli import show
+
     # Standard error, so that standard output is the table or the JSON alone.
-    console = Console(stderr=True, highlight=False)
+    console = show.console(stderr=True)
+    barred = alone and console.is_terminal
+    now: tuple[str, Step | None] = ("", None)
     progress = Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         TaskProgressColumn(),
-        TextColumn("loss {task.fields[loss]:.3f}"),
+        TextColumn("{task.fields[said]}"),
         console=console,
-        disable=not (shown and console.is_terminal),
+        disable=not barred,
         transient=True,
     )
-    bar = progress.add_task("", total=None, loss=float("nan"))
+    bar = progress.add_task("", total=None, said="")
 
     def on_start(name: str, trainer: Trainer) -> None:
-        progress.reset(bar, description=name, total=trainer.steps, loss=float("nan"))
+        nonlocal now
+        now = (name, None)
+        described = shown(name, console.encoding)
+        progress.reset(bar, description=described, total=trainer.steps, said="")
 
     def on_step(step: Step) -> None:
-        progress.update(bar, completed=step.number, loss=step.loss)
+        nonlocal now
+        now = (now[0], step)
+        progress.update(bar, completed=step.number, said=f"loss {step.loss:.3f}")
 
-    with progress:
+    def far() -> str:
+        name, step = now
+        return name and (
+            f"{name}: update {step.number:,} of {step.steps:,}, loss {step.loss:.3f}"
+            if step
+            else f"{name}: no update yet"
+        )
+
+    with progress, show.reminding(far, wanted=alone and not barred):
         yield on_start, on_step
 
 
 def _print(results: Sequence[Result], *, targeted: bool, plain: bool) -> None:
-    from rich.markup import escape
-
     from rnnkit.cli import show
     from rnnkit.metrics import TITLES
     from rnnkit.training.comparing import Learnt
@@ -217,18 +234,24 @@ def _print(results: Sequence[Result], *, targeted: bool, plain: bool) -> None:
         columns.append("failed because")
     rows = [
         (
-            escape(result.name),
+            result.name,
             *(
                 _numbers(result, names, targeted=targeted)
                 if isinstance(result, Learnt)
                 else ["-"] * (len(columns) - 2)
             ),
-            *([escape(_reason(result))] if troubled else []),
+            *([_reason(result)] if troubled else []),
         )
         for result in results
     ]
     console = show.console(plain)
-    console.print(show.table(columns, rows, folding=("spec", "cell", "failed because")))
+    show.print_table(
+        console,
+        columns,
+        rows,
+        folding=("spec", "cell", "failed because"),
+        spare=("params", "seconds", "updates", "cell"),
+    )
     windows = sorted({result.window for result in results if isinstance(result, Learnt)})
     if windows:
         over = " or ".join(str(window) for window in windows)
@@ -236,12 +259,10 @@ def _print(results: Sequence[Result], *, targeted: bool, plain: bool) -> None:
 
 
 def _numbers(result: Learnt, names: Sequence[str], *, targeted: bool) -> Iterator[str]:
-    from rich.markup import escape
-
     from rnnkit.cli import show
 
     updates, seconds = show.count(result.updates), f"{result.seconds:.1f}"
-    yield escape(result.cell)
+    yield result.cell
     yield show.count(result.parameters)
     if targeted:
         yield from (updates, seconds) if result.reached else ("not reached", "-")

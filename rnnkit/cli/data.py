@@ -36,7 +36,12 @@ def demo(
     from rnnkit.data.scenes import write_scenes
 
     console = show.console()
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+    with (
+        Progress(console=console, transient=True, disable=not console.is_terminal) as progress,
+        show.reminding(
+            lambda: f"scenes: {progress.tasks[0].percentage:.0f} %", wanted=progress.disable
+        ),
+    ):
         bar = progress.add_task("scenes", total=1.0)
         write_scenes(
             folder,
@@ -67,6 +72,9 @@ def info(
     with (
         open_data(folder, raw=raw) as dataset,
         Progress(console=console, transient=True, disable=hidden) as progress,
+        show.reminding(
+            lambda: f"looking at features: {progress.tasks[0].percentage:.0f} %", wanted=hidden
+        ),
     ):
         images = sum(split.images for split in dataset.splits.values())
         bar = progress.add_task("looking at features", total=images)
@@ -104,7 +112,12 @@ def info(
         )
         for s in summary.splits
     ]
-    console.print(show.table(columns, rows))
+    show.print_table(
+        console,
+        columns,
+        rows,
+        spare=("files", "kept", "type", "size", "features", "words a caption"),
+    )
     console.print(
         f"\n{show.count(summary.vocabulary)} words; captions of at most {summary.length} tokens, "
         "start and end included"

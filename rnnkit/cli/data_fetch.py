@@ -55,17 +55,20 @@ def fetch(
         transient=True,
     )
     bars: dict[str, TaskID] = {}
+    far = ""
 
     def on_progress(stage: str, done: int, total: int | None) -> None:
+        nonlocal far
+        far = f"{stage}: {show.size(done)}" + (f" of {show.size(total)}" if total else "")
         if stage not in bars:
             bars[stage] = progress.add_task(stage, total=total)
         progress.update(bars[stage], completed=done, total=total)
 
     def say(text: str) -> None:
-        console.print(text, markup=False)
+        console.print(text)
 
     try:
-        with progress:
+        with progress, show.reminding(lambda: far, wanted=progress.disable):
             fetched = rnnkit.data.fetching.fetch.fetch(
                 name,
                 folder,

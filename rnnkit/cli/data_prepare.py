@@ -10,6 +10,7 @@ import typer
 
 from rnnkit.parallel import job
 from rnnkit.system.process import settle
+from rnnkit.system.terminal import say
 
 if TYPE_CHECKING:
     from rnnkit.data.preparing.prepare import Prepared
@@ -71,22 +72,25 @@ def prepare(
     """
     with job() as ranks:
         settle(ranks.sharing)
+        from rnnkit.cli import show
         from rnnkit.data.preparing.prepare import prepare
 
-        done = prepare(
-            captions,
-            features,
-            out,
-            min_count=min_count,
-            length=length,
-            val=_share_or_file(val),
-            seed=seed,
-            pca=pca,
-            shards=shards,
-            ranks=ranks,
-        )
+        plain = ranks.size > 1
+        with show.working("preparing", wanted=ranks.rank == 0, plain=plain):
+            done = prepare(
+                captions,
+                features,
+                out,
+                min_count=min_count,
+                length=length,
+                val=_share_or_file(val),
+                seed=seed,
+                pca=pca,
+                shards=shards,
+                ranks=ranks,
+            )
         if ranks.rank == 0:
-            _show(done, out, length, plain=ranks.size > 1)
+            _show(done, out, length, plain=plain)
 
 
 def _show(done: Prepared, out: Path, length: int, plain: bool) -> None:
@@ -106,17 +110,17 @@ def _show(done: Prepared, out: Path, length: int, plain: bool) -> None:
         for s in done.summary.splits
     ]
     console = show.console(plain)
-    console.print(show.table(columns, rows))
+    show.print_table(console, columns, rows, spare=("features", "words a caption"))
     console.print(
         f"\n{show.count(done.summary.vocabulary)} words; captions of at most {length} tokens"
     )
     if done.kept_variance is not None:
         console.print(f"the PCA keeps {100 * done.kept_variance:.1f} % of the variance")
     for warning in _warnings(done):
-        typer.echo(f"warning: {warning}", err=True)
+        say(f"warning: {warning}", err=True)
     if done.matched.by not in (None, "id"):
         console.print(f"rows of features were matched with images by {done.matched.by}")
-    console.print(f"wrote {out}", markup=False)
+    console.print(f"wrote {out}")
 
 
 def _warnings(done: Prepared) -> Iterator[str]:

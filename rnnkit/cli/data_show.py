@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from rnnkit.system.terminal import say
+
 
 def show(
     folder: Annotated[Path, typer.Argument(help="A data folder.", metavar="DIR")],
@@ -35,7 +37,5 @@ def show(
     save_figure(file, shown)
     missing = sum(isinstance(one.picture, str) for one in shown)
     if missing:
-        typer.echo(
-            f"warning: {missing} pictures could not be loaded; the figure says why", err=True
-        )
-    typer.echo(f"wrote {file}")
+        say(f"warning: {missing} pictures could not be loaded; the figure says why", err=True)
+    say(f"wrote {file}")

@@ -12,6 +12,7 @@ from rnnkit.cli.decoders import DecoderText, decoder_of
 from rnnkit.cli.options import AsJson, ModelData, ModelFiles, SplitName
 from rnnkit.parallel import Ranks, job
 from rnnkit.system.process import settle
+from rnnkit.system.terminal import say
 
 if TYPE_CHECKING:
     from rnnkit.captioning.evaluation import Evaluation
@@ -76,10 +77,9 @@ def _evaluate(
     ranks: Ranks,
 ) -> tuple[Evaluation, str | Path]:
     """What came of it, and the data folder."""
-    from rich.console import Console
-
     import rnnkit.captioning.evaluation
     from rnnkit.captioning.ensemble import load_writer
+    from rnnkit.cli import show
     from rnnkit.data import open_data
     from rnnkit.errors import DataError
 
@@ -89,7 +89,7 @@ def _evaluate(
     if folder is None:
         raise DataError("evaluation needs data: name a folder with --data")
     with (
-        Console(stderr=True, quiet=ranks.size > 1).status("captioning"),
+        show.working("captioning", wanted=ranks.rank == 0, plain=ranks.size > 1),
         open_data(folder, raw=writer.spec.data.raw) as dataset,
     ):
         return rnnkit.captioning.evaluation.evaluate(
@@ -120,9 +120,9 @@ def _tell(
     else:
         _print(found, models, folder, plain=plain)
     if missing:
-        typer.echo(missing, err=True)
+        say(missing, err=True)
     if results and not as_json:
-        typer.echo(f"\nwrote {results}")
+        say(f"\nwrote {results}")
 
 
 def _print(found: Evaluation, models: list[Path], folder: str | Path, *, plain: bool) -> None:
@@ -137,17 +137,16 @@ def _print(found: Evaluation, models: list[Path], folder: str | Path, *, plain: 
     ]
     console = show.console(plain)
     together = ", an ensemble" if len(models) > 1 else ""
-    console.print(f"{' + '.join(map(str, models))}{together}", style="bold", markup=False)
+    console.print(f"{' + '.join(map(str, models))}{together}", style="bold")
     console.print(
         f"{folder}, {found.split}: {show.count(found.images)} images, "
         f"{show.count(found.references)} captions by people"
         + (
             "" if found.source else f" (only their tokens: no captions_{found.split}.json is there)"
         ),
-        markup=False,
     )
-    console.print(f"decoder {found.decoder}\n", markup=False)
-    console.print(show.table(["metric", ">value"], rows))
+    console.print(f"decoder {found.decoder}\n")
+    show.print_table(console, ["metric", ">value"], rows)
 
 
 def _json(found: Evaluation) -> dict[str, object]:

@@ -10,6 +10,7 @@ import typer
 from rnnkit.cli.options import AsJson
 from rnnkit.parallel import job
 from rnnkit.system.process import settle
+from rnnkit.system.terminal import say
 
 if TYPE_CHECKING:
     from rnnkit.testing.targets import Report, Target
@@ -44,10 +45,12 @@ def gradcheck(
     """
     with job() as ranks:
         settle(ranks.sharing)
+        from rnnkit.cli import show
         from rnnkit.testing.targets import run_each
 
-        reports = run_each(_targets(name or [], kind, spec or []), seed, case, ranks)
         plain = ranks.size > 1
+        with show.working("checking", wanted=ranks.rank == 0, plain=plain):
+            reports = run_each(_targets(name or [], kind, spec or []), seed, case, ranks)
         code = 0 if ranks.rank else _tell(reports, seed, case, as_json, plain=plain)
     if code:
         raise typer.Exit(code)
@@ -65,9 +68,9 @@ def _tell(reports: list[Report], seed: int, case: str, as_json: bool, *, plain: 
     else:
         _print(reports, plain=plain)
         for report in failed:
-            typer.echo(f"\n{explain(report, seed)}")
+            say(f"\n{explain(report, seed)}")
     if case and not any(report.checks for report in reports):
-        typer.echo(f"no check has {case!r} in its name", err=True)
+        say(f"no check has {case!r} in its name", err=True)
         return 2
     return 1 if failed else 0
 
@@ -87,8 +90,6 @@ def _targets(names: list[str], kind: str | None, specs: list[Path]) -> list[Targ
 
 
 def _print(reports: list[Report], *, plain: bool) -> None:
-    from rich.markup import escape
-
     from rnnkit.cli import show
 
     def worst(report: Report) -> str:
@@ -97,23 +98,27 @@ def _print(reports: list[Report], *, plain: bool) -> None:
     rows = [
         (
             report.target.kind,
-            escape(report.target.name),
-            escape(report.target.package),
+            report.target.name,
+            report.target.package,
             str(report.checks),
             worst(report),
             f"{report.seconds:.2f} s",
-            "[green]ok[/green]" if report.ok else "[red]FAILS[/red]",
+            show.Cell("ok", "green") if report.ok else show.Cell("FAILS", "red"),
         )
         for report in reports
     ]
     columns = ["kind", "plugin", "package", ">checks", ">worst error", ">time", "verdict"]
     console = show.console(plain)
-    console.print(show.table(columns, rows, folding=("plugin", "package")))
+    show.print_table(
+        console,
+        columns,
+        rows,
+        folding=("plugin", "package"),
+        spare=("time", "package", "worst error"),
+    )
     for report in reports:
         for note in report.notes:
-            console.print(
-                f"note: {report.target.kind} {report.target.name!r}: {note}", markup=False
-            )
+            console.print(f"note: {report.target.kind} {report.target.name!r}: {note}")
 
 
 def _json(report: Report) -> dict[str, object]:

@@ -11,6 +11,7 @@ from rnnkit.cli.plugins_new import new
 from rnnkit.cli.plugins_show import show as show_plugin
 
 if TYPE_CHECKING:
+    from rnnkit.cli.show import Cell
     from rnnkit.registry import Entry, Row
 
 app = typer.Typer(
@@ -36,8 +37,6 @@ def list_plugins(
     as_json: AsJson = False,
 ) -> None:
     """List the plugins of every installed package, and what is wrong with any."""
-    from rich.markup import escape
-
     from rnnkit.cli import show
     from rnnkit.kinds import KINDS
     from rnnkit.registry import kind_called, survey
@@ -61,24 +60,25 @@ def list_plugins(
         )
         return
     console = show.console()
-    console.print(
-        show.table(
-            ["kind", "name", "package", "version", "status"],
+    show.print_table(
+        console,
+        ["kind", "name", "package", "version", "status"],
+        [
             (
-                (
-                    row.entry.kind.noun,
-                    escape(row.entry.name),
-                    escape(row.entry.package),
-                    escape(row.entry.version),
-                    _status(row, methods),
-                )
-                for row, methods in zip(rows, missing, strict=True)
-            ),
-        )
+                row.entry.kind.noun,
+                row.entry.name,
+                row.entry.package,
+                row.entry.version,
+                _status(row, methods),
+            )
+            for row, methods in zip(rows, missing, strict=True)
+        ],
+        folding=("name", "package", "status"),
+        spare=("version",),
     )
     for row in rows:
         if row.problem:
-            console.print(f"\n{row.problem}", style="red", markup=False)
+            console.print(f"\n{row.problem}", style="red")
 
 
 def _unwritten(entry: Entry) -> list[str]:
@@ -88,7 +88,11 @@ def _unwritten(entry: Entry) -> list[str]:
     return [gap.method for gap in unwritten(load_entry(entry))]
 
 
-def _status(row: Row, missing: list[str]) -> str:
+def _status(row: Row, missing: list[str]) -> Cell:
+    from rnnkit.cli.show import Cell
+
     if row.problem is not None:
-        return "[red]cannot be used[/red]"
-    return f"[yellow]not written yet: {', '.join(missing)}[/yellow]" if missing else "ok"
+        return Cell("cannot be used", "red")
+    if missing:
+        return Cell(f"not written yet: {', '.join(missing)}", "yellow")
+    return Cell("ok", "")

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from rnnkit.system.terminal import say
+
 
 def new(
     kind: Annotated[
@@ -43,11 +45,11 @@ def new(
     from rnnkit.registry.scaffold import new_project
 
     made = new_project(kind_called(kind), name, out, tier=tier, anyway=anyway)
-    typer.echo(f"wrote {made.folder}:")
+    say(f"wrote {made.folder}:")
     for file in made.files:
-        typer.echo(f"  {file}")
+        say(f"  {file}")
     lines = " and ".join(map(str, made.gaps))
-    typer.echo(
+    say(
         f"\nNow write the maths: {made.plugin}, line{'s'[: len(made.gaps) > 1]} {lines}.\n\n"
         f"  cd {shlex.quote(str(made.folder))}\n"
         f'  pip install -e ".[dev]"\n'

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rnnkit.cli.options import AsJson
+from rnnkit.system.terminal import say
 
 if TYPE_CHECKING:
     from rnnkit.describing.plugin_card import Card
@@ -105,32 +106,35 @@ def _print(card: Card, cost: Cost | str | None, report: Report | None) -> None:
 
     console = terminal.console()
     origin = f"{card.package} {card.version}".rstrip()
-    console.print(f"[bold]{card.name}[/bold]: {card.kind} from {origin}")
+    console.print(f"{card.name}: {card.kind} from {origin}", style="bold")
     for text in (card.summary, card.notation, card.description, card.source):
         if text:
-            console.print(f"\n{text}", markup=False)
+            console.print(f"\n{text}")
     if card.options:
         rows = [(o.name, o.type, o.default, o.doc) for o in card.options]
         console.print()
-        console.print(
-            terminal.table(["option", "takes", "default", "meaning"], rows, folding=("meaning",))
+        terminal.print_table(
+            console,
+            ["option", "takes", "default", "meaning"],
+            rows,
+            folding=("takes", "default", "meaning"),
         )
     if cost is not None:
         console.print()
         _print_cost(cost)
     console.print()
     if report is not None:
-        console.print(_verdict(report), markup=False)
-    console.print(f"class: {card.target}, plugin API {card.api}", markup=False)
+        console.print(_verdict(report))
+    console.print(f"class: {card.target}, plugin API {card.api}")
     if card.package and card.version:
         for line in card.imports.splitlines():
-            console.print(f"import: {line}", markup=False)
+            console.print(f"import: {line}")
     for holder in card.holders:
-        console.print(str(holder), markup=False)
+        console.print(str(holder))
     if card.file:
-        console.print(f"file: {card.file}", markup=False)
+        console.print(f"file: {card.file}")
     if report is not None and not report.ok:
-        typer.echo(f"\n{explain(report, 0)}")
+        say(f"\n{explain(report, 0)}")
 
 
 def _print_cost(cost: Cost | str) -> None:
@@ -138,19 +142,18 @@ def _print_cost(cost: Cost | str) -> None:
 
     console = terminal.console()
     if isinstance(cost, str):
-        console.print(f"no parameters to show: {cost}", markup=False)
+        console.print(f"no parameters to show: {cost}")
         return
     if cost.parameters:
         rows = [
             (name, " x ".join(map(str, shape)), terminal.count(prod(shape)))
             for name, shape in cost.parameters
         ]
-        console.print(terminal.table(["parameter", "shape", ">numbers"], rows))
+        terminal.print_table(console, ["parameter", "shape", ">numbers"], rows)
     given = {**cost.sizes, **cost.assumed}
     console.print(
         f"{terminal.count(cost.count)} parameters, {terminal.count(cost.multiply_adds)} multiply-adds a "
         f"{cost.per}, for {', '.join(f'{name}={value}' for name, value in given.items())}",
-        markup=False,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from rnnkit.system.process import settle
+from rnnkit.system.terminal import say
 
 
 def report(
@@ -26,10 +27,9 @@ def report(
 ) -> None:
     """Write one HTML page that shows a run: numbers, curves, captions beside pictures, the network."""
     settle()
-    from rich.console import Console
-
+    from rnnkit.cli import show
     from rnnkit.describing.report import write_report
 
-    with Console(stderr=True).status("captioning"):
+    with show.working("captioning"):
         written = write_report(run, data, out, n)
-    typer.echo(f"wrote {written}")
+    say(f"wrote {written}")

@@ -1,46 +1,188 @@
-"""How things look in a terminal."""
+"""How things look in a terminal, and without one. Whatever is printed goes through here.
+
+Texts are printed as they are: nothing in a name, a word or a path means anything to the terminal or to rich.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable
+import os
+import threading
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
 
+import attrs
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
+
+from rnnkit.system.terminal import say, shown
+
+REMIND_SECONDS: Final = 30.0
+"""How often long work says how far it is, where no bar can."""
+
+_WIDE: Final = 200
+"""Columns where there is no terminal, and so no width to keep to."""
+
+_FOLDED: Final = 8
+"""The least columns that a text which may go on in the next line is given."""
 
 
-def console(plain: bool = False) -> Console:
-    """Standard output; wide enough not to cut tables when it is no terminal, or is to be used as none."""
-    found = Console(highlight=False)
+class _Console(Console):
+    """Shows texts, and obeys nothing in them."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(highlight=False, emoji=False, **options)
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        return super().render_str(shown(text, self.encoding), **options)
+
+
+def console(plain: bool = False, *, stderr: bool = False) -> Console:
+    """Standard output, or standard error.
+
+    Where it is no terminal, or is to be used as none, it is wide enough for every table, unless COLUMNS says
+    how wide it is to be.
+    """
+    found = _Console(stderr=stderr)
     if found.is_terminal and not plain:
         return found
-    return Console(highlight=False, width=200, soft_wrap=True, force_terminal=False)
+    if os.environ.get("COLUMNS", "").isdecimal() and not plain:
+        return _Console(stderr=stderr, width=max(1, found.width), force_terminal=False)
+    return _Console(stderr=stderr, width=_WIDE, soft_wrap=True, force_terminal=False)
 
 
-def table(
-    columns: Iterable[str], rows: Iterable[Iterable[str]], folding: Collection[str] = ()
-) -> Table:
-    """A plain table; a column whose title begins with > is aligned right.
+@attrs.frozen
+class Cell:
+    """A text with a style."""
 
-    In a narrow terminal the texts of the columns `folding` go on in the next line; nothing is cut off.
+    text: str
+    style: str
+
+
+def print_table(
+    to: Console,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str | Cell]],
+    folding: Collection[str] = (),
+    spare: Sequence[str] = (),
+    total: Sequence[str] = (),
+) -> None:
+    """Print a plain table. No digit is cut off, however narrow the terminal is.
+
+    Args:
+        to: where.
+        columns: their titles; one that begins with > is aligned right.
+        rows: of one cell for each column.
+        folding: titles of columns whose texts may go on in the next line.
+        spare: titles of columns that are left out, the first ones first, as far as there is no room; a line
+            below says which.
+        total: a last row.
     """
-    made = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
-    for title in columns:
-        made.add_column(
-            title.lstrip(">"),
-            justify="right" if title.startswith(">") else "left",
-            no_wrap=title not in folding,
-            min_width=8 if title in folding else None,
-            overflow="fold",
+    titles = [title.lstrip(">") for title in columns]
+    cells = [[_text(cell, to) for cell in row] for row in rows]
+    last = [_text(cell, to) for cell in total]
+    longest = [
+        max(
+            cell_len(line)
+            for row in [titles, *_plain([*cells, *filter(None, [last])])]
+            for line in row[k].splitlines() or [""]
         )
+        for k in range(len(titles))
+    ]
+    needed = {
+        title: min(width, max(_FOLDED, cell_len(title))) if title in folding else width
+        for title, width in zip(titles, longest, strict=True)
+    }
+    dropped: list[str] = []
+    for title in spare:
+        if _across(needed) <= to.width:
+            break
+        if title in needed:
+            del needed[title]
+            dropped.append(title)
+    fits = _across(needed) <= to.width
+    made = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    for column, title in zip(columns, titles, strict=True):
+        if title in needed:
+            made.add_column(
+                title,
+                justify="right" if column.startswith(">") else "left",
+                no_wrap=fits and title not in folding,
+                min_width=needed[title] if fits else None,
+                overflow="fold",
+            )
+    kept = [k for k, title in enumerate(titles) if title in needed]
+    for row in cells:
+        made.add_row(*(row[k] for k in kept))
+    if last:
+        made.add_section()
+        made.add_row(*(last[k] for k in kept), style="bold")
+    to.print(made)
+    if dropped:
+        to.print(f"(no room for {', '.join(dropped)}; a wider terminal shows them)", style="dim")
+
+
+def _text(cell: str | Cell, to: Console) -> Text:
+    text, style = (cell, "") if isinstance(cell, str) else (cell.text, cell.style)
+    return to.render_str(text, style=style)
+
+
+def _plain(rows: Iterable[Sequence[Text]]) -> Iterator[list[str]]:
     for row in rows:
-        made.add_row(*row)
-    return made
+        yield [cell.plain for cell in row]
+
+
+def _across(needed: dict[str, int]) -> int:
+    """The columns that a table takes, with one between two of its own."""
+    return sum(needed.values()) + len(needed) - 1
+
+
+@contextmanager
+def reminding(far: Callable[[], str], *, wanted: bool = True) -> Iterator[None]:
+    """Say how far the work in the block is, on standard error, every now and then."""
+    if not wanted:
+        yield
+        return
+    ended = threading.Event()
+
+    def remind() -> None:
+        while not ended.wait(REMIND_SECONDS):
+            if text := far():
+                say(text, err=True)
+
+    thread = threading.Thread(target=remind, name="reminder", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+@contextmanager
+def working(text: str, *, wanted: bool = True, plain: bool = False) -> Iterator[None]:
+    """Show that the work in the block goes on, on standard error: a spinner, or a line now and then."""
+    began = time.monotonic()
+    to = console(plain, stderr=True)
+
+    def far() -> str:
+        return f"{text}: {time.monotonic() - began:,.0f} s"
+
+    if wanted and to.is_terminal:
+        with to.status(Text(shown(text, to.encoding))):
+            yield
+    else:
+        with reminding(far, wanted=wanted):
+            yield
 
 
 def print_json(value: object) -> None:
-    """JSON on standard output, untouched by terminal width."""
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+    """JSON on standard output, untouched by terminal width; in ASCII, which any encoding leaves as it is."""
+    print(json.dumps(value, indent=2))
 
 
 def count(n: int) -> str:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
 import typer
 
 from rnnkit.cli.options import DataFolder, Overrides
 from rnnkit.parallel import Ranks, job
 from rnnkit.system.process import settle
+from rnnkit.system.terminal import say
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from rnnkit.training import Record, Step, Trainer
     from rnnkit.training.tensorboard import EventWriter
 
@@ -87,30 +91,30 @@ def _train(
         TextColumn("epoch {task.fields[epoch]}"),
         BarColumn(),
         TaskProgressColumn(),
-        TextColumn("loss {task.fields[loss]:.3f}  {task.fields[speed]:,.0f} tokens/s"),
+        TextColumn("{task.fields[said]}"),
         TimeRemainingColumn(),
         TextColumn("left"),
         console=console,
         disable=not console.is_terminal,
         transient=True,
     )
-    bar = progress.add_task("train", total=None, epoch=1, loss=float("nan"), speed=0.0)
+    bar = progress.add_task("train", total=None, epoch=1, said="")
     smooth = _Smooth()
     events: EventWriter | None = None
-    metric = "nats"
+    columns: list[_Column] = []
     epoch_steps = 1
 
     def on_start(trainer: Trainer, folder: Path) -> None:
-        nonlocal events, metric, epoch_steps
+        nonlocal events, columns, epoch_steps
         parameters = sum(w.size for w in trainer.model.parameters.values())
         metric, epoch_steps = trainer.model.spec.train.metric, trainer.epoch_steps
         console.print(
             f"{spec or resume}: {parameters:,} parameters, {trainer.steps:,} updates of "
             f"{trainer.model.spec.train.batch} captions, "
             + (f"into {folder}" if resume is None else f"{trainer.step:,} of them done already"),
-            markup=False,
         )
-        console.print(_headings(metric), style="bold", no_wrap=True, crop=False)
+        columns = _columns(metric, console.width)
+        _line(console, [title.rjust(width) for title, width, _ in columns], style="bold")
         progress.update(bar, total=trainer.steps, completed=trainer.step)
         from rnnkit.training.tensorboard import FOLDER, EventWriter
 
@@ -121,18 +125,22 @@ def _train(
     def on_step(step: Step) -> None:
         smooth.take(step)
         epoch = (step.number - 1) // epoch_steps + 1
-        progress.update(
-            bar, completed=step.number, epoch=epoch, loss=smooth.loss, speed=smooth.speed
-        )
+        progress.update(bar, completed=step.number, epoch=epoch, said=str(smooth))
         if events is not None:
             events.on_step(step)
 
     def on_record(record: Record) -> None:
-        console.print(_row(record, metric), no_wrap=True, crop=False)
+        cells = [cell(record).rjust(width) for _, width, cell in columns]
+        _line(console, [*cells, *(["best"] if record.best else [])])
         if events is not None:
             events.on_record(record)
 
-    with ExitStack() as cleanup, progress:
+    def far() -> str:
+        return smooth.at and f"{smooth.at}  {smooth}"
+
+    # What a bar shows, in lines, where there is none and an evaluation may be hours away.
+    lines = show.reminding(far, wanted=ranks.rank == 0 and not console.is_terminal)
+    with ExitStack() as cleanup, progress, lines:
         run = rnnkit.training.train(
             spec,
             data,
@@ -142,7 +150,7 @@ def _train(
             on_start=on_start,
             on_step=on_step,
             on_record=on_record,
-            on_damage=lambda text: typer.echo(text, err=True),
+            on_damage=partial(say, err=True),
             ranks=ranks,
         )
     if ranks.rank:
@@ -150,7 +158,6 @@ def _train(
     if not run.finished:
         console.print(
             f"interrupted; go on with: rnnkit train --resume {run.folder}",
-            markup=False,
             soft_wrap=True,
         )
         return 130
@@ -159,42 +166,62 @@ def _train(
     if best:
         console.print(
             f"best at update {best[-1].step:,}: {run.folder / 'best.h5'}",
-            markup=False,
             soft_wrap=True,
         )
-    console.print(f"wrote {run.folder / 'last.h5'}", markup=False, soft_wrap=True)
+    console.print(f"wrote {run.folder / 'last.h5'}", soft_wrap=True)
     return 0
 
 
-def _headings(metric: str) -> str:
-    extra = "" if metric == "nats" else f" {metric:>8}"
-    return (
-        "epoch  update      loss   train nats  perplexity   val nats  perplexity"
-        f"{extra}   tokens/s  seconds"
-    )
+_Column: TypeAlias = "tuple[str, int, Callable[[Record], str]]"
+"""A title, how wide the column is, and what it has of an evaluation."""
+
+_SPARE: Final = ("tokens/s", "train perplexity", "loss", "seconds", "update", "train nats")
+"""The columns that a narrow terminal goes without, the first ones first."""
 
 
-def _row(r: Record, metric: str) -> str:
-    val = "-" if r.val_nats is None else f"{r.val_nats:.3f}"
-    val_perplexity = "-" if r.val_perplexity is None else f"{r.val_perplexity:.2f}"
-    score = "-" if r.val_metric is None else f"{r.val_metric:.4f}"
-    return (
-        f"{r.epoch:5d} {r.step:7d} {r.train_loss:9.3f} {r.train_nats:12.3f} {r.train_perplexity:11.2f} "
-        f"{val:>10} {val_perplexity:>11}{'' if metric == 'nats' else f' {score:>8}'} "
-        f"{r.tokens_per_second:10,.0f} {r.seconds:8.1f}{'  best' if r.best else ''}"
-    )
+def _columns(metric: str, width: int) -> list[_Column]:
+    """The columns there is room for, and for the word `best` behind them."""
+    columns: list[_Column] = [
+        ("epoch", 5, lambda r: f"{r.epoch}"),
+        ("update", 7, lambda r: f"{r.step}"),
+        ("loss", 9, lambda r: f"{r.train_loss:.3f}"),
+        ("train nats", 10, lambda r: f"{r.train_nats:.3f}"),
+        ("train perplexity", 16, lambda r: f"{r.train_perplexity:.2f}"),
+        ("val nats", 8, lambda r: _number(r.val_nats, 3)),
+        ("val perplexity", 14, lambda r: _number(r.val_perplexity, 2)),
+        *([] if metric == "nats" else [(metric, 8, lambda r: _number(r.val_metric, 4))]),
+        ("tokens/s", 8, lambda r: f"{r.tokens_per_second:,.0f}"),
+        ("seconds", 8, lambda r: f"{r.seconds:.1f}"),
+    ]
+    for spare in _SPARE:
+        if sum(2 + wide for _, wide, _ in columns) + len("best") <= width:
+            break
+        columns = [column for column in columns if column[0] != spare]
+    return columns
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def _line(console: Console, cells: Sequence[str], style: str | None = None) -> None:
+    console.print("  ".join(cells), style=style, soft_wrap=True)
 
 
 class _Smooth:
-    """Loss and speed over the last updates, so that the bar can be read."""
+    """Loss and speed over the last updates, so that they can be read; as a text, nothing before the first."""
 
     def __init__(self) -> None:
-        self.loss = float("nan")
+        self.at = ""
+        self.loss = 0.0
         self.speed = 0.0
 
     def take(self, step: Step) -> None:
-        first = self.speed == 0.0
-        weight = 1.0 if first else 0.05
+        weight = 0.05 if self.at else 1.0
         speed = step.tokens / max(step.seconds, 1e-9)
-        self.loss = step.loss if first else self.loss + weight * (step.loss - self.loss)
+        self.loss += weight * (step.loss - self.loss)
         self.speed += weight * (speed - self.speed)
+        self.at = f"update {step.number:,} of {step.steps:,}"
+
+    def __str__(self) -> str:
+        return f"loss {self.loss:.3f}  {self.speed:,.0f} tokens/s" if self.at else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,8 @@ Values: TypeAlias = tuple[float, list[float]]
 
 Score: TypeAlias = Callable[[Sequence[str], Sequence[Sequence[str]]], Mapping[str, Values]]
 """Captions and the references of each, tokens with blanks between them -> name of a value -> values."""
+
+_ENGLISH: Final = ("-Duser.language=en", "-Duser.country=US")
 
 _MODELS: Final = ("stanford-corenlp-3.6.0.jar", "stanford-corenlp-3.6.0-models.jar")
 
@@ -64,13 +67,33 @@ def _cider(captions: Sequence[str], references: Sequence[Sequence[str]]) -> dict
 def _meteor(captions: Sequence[str], references: Sequence[Sequence[str]]) -> dict[str, Values]:
     from pycocoevalcap.meteor.meteor import Meteor
 
-    with _ended(Meteor()) as scorer:
+    with _in_english():
+        started = Meteor()
+    with _ended(started) as scorer:
         try:
             return {"meteor": _values(*scorer.compute_score(*_images(captions, references)))}
         except (OSError, ValueError) as e:
             scorer.meteor_p.kill()
             said = scorer.meteor_p.stderr.read().decode(errors="replace")
             raise _failed("METEOR", said) from e
+
+
+@contextlib.contextmanager
+def _in_english() -> Iterator[None]:
+    """Have Java that is started in the block write numbers as it does in English, with a point.
+
+    Where the system speaks German, METEOR's jar would write 0,5, which nobody reads as a number.
+    """
+    name = "JAVA_TOOL_OPTIONS"
+    before = os.environ.get(name)
+    os.environ[name] = " ".join(filter(None, [before, *_ENGLISH]))
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
 
 
 @contextlib.contextmanager
@@ -94,7 +117,7 @@ def _ended(scorer: Any) -> Iterator[Any]:
 
 def _spice(captions: Sequence[str], references: Sequence[Sequence[str]]) -> dict[str, Values]:
     # In a process of its own, since its jar prints on whatever standard output this one has.
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, _in_english():
         result = Path(folder) / "scores.json"
         ran = subprocess.run(
             [sys.executable, "-m", "rnnkit.metrics.spice", str(result)],
@@ -135,6 +158,7 @@ def _values(overall: float, each: Iterable[float]) -> Values:
 def _failed(title: str, said: str) -> RnnkitError:
     """What a jar says, in a sentence."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
+    lines = [line for line in lines if not line.startswith("Picked up JAVA_TOOL_OPTIONS")]
     # The first line with an exception's name tells more than what Python or Java say at the end.
     telling = [line for line in lines if "Exception" in line or "Error" in line]
     reason = (telling or lines or ["it ended without a message"])[0]

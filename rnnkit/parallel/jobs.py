@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
 from rnnkit.errors import RnnkitError
 from rnnkit.parallel.ranks import ALONE, Ranks
+from rnnkit.system.terminal import say
 
 _SIZES: Final = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE")
 """Where Open MPI, and MPICH and its kin, tell a process how many there are."""
@@ -49,7 +49,7 @@ def job() -> Iterator[Ranks]:
     except BaseException as e:
         if not ranks.all_failed():
             text, code = _told(e)
-            print(f"{ranks}: {text}", file=sys.stderr, flush=True)
+            say(f"{ranks}: {text}", err=True)
             ranks.abort(code)
         ranks.end()
         if ranks.rank == 0:
