@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import math
+import os
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -262,6 +263,18 @@ def test_meteor_is_what_its_jar_says(java: Callable[[str], Path]) -> None:
     judged = judge({1: "a dog's", 2: ""}, {1: ["A dog.", "Dogs"], 2: ["A cat."]}, ["meteor"])
     assert judged.overall == {"meteor": 2.0}
     assert judged.each == {1: {"meteor": 0.3}, 2: {"meteor": 0.0}}
+
+
+@needs_scorers
+def test_meteor_writes_numbers_in_english_wherever_it_runs(
+    java: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JAVA_TOOL_OPTIONS", "-Duser.language=de -Xms64m")
+    told = "-Duser.language=de -Xms64m -Duser.language=en -Duser.country=US"  # the last one holds
+    java(f"import os; assert os.environ['JAVA_TOOL_OPTIONS'] == {told!r}\n{METEOR}")
+    judged = judge({1: "a dog's", 2: ""}, {1: ["A dog.", "Dogs"], 2: ["A cat."]}, ["meteor"])
+    assert judged.overall == {"meteor": 2.0}
+    assert os.environ["JAVA_TOOL_OPTIONS"] == "-Duser.language=de -Xms64m"
 
 
 @needs_scorers

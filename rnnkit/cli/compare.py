@@ -94,16 +94,14 @@ def _compare(
 ) -> int:
     """The exit code, which the first rank has for all."""
     settle(ranks.sharing)
-    from rnnkit.cli import show
     from rnnkit.training.comparing import compare as train_each
     from rnnkit.training.curves import make_folder
 
     results: list[Result] = []
-    lines = ranks.size > 1 or not show.console(stderr=True).is_terminal  # instead of a bar
 
     def on_result(result: Result) -> None:
         results.append(result)
-        if lines:
+        if ranks.size > 1:  # instead of a bar
             say(_line(result), err=True)
 
     ranks.first(partial(make_folder, out))

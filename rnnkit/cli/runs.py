@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rnnkit.cli.options import AsJson
+from rnnkit.system.terminal import say
 
 if TYPE_CHECKING:
+    from rnnkit.cli.show import Cell
     from rnnkit.training.folders import Found
 
 
@@ -48,14 +50,20 @@ def runs(
         show.print_json([_json(run) for run in found])
         return
     if not found:
-        typer.echo(f"there are no runs in {folder}; rnnkit train SPEC makes one in the folder runs")
+        say(f"there are no runs in {folder}; rnnkit train SPEC makes one in the folder runs")
         return
     columns = ["run", "spec", "cell", ">updates", "metric", ">best", "when", "state"]
     console = show.console()
-    console.print(show.table(columns, map(_row, found), folding=("run", "spec", "cell")))
+    show.print_table(
+        console,
+        columns,
+        map(_row, found),
+        folding=("run", "spec", "cell", "state"),
+        spare=("when", "metric", "cell"),
+    )
     for run in found:
         if run.problem is not None:
-            console.print(f"\n{run.problem}", style="red", markup=False)
+            console.print(f"\n{run.problem}", style="red")
 
 
 def _order(run: Found, sort: Sort) -> tuple[object, ...]:
@@ -74,22 +82,20 @@ def _order(run: Found, sort: Sort) -> tuple[object, ...]:
     return (*key, run.folder)
 
 
-def _row(run: Found) -> tuple[str, ...]:
-    from rich.markup import escape
-
+def _row(run: Found) -> tuple[str | Cell, ...]:
     from rnnkit.cli import show
 
     state = "finished" if run.finished else "not finished"
     updates = f"{show.count(run.updates)} of {show.count(run.of)}"
     return (
-        escape(str(run.folder)),
-        escape(run.spec or "-"),
-        escape(" + ".join(run.cells) or "-"),
+        str(run.folder),
+        run.spec or "-",
+        " + ".join(run.cells) or "-",
         "-" if run.problem else updates,
         run.metric or "-",
         "-" if run.best is None else f"{run.best:.4f}",
         f"{run.when:%Y-%m-%d %H:%M}" if run.when else "-",
-        state if run.problem is None else "[red]cannot be read[/red]",
+        state if run.problem is None else show.Cell("cannot be read", "red"),
     )
 
 

@@ -6,7 +6,6 @@ Texts are printed as they are: nothing in a name, a word or a path means anythin
 from __future__ import annotations
 
 import json
-import os
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -27,15 +26,15 @@ REMIND_SECONDS: Final = 30.0
 _WIDE: Final = 200
 """Columns where there is no terminal, and so no width to keep to."""
 
-_FOLDED: Final = 8
+_FOLDED: Final = 16
 """The least columns that a text which may go on in the next line is given."""
 
 
-class _Console(Console):
+class Plain(Console):
     """Shows texts, and obeys nothing in them."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(highlight=False, emoji=False, **options)
+        super().__init__(highlight=False, markup=False, emoji=False, **options)
 
     def render_str(self, text: str, **options: Any) -> Text:
         return super().render_str(shown(text, self.encoding), **options)
@@ -44,15 +43,12 @@ class _Console(Console):
 def console(plain: bool = False, *, stderr: bool = False) -> Console:
     """Standard output, or standard error.
 
-    Where it is no terminal, or is to be used as none, it is wide enough for every table, unless COLUMNS says
-    how wide it is to be.
+    Where it is no terminal, or is to be used as none, it is wide enough for every table.
     """
-    found = _Console(stderr=stderr)
+    found = Plain(stderr=stderr)
     if found.is_terminal and not plain:
         return found
-    if os.environ.get("COLUMNS", "").isdecimal() and not plain:
-        return _Console(stderr=stderr, width=max(1, found.width), force_terminal=False)
-    return _Console(stderr=stderr, width=_WIDE, soft_wrap=True, force_terminal=False)
+    return Plain(stderr=stderr, width=_WIDE, soft_wrap=True, force_terminal=False)
 
 
 @attrs.frozen

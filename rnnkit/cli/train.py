@@ -89,7 +89,7 @@ def _train(
     console = show.console(plain=ranks.size > 1)
     progress = Progress(
         TextColumn("epoch {task.fields[epoch]}"),
-        BarColumn(),
+        BarColumn(max(4, min(40, console.width - 58))),
         TaskProgressColumn(),
         TextColumn("{task.fields[said]}"),
         TimeRemainingColumn(),

@@ -1,1 +1,1 @@
-"""What rnnkit needs of the machine: threads, files written whole or not at all, HDF5, its own version."""
+"""What rnnkit needs of the machine: threads, whole files, HDF5, text for terminals, its own version."""
