@@ -131,10 +131,11 @@ def mutants_of_source(text: str, cls: str, plugin: str, noun: str) -> list[Mutan
     made: list[Mutant] = []
     seen: set[str] = set()
     alike: Counter[tuple[str, str]] = Counter()
+    options = _defaults(module, cls)
     for function, places in _regions(module, cls):
         whole = _spliced(lines, function)
         seen.add(whole)
-        for place, what, before, node in _changes(function, places):
+        for place, what, before, node in _changes(function, places, options):
             old = place.node
             place.put(node)
             source = _spliced(lines, function)
@@ -181,6 +182,21 @@ def _regions(module: ast.Module, cls: str) -> Iterator[tuple[Function, list[Plac
         )
         called = _called(function)
         todo += [helpers[name] for name in helpers if name in called - done]
+
+
+def _defaults(module: ast.Module, cls: str) -> dict[str, ast.expr]:
+    """Option -> the expression of its default, of a class that is written in this module."""
+    body = next(n for n in module.body if isinstance(n, ast.ClassDef) and n.name == cls).body
+    found: dict[str, ast.expr] = {}
+    for node in body:
+        match node:
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.Call(keywords=[*given])) if any(
+                keyword.arg == "default" for keyword in given
+            ):
+                found[name] = next(k.value for k in given if k.arg == "default")
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
+                found[name] = value
+    return found
 
 
 def _called(function: Function) -> set[str]:
@@ -273,14 +289,16 @@ class Scope:
         args: its arguments, and other names for them.
         arrays: (line from which it is known, name) of each variable that may be an array.
         fields: container -> its attributes that occur.
+        options: of the plugin, with the expression of their defaults.
     """
 
     args: frozenset[str]
     arrays: tuple[tuple[int, str], ...]
     fields: dict[str, tuple[str, ...]]
+    options: dict[str, ast.expr]
 
     @classmethod
-    def of(cls, function: Function) -> Scope:
+    def of(cls, function: Function, options: dict[str, ast.expr]) -> Scope:
         args = [a.arg for a in function.args.args if a.arg not in ("self", "rng")]
         lines = dict.fromkeys(args, function.lineno)
         aliases: dict[str, str] = {}
@@ -303,12 +321,15 @@ class Scope:
             frozenset({*args, *(new for new, old in aliases.items() if old in args)}),
             tuple(arrays),
             {name: tuple(sorted(names)) for name, names in fields.items()},
+            options,
         )
 
 
-def _changes(function: Function, places: list[Place]) -> Iterator[tuple[Place, str, str, ast.AST]]:
+def _changes(
+    function: Function, places: list[Place], options: dict[str, ast.expr]
+) -> Iterator[tuple[Place, str, str, ast.AST]]:
     """(where, what kind, what stood there, what to put there)."""
-    scope = Scope.of(function)
+    scope = Scope.of(function, options)
     for root in places:
         for place in _walk(root):
             for what, node in _node_changes(place, scope):
@@ -389,6 +410,8 @@ def _node_changes(place: Place, scope: Scope) -> Iterator[Change]:
             yield "one branch", orelse
         case ast.Attribute(value=value, attr="T"):
             yield "transpose", value
+        case ast.Attribute(value=ast.Name(id="self"), attr=attr) if attr in scope.options:
+            yield "option left out", scope.options[attr]
         case ast.Attribute(value=ast.Name(id=base), attr=attr, ctx=ast.Load()):
             for other in scope.fields.get(base, ()):
                 if other != attr and attr in scope.fields[base]:

@@ -27,16 +27,20 @@ GRADCHECK_ATOL: Final = 1e-5
 GRADCHECK_RTOL: Final = 1e-3
 PROBE_EPS: Final = 1e-4
 PROBE_TOLERANCE: Final = 1e-5
+LARGEST: Final = 300
+"""Numbers in the leaves of an example: a whole Jacobian of more takes minutes, for thousands of mutants."""
 
 
 def catches(
     rival: Rival, mutant: type[Plugin], original: type[Plugin], name: str, seed: int
 ) -> bool:
     """Whether a rival finds fault with a mutant in any example where it finds none with the original."""
-    own = examples(original, name, seed)
-    for (case, wrong), (_, right) in zip(examples(mutant, name, seed), own, strict=True):
+    own = _of_original(original, name, seed)
+    for case, wrong in examples(mutant, name, seed):
+        if case not in own:
+            continue  # sizes depend on the constants of the code, which a mutant may change
         try:
-            content = rival(wrong, right, case, seed)
+            content = rival(wrong, own[case], case, seed)
         except Exception:
             content = False
         if not content and _content_with_original(rival, original, name, seed)[case]:
@@ -47,11 +51,17 @@ def catches(
 def examples(cls: type[Plugin], name: str, seed: int) -> Iterator[tuple[str, Example]]:
     """The examples that the harness examines a plugin class with."""
     for variant in variants(cls):
-        for case in differentiable_cases(variant.plugin):
-            if variant.label and not case.core:
-                continue
-            whole = f"{name}[{variant.label}]/{case.id}"
-            yield whole, case.draw(seeded(whole, seed))
+        for case in differentiable_cases(variant.plugin) if variant.promised else ():
+            if case.core or not variant.label:
+                whole = f"{name}[{variant.label}]/{case.id}"
+                example = case.draw(seeded(whole, seed))
+                if sum(a.size for a in example.leaves.values()) <= LARGEST:
+                    yield whole, example
+
+
+@cache
+def _of_original(original: type[Plugin], name: str, seed: int) -> Mapping[str, Example]:
+    return dict(examples(original, name, seed))
 
 
 @cache

@@ -256,6 +256,7 @@ def page(outcomes: Sequence[Outcome], listed: Sequence[Equivalent]) -> str:
     laws = Counter({law: n for law, n in total.killed.items() if law != GRADIENT})
     return INTRODUCTION.format(
         judged=judged,
+        largest=rivals.LARGEST,
         killed=total.killed.total(),
         gradcheck=f"{total.gradcheck} ({total.gradcheck / judged:.1%})",
         probe=f"{total.probe} ({total.probe / judged:.1%})",
@@ -290,6 +291,7 @@ A *mutant* is a right backward pass with one small mistake in it. `make mutants`
 the gradient harness finds. The mistakes are of these kinds:
 
 - another operator, constant or function, or a wrong sign;
+- an option of the plugin left out, so that its default stands there whatever it is set to;
 - a term, a statement or an option left out;
 - operands or results exchanged, another variable, an index shifted;
 - a transpose too many or too few, a sum over another axis, or a mean instead of a sum;
@@ -307,8 +309,8 @@ numbers would find:
 - `jax.test_util.check_grads` (one random direction, by a central difference of width 1e-4, within 1e-5 + 1e-5 relative):
   {probe}.
 
-Both checks are written in NumPy in `tests/mutants/rivals.py`. They get every example and all leaves, except the examples on which they
-reject the right gradient. They compare only numbers, so they cannot notice that an input was overwritten. Without the {overwriting}
+Both checks are written in NumPy in `tests/mutants/rivals.py`. They get all leaves of every example of the usual sizes ({largest} numbers at
+most), except the examples on which they reject the right gradient. They compare only numbers, so they cannot notice that an input was overwritten. Without the {overwriting}
 mutants that overwrite one, they find {gradcheck_numbers} and {probe_numbers}.
 
 These shares depend on the mixture of mutants. If a term, a sign or an operand is wrong, all three checks find it. The other two miss
