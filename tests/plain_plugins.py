@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, TypeAlias
 
 import attrs
@@ -21,7 +22,6 @@ from rnnkit.kinds import (
     weights,
 )
 from rnnkit.testing.checks import Check, checks_of_class
-from rnnkit.testing.examine import Finding
 
 Kept: TypeAlias = tuple[Array, Array, Array]
 
@@ -101,12 +101,9 @@ def checks(cls: type[Plugin]) -> list[Check]:
     return list(checks_of_class(cls, cls.__name__))
 
 
-def failures(cls: type[Plugin], seed: int = 0) -> dict[str, Finding]:
-    """What fails, by the id of the check."""
-    found = {check.id: check.run(seed) for check in checks(cls)}
-    return {id: finding for id, finding in found.items() if not finding.ok}
-
-
-def said(cls: type[Plugin], seed: int = 0) -> set[str]:
-    """`law: sentence` of whatever fails."""
-    return {f"{f.broken}: {f.text}" for f in failures(cls, seed).values()}
+def sentences(cls: type[Plugin], seed: int = 0) -> Iterator[str]:
+    """`law: sentence` of each check that fails."""
+    for check in checks(cls):
+        finding = check.run(seed)
+        if not finding.ok:
+            yield f"{finding.broken}: {finding.text}"
