@@ -22,6 +22,7 @@ from rnnkit.kinds import (
     weights,
 )
 from rnnkit.testing.checks import Check, checks_of_class
+from rnnkit.testing.examine import Finding
 
 Kept: TypeAlias = tuple[Array, Array, Array]
 
@@ -99,6 +100,17 @@ class PlainActivation(Activation):
 
 def checks(cls: type[Plugin]) -> list[Check]:
     return list(checks_of_class(cls, cls.__name__))
+
+
+def failures(cls: type[Plugin], seed: int = 0) -> dict[str, Finding]:
+    """What fails, by the id of the check."""
+    found = {check.id: check.run(seed) for check in checks(cls)}
+    return {id: finding for id, finding in found.items() if not finding.ok}
+
+
+def said(cls: type[Plugin], seed: int = 0) -> set[str]:
+    """`law: sentence` of whatever fails."""
+    return set(sentences(cls, seed))
 
 
 def sentences(cls: type[Plugin], seed: int = 0) -> Iterator[str]:
