@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -51,3 +54,29 @@ def coco_mini(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
         return write_coco_mini(tmp_path_factory.mktemp("data") / "coco")
     real: Path = request.getfixturevalue("real_data")
     return real / "coco_mini_cs231n"
+
+
+@pytest.fixture(scope="session")
+def with_third_party(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of a process in which the distribution of tests/thirdparty is installed, by pip."""
+    target = tmp_path_factory.mktemp("site")
+    source = Path(__file__).parent / "thirdparty"
+    options = [
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        "--no-index",
+        "--disable-pip-version-check",
+    ]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        *options,
+        "--target",
+        str(target),
+        str(source),
+    ]
+    subprocess.run(command, check=True, capture_output=True)
+    return {**os.environ, "PYTHONPATH": str(target)}

@@ -67,32 +67,6 @@ def test_a_missing_plugin_is_told_with_a_way_out(kind: type, name: str, text: st
     assert kind.group in str(caught.value)  # type: ignore[attr-defined]  # kind is one of KINDS
 
 
-@pytest.fixture(scope="session")
-def with_third_party(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The environment of a process in which the distribution of tests/thirdparty is installed, by pip."""
-    target = tmp_path_factory.mktemp("site")
-    source = ROOT / "tests" / "thirdparty"
-    options = [
-        "--quiet",
-        "--no-deps",
-        "--no-build-isolation",
-        "--no-index",
-        "--disable-pip-version-check",
-    ]
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "install",
-        *options,
-        "--target",
-        str(target),
-        str(source),
-    ]
-    subprocess.run(command, check=True, capture_output=True)
-    return {**os.environ, "PYTHONPATH": str(target)}
-
-
 def run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "rnnkit", *arguments],

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Final
 
 import attrs
 
 from rnnkit.kinds import Plugin
-from rnnkit.registry import entry_of
+from rnnkit.registry import entry_of, options
 from rnnkit.registry.options import (
     Annotation,
     alternatives,
@@ -47,7 +47,7 @@ def page(kind: type[Plugin]) -> str:
 
 def bounds(field: attrs.Attribute[Any]) -> str:
     """What the validators of a number ask for, such as ", at least 0, below 1"; empty if nothing."""
-    return "".join(f", {BOUNDS[op]} {bound:g}" for op, bound in _bounds(field.validator))
+    return "".join(f", {BOUNDS[op]} {bound:g}" for op, bound in options.bounds(field))
 
 
 def default(field: attrs.Attribute[Any]) -> str:
@@ -71,19 +71,9 @@ def _plugin(plugin: Plugin) -> str:
     entry = entry_of(plugin)
     name = json.dumps(entry.name if entry else type(plugin).__name__)
     fields = attrs.fields_dict(type(plugin))  # type: ignore[arg-type]  # every plugin is an attrs class
-    options = [
+    given = [
         f"{key} = {as_toml(getattr(plugin, key))}"
         for key in option_types(type(plugin))
         if getattr(plugin, key) not in (None, fields[key].default)
     ]
-    return f"{{ use = {', '.join([name, *options])} }}" if options else name
-
-
-def _bounds(validator: Any) -> Iterator[tuple[Callable[[Any, Any], bool], float]]:
-    """Of numbers, however the validators are nested."""
-    for inner in getattr(validator, "_validators", ()):
-        yield from _bounds(inner)
-    if hasattr(validator, "validator"):
-        yield from _bounds(validator.validator)
-    if hasattr(validator, "bound") and getattr(validator, "compare_func", None) in BOUNDS:
-        yield validator.compare_func, validator.bound
+    return f"{{ use = {', '.join([name, *given])} }}" if given else name

@@ -7,7 +7,19 @@ from typing import Annotated
 
 import typer
 
-from rnnkit.cli import build, caption, compare, data, gradcheck, plugins, report, runs, train
+from rnnkit.cli import (
+    build,
+    caption,
+    compare,
+    data,
+    gradcheck,
+    new,
+    plugins,
+    report,
+    runs,
+    schema,
+    train,
+)
 from rnnkit.cli.eval import evaluate
 from rnnkit.cli.spec_command import SpecCommand
 from rnnkit.errors import RnnkitError, place_of
@@ -20,6 +32,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+app.command("new")(new.new)
 app.command("build", cls=SpecCommand)(build.build)
 app.command("train", cls=SpecCommand)(train.train)
 app.command("compare", cls=SpecCommand)(compare.compare)
@@ -28,6 +41,7 @@ app.command("eval")(evaluate)
 app.command("runs")(runs.runs)
 app.command("report")(report.report)
 app.command("gradcheck")(gradcheck.gradcheck)
+app.command("schema")(schema.schema)
 app.add_typer(plugins.app, name="plugins")
 app.add_typer(data.app, name="data")
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rnnkit.cli.completing import kinds, plugins
 from rnnkit.cli.options import AsJson
 from rnnkit.parallel import job
 from rnnkit.system.process import settle
@@ -22,10 +23,14 @@ def gradcheck(
         typer.Argument(
             metavar="[NAME ...]",
             help="Plugins, or classes that are not installed: path/to/file.py::ClassName. All if not given.",
+            autocompletion=plugins,
         ),
     ] = None,
     kind: Annotated[
-        str | None, typer.Option("--kind", help="Only plugins of this kind: cell, layer, ...")
+        str | None,
+        typer.Option(
+            "--kind", help="Only plugins of this kind: cell, layer, ...", autocompletion=kinds
+        ),
     ] = None,
     spec: Annotated[
         list[Path] | None,

@@ -7,12 +7,15 @@ from typing import Annotated, TypeAlias
 
 import typer
 
+from rnnkit.cli.completing import runs
+
 SpecFile: TypeAlias = Annotated[Path, typer.Argument(help="A spec, in TOML.", metavar="SPEC")]
 ModelFiles: TypeAlias = Annotated[
     list[Path],
     typer.Argument(
         help="A model file or a run's folder; several make an ensemble.",
         metavar="MODEL",
+        autocompletion=runs,
     ),
 ]
 ModelData: TypeAlias = Annotated[

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rnnkit.cli.completing import kinds
 from rnnkit.cli.options import AsJson
 from rnnkit.cli.plugins_new import new
 from rnnkit.cli.plugins_show import show as show_plugin
@@ -32,7 +33,11 @@ def default(context: typer.Context) -> None:
 def list_plugins(
     kind: Annotated[
         str | None,
-        typer.Argument(metavar="[KIND]", help="Only plugins of this kind: cell, layer, ..."),
+        typer.Argument(
+            metavar="[KIND]",
+            help="Only plugins of this kind: cell, layer, ...",
+            autocompletion=kinds,
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from rnnkit.cli.completing import kinds
 from rnnkit.system.terminal import say
 
 
@@ -17,6 +18,7 @@ def new(
         typer.Argument(
             metavar="KIND",
             help="cell, activation, layer, loss, optimizer, initializer, schedule or decoder.",
+            autocompletion=kinds,
         ),
     ],
     name: Annotated[

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rnnkit.cli.completing import kinds, plugins
 from rnnkit.cli.options import AsJson
 from rnnkit.system.terminal import say
 
@@ -25,10 +26,14 @@ def show(
         typer.Argument(
             metavar="NAME",
             help="A plugin, or a class that is not installed: path/to/file.py::ClassName.",
+            autocompletion=plugins,
         ),
     ],
     kind: Annotated[
-        str | None, typer.Option("--kind", help="Its kind, if several plugins have this name.")
+        str | None,
+        typer.Option(
+            "--kind", help="Its kind, if several plugins have this name.", autocompletion=kinds
+        ),
     ] = None,
     sizes: Annotated[
         str,

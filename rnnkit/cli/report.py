@@ -7,12 +7,15 @@ from typing import Annotated
 
 import typer
 
+from rnnkit.cli.completing import runs
 from rnnkit.system.process import settle
 from rnnkit.system.terminal import say
 
 
 def report(
-    run: Annotated[Path, typer.Argument(help="A run's folder.", metavar="RUN")],
+    run: Annotated[
+        Path, typer.Argument(help="A run's folder.", metavar="RUN", autocompletion=runs)
+    ],
     data: Annotated[
         Path | None,
         typer.Option("--data", metavar="DIR", help="A data folder; the run's own if not given."),

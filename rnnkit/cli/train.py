@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
 import typer
 
+from rnnkit.cli.completing import runs
 from rnnkit.cli.options import DataFolder, Overrides
 from rnnkit.parallel import Ranks, job
 from rnnkit.system.process import settle
@@ -37,6 +38,7 @@ def train(
             "--resume",
             metavar="RUN",
             help="Continue this run from its last checkpoint, instead of starting a SPEC.",
+            autocompletion=runs,
         ),
     ] = None,
     override: Overrides = None,

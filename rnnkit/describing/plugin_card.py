@@ -14,7 +14,7 @@ import attrs
 
 from rnnkit.kinds import KINDS, Arrays, Plugin
 from rnnkit.registry import Entry, entry_of_class, load_entry
-from rnnkit.registry.docstrings import entries, paragraphs
+from rnnkit.registry.docstrings import attributes, paragraphs
 from rnnkit.registry.labels import label
 from rnnkit.registry.options import Annotation, alternatives, noun, option_types
 
@@ -132,9 +132,7 @@ def card(plugin: type[Plugin] | Entry) -> Card:
 
 
 def _options(cls: type[Any]) -> tuple[Option, ...]:
-    said: dict[str, str] = {}
-    for base in reversed(cls.__mro__):
-        said |= entries(vars(base).get("__doc__"), "Attributes")
+    said = attributes(cls)
     fields = attrs.fields_dict(cls)
     return tuple(
         Option(name, _type(want), _default(fields[name].default), said.get(name, ""))

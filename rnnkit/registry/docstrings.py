@@ -36,6 +36,14 @@ def entries(doc: str | None, heading: str) -> dict[str, str]:
     return {name: _joined("\n".join(lines)) for name, lines in found.items()}
 
 
+def attributes(cls: type) -> dict[str, str]:
+    """What a class and those it inherits from say of each field, under `Attributes:`."""
+    found: dict[str, str] = {}
+    for base in reversed(cls.__mro__):
+        found |= entries(vars(base).get("__doc__"), "Attributes")
+    return found
+
+
 def _parts(doc: str | None) -> dict[str, str]:
     """Heading -> the text below it, dedented; that before the first heading has an empty one."""
     heading = ""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Literal, TypeAlias
 
 import attrs
@@ -41,6 +41,27 @@ def default_of(field: attrs.Attribute[Any]) -> object:
     """The default of a field, made if a factory makes it; `attrs.NOTHING` if there is none."""
     default: Any = field.default
     return default.factory() if isinstance(default, attrs.Factory) else default  # type: ignore[arg-type]  # typed as a function
+
+
+def validators(field: attrs.Attribute[Any]) -> Iterator[Any]:
+    """The validators of a field, out of those that hold others."""
+    yield from _inner(field.validator)
+
+
+def bounds(field: attrs.Attribute[Any]) -> Iterator[tuple[Callable[[Any, Any], bool], float]]:
+    """What the validators of a number ask for: `operator.ge`, 1 for at least 1."""
+    for validator in validators(field):
+        if hasattr(validator, "bound"):
+            yield validator.compare_func, validator.bound
+
+
+def _inner(validator: Any) -> Iterator[Any]:
+    held = (*getattr(validator, "_validators", ()), getattr(validator, "validator", None))
+    inside = [inner for inner in held if inner is not None]
+    for inner in inside:
+        yield from _inner(inner)
+    if not inside and validator is not None:
+        yield validator
 
 
 def alternatives(want: Annotation) -> tuple[Annotation, ...]:

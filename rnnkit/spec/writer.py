@@ -41,7 +41,7 @@ def _tables(name: str, table: Any, header: str, qualified: bool) -> Iterator[str
         elif isinstance(value, tuple) and value and all(map(_is_table, value)):
             below.extend((path, row, "[[{}]]") for row in value)
         else:
-            lines.append(f"{key} = {inline(_plain(value, qualified))}")
+            lines.append(f"{key} = {inline(plain(value, qualified))}")
     yield "\n".join(lines)
     for path, value, kind in below:
         yield from _tables(path, value, kind, qualified)
@@ -76,14 +76,14 @@ def _key(key: str) -> str:
     return key if BARE.fullmatch(key) else inline(key)
 
 
-def _plain(value: object, qualified: bool) -> object:
-    """The value that is read back as this one."""
+def plain(value: object, qualified: bool = False) -> object:
+    """The value, as `tomllib` has it, that is read back as this one."""
     if isinstance(value, tuple):
-        items = [_plain(item, qualified) for item in value]
+        items = [plain(item, qualified) for item in value]
         return items[0] if len(value) == 1 and isinstance(value[0], Plugin) else items
     if not attrs.has(type(value)):
         return value
-    options = {key: _plain(v, qualified) for key, v in _set_options(value)}
+    options = {key: plain(v, qualified) for key, v in _set_options(value)}
     if not isinstance(value, Plugin):
         return options
     name = _registered_name(value, qualified)

@@ -45,6 +45,17 @@ def write_text_whole(file: Path, text: str) -> None:
     write_whole(file, lambda temporary: _write_text(temporary, text))
 
 
+def write_text_new(file: Path, text: str) -> None:
+    """Write UTF-8 text into a file that must not be there yet.
+
+    Raises:
+        CheckpointError: it is there, or cannot be written.
+    """
+    if file.exists() or file.is_symlink():
+        raise CheckpointError(f"{file} exists, and is not overwritten; give another name")
+    write_text_whole(file, text)
+
+
 def remove_left_over(folder: Path) -> None:
     """Remove what writers that were killed have left half done in a folder."""
     for left in folder.glob(".*.tmp"):

@@ -1,0 +1,35 @@
+"""`rnnkit schema`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rnnkit.system.terminal import say
+
+
+def schema(
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="Write it here; it is printed if not given."),
+    ] = None,
+) -> None:
+    """Print the JSON Schema of specs with all installed plugins, by which editors complete and check them."""
+    from rnnkit.system.files import write_text_whole
+
+    if out is None:
+        print(text(), end="")
+    else:
+        write_text_whole(out, text())
+        say(f"wrote {out}")
+
+
+def text() -> str:
+    """The schema as JSON."""
+    import json
+
+    from rnnkit.describing.json_schema import spec_schema
+
+    return json.dumps(spec_schema(), indent=1) + "\n"
