@@ -25,6 +25,8 @@ EPS: Final = 1e-30
 WIDTHS: Final = (1e-2, 1e-3, 1e-1, 1e-4, 1e-5, 1e-6)
 """First step widths of the extrapolation, until one settles; else the smallest error estimate counts."""
 LEVELS: Final = 5
+BEND: Final = 1e-5
+"""The largest doubt, relative to the scale, with which differences may overrule a complex step for one leaf."""
 SIDE: Final = 1e-6
 """First step width for the slopes to either side of a point: what is farther away is no kink at the point."""
 SURE: Final = 10.0
@@ -155,7 +157,8 @@ def kink(example: Example, cotangents: Leaves, direction: Leaves) -> float:
     here = copied(example.forward(copied(example.leaves))[0])
     above, below = one_sided(SIDE), one_sided(-SIDE)
     gap = abs(above - below)
-    return gap if gap > SMOOTH * (abs(above) + abs(below)) else 0.0
+    # A kink that is not quite at the point shows in part.
+    return 2.0 * gap if gap > SMOOTH * (abs(above) + abs(below)) else 0.0
 
 
 def magnitude(outputs: Leaves, cotangents: Leaves) -> float:
@@ -197,6 +200,16 @@ class Judge:
         if self.by_differences:
             return difference_derivative(self.example, self.cotangents, direction).derivative
         return complex_derivative(self.example, self.cotangents, direction)
+
+    def is_misled(self, slope: Slope, claim: float, direction: Leaves, scale: float) -> bool:
+        """Whether differences side with a claim against a complex step: near a bend it can pass unnoticed before."""
+        if self.by_differences:
+            return False
+        again = difference_derivative(self.example, self.cotangents, direction).slope
+        doubt = DIFFERENCES * scale + again.error
+        return doubt <= BEND * scale and abs(again.value - claim) <= doubt < abs(
+            again.value - slope.value
+        )
 
     def slope(self, direction: Leaves) -> Slope:
         """The derivative of sum(cotangent * output) along a direction of some leaves."""

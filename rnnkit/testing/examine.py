@@ -133,8 +133,10 @@ def probe(judge: Judge, gradients: Leaves, size: float, rng: Rng) -> tuple[list[
     for name, slope in slopes.items():
         scale = max(scales[name], FLOOR * whole, np.finfo(float).tiny)
         error = max(0.0, abs(slope.value - claims[name]) - slope.error) / scale
-        if error > judge.tolerance and error * scale > kink(
-            judge.example, judge.cotangents, {name: directions[name]}
+        if (
+            error > judge.tolerance
+            and error * scale > kink(judge.example, judge.cotangents, {name: directions[name]})
+            and not judge.is_misled(slope, claims[name], {name: directions[name]}, scale)
         ):
             wrong.append(name)
             worst = max(worst, error)
