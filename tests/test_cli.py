@@ -231,6 +231,16 @@ def test_mistakes_exit_2_without_a_traceback(arguments: list[str], text: str) ->
     assert "Traceback" not in ran.stderr
 
 
+def test_a_finished_run_says_how_to_train_on(run: Path) -> None:
+    before = (run / "last.h5").read_bytes()
+    ran = rnnkit("train", "--resume", run)
+    assert ran.returncode == 0, ran.stderr
+    _, told = ran.stdout.splitlines()
+    assert told.startswith("the run is finished; to train on, raise a limit: ")
+    assert told.endswith(f"rnnkit train --resume {run} --set train.epochs=4")
+    assert (run / "last.h5").read_bytes() == before
+
+
 @pytest.fixture
 def long_run(spec: Path, tiny_data: Path, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, "-u", "-m", "rnnkit", "train", spec, "--data", tiny_data]

@@ -104,6 +104,8 @@ def test_a_third_partys_cell_comes_with_its_options(
     command = [sys.executable, "-m", "rnnkit", "new", "n.toml", "--cell", "leaky-integrator"]
     subprocess.run(command, env=with_third_party, cwd=tmp_path, check=True)
     text = (tmp_path / "n.toml").read_text()
+    assert "example-cells:lstm" in text
+    assert "unimportable" not in text  # nor any other that a spec could not have
     assert (
         "#   rate = 0.5  (number) a, how fast the state follows; 1 gives the vanilla cell.\n"
         'cell = "leaky-integrator"\n'

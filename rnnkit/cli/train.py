@@ -105,9 +105,10 @@ def _train(
     events: EventWriter | None = None
     columns: list[_Column] = []
     epoch_steps = 1
+    ended = False
 
     def on_start(trainer: Trainer, folder: Path) -> None:
-        nonlocal events, columns, epoch_steps
+        nonlocal events, columns, epoch_steps, ended
         parameters = sum(w.size for w in trainer.model.parameters.values())
         metric, epoch_steps = trainer.model.spec.train.metric, trainer.epoch_steps
         console.print(
@@ -115,6 +116,9 @@ def _train(
             f"{trainer.model.spec.train.batch} captions, "
             + (f"into {folder}" if resume is None else f"{trainer.step:,} of them done already"),
         )
+        ended = trainer.finished
+        if ended:
+            return
         columns = _columns(metric, console.width)
         _line(console, [title.rjust(width) for title, width, _ in columns], style="bold")
         progress.update(bar, total=trainer.steps, completed=trainer.step)
@@ -163,6 +167,13 @@ def _train(
             soft_wrap=True,
         )
         return 130
+    if ended:
+        console.print(
+            f"the run is finished; to train on, raise a limit: rnnkit train --resume {run.folder} "
+            f"--set train.epochs={2 * run.model.spec.train.epochs}",
+            soft_wrap=True,
+        )
+        return 0
     records = run.history.records
     best = [record for record in records if record.best]
     if best:

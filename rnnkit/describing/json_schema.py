@@ -10,9 +10,8 @@ from typing import Any, Final, Literal, TypeAlias
 import attrs
 
 from rnnkit.describing.plugin_card import card
-from rnnkit.errors import RegistryError
 from rnnkit.kinds import KINDS, Plugin
-from rnnkit.registry import Entry, entries_of, entry_of, load_entry
+from rnnkit.registry import Entry, entry_of, usable
 from rnnkit.registry.docstrings import attributes, paragraphs
 from rnnkit.registry.options import (
     Annotation,
@@ -65,12 +64,8 @@ def _of_kind(kind: type[Plugin]) -> Schema:
     """The definition of each plugin as a table, and that of any plugin of the kind."""
     tables: Schema = {}
     choices: list[Schema] = []
-    for entry in entries_of(kind):
-        try:
-            shown = card(entry)
-        except RegistryError:
-            continue
-        cls = load_entry(entry)
+    for entry, cls in usable(kind):
+        shown = card(entry)
         names = list(dict.fromkeys((entry.spec_name, entry.full_name)))
         about = "\n\n".join(filter(None, (shown.summary, shown.description, shown.source)))
         table = _table(cls, {option.name: option.doc for option in shown.options})

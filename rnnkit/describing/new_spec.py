@@ -12,7 +12,7 @@ import attrs
 from rnnkit.describing.json_schema import FILE
 from rnnkit.describing.plugin_card import card
 from rnnkit.kinds import Plugin
-from rnnkit.registry import entries_of
+from rnnkit.registry import usable
 from rnnkit.registry.docstrings import attributes, paragraphs
 from rnnkit.registry.options import (
     Annotation,
@@ -106,7 +106,7 @@ def _options(value: object) -> Iterator[str]:
     shown = card(type(value))
     kind = plugin_kind(type(value))
     assert kind is not None
-    names = dict.fromkeys(entry.spec_name for entry in entries_of(kind))
+    names = dict.fromkeys(entry.spec_name for entry, _ in usable(kind))
     yield from _comment(f"There is {', '.join(names)}.")
     if shown.options:
         yield from _comment(f'Options of "{shown.name}", as in {{ use = "{shown.name}", ... }}:')

@@ -23,6 +23,7 @@ from rnnkit.registry.entry_points import (
     names,
     nearest,
     survey,
+    usable,
 )
 
 __all__ = [
@@ -42,4 +43,5 @@ __all__ = [
     "names",
     "nearest",
     "survey",
+    "usable",
 ]

@@ -165,6 +165,15 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     return near[0] if near else None
 
 
+def usable(kind: type[K]) -> Iterator[tuple[Entry, type[K]]]:
+    """Every entry of a kind that loads, with its class: this imports them all."""
+    for entry in entries_of(kind):
+        try:
+            yield entry, _load(entry, kind)
+        except RegistryError:
+            continue
+
+
 def closest(word: str, known: Iterable[str]) -> str:
     """'did you mean ...?', or what there is to choose from."""
     known = sorted(known)

@@ -7,9 +7,8 @@ from typing import Any, Final
 
 import attrs
 
-from rnnkit.errors import RegistryError
 from rnnkit.kinds import KINDS, Plugin
-from rnnkit.registry import closest, entries_of, load_entry, nearest
+from rnnkit.registry import closest, nearest, usable
 from rnnkit.registry.options import default_of, element, option_types, plugin_kind
 from rnnkit.spec.places import Path, show
 from rnnkit.spec.schema import Spec
@@ -133,9 +132,6 @@ def _holders(option: str, cls: type[Any]) -> Iterator[str]:
     """The plugins of the same kind that have this option."""
     for kind in KINDS:
         if issubclass(cls, kind):
-            for entry in entries_of(kind):
-                try:
-                    if option in option_types(load_entry(entry)):
-                        yield repr(entry.spec_name)
-                except RegistryError:
-                    continue
+            for entry, plugin in usable(kind):
+                if option in option_types(plugin):
+                    yield repr(entry.spec_name)
