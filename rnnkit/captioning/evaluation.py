@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -12,9 +13,10 @@ import attrs
 import numpy as np
 
 from rnnkit.captioning.images import Captioned, caption_split, check_fits
-from rnnkit.data import Dataset, Split, as_characters
+from rnnkit.data import Dataset, Split, Vocabulary, as_characters
 from rnnkit.data.annotations import ImageId
 from rnnkit.data.references import read_references
+from rnnkit.data.summary import count_targets
 from rnnkit.kinds import Decoder
 from rnnkit.metrics import DEFAULT, check, scores
 from rnnkit.network.writer import Writer
@@ -57,6 +59,11 @@ class Evaluation:
     def perplexity(self) -> float:
         """exp(nats)."""
         return perplexity(self.nats)
+
+    @property
+    def monotony(self) -> str | None:
+        """What there is to say of captions that are all the same, or empty; None if they are not."""
+        return monotony([one.caption for one in self.captions])
 
     def results(self) -> list[dict[str, object]]:
         """The model's captions in COCO's results format."""
@@ -125,10 +132,38 @@ def nats_per_token(model: Writer[Any], split: Split, ranks: Ranks = ALONE) -> fl
     for row, (captions, features) in zip(
         found[own], split.batches(batches[own], model.dtype), strict=True
     ):
-        row[:] = model.nats(features, captions)
+        with np.errstate(all="ignore"):  # what diverged says so by its nats
+            row[:] = model.nats(features, captions)
     ranks.sum(found)
     nats, tokens = found.sum(axis=0).tolist()
     return float(nats / max(tokens, 1.0))
+
+
+def monotony(captions: Sequence[str]) -> str | None:
+    """A sentence about captions nine of ten of which are the same, or empty; None if they are not."""
+    if not captions:
+        return None
+    (caption, count), n = Counter(captions).most_common(1)[0], len(captions)
+    if 10 * count < 9 * n or (caption and n == 1):
+        return None
+    which = "the only caption is" if n == 1 else f"{count:,} of the {n:,} captions are"
+    which = f"all {n:,} captions are" if count == n > 1 else which
+    if not caption:
+        return f"{which} empty: the network has learnt to end a caption at once"
+    return f"{which} {caption!r}: the network does not tell images apart"
+
+
+def guessing_nats(train: Split, split: Split, vocabulary: Vocabulary) -> float:
+    """Negative log likelihood per token of a split's captions, in nats, if words are guessed by frequency.
+
+        p(w) = (c_w + 1) / sum over w of (c_w + 1)
+
+    where c_w is how often train has w after `<START>` (Laplace's rule, so that no word is impossible). Of train
+    itself, it is the entropy of its words but for that.
+    """
+    of_train, of_split = (count_targets(one.captions, vocabulary) for one in (train, split))
+    log_p = np.log((of_train + 1) / (of_train + 1).sum())
+    return float(-(of_split @ log_p) / max(of_split.sum(), 1))
 
 
 def perplexity(nats: float) -> float:

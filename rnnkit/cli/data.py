@@ -65,7 +65,7 @@ def info(
     from rich.progress import Progress
 
     from rnnkit.cli import show
-    from rnnkit.data import describe, open_data
+    from rnnkit.data import describe, doubts, open_data
 
     console = show.console()
     hidden = as_json or not console.is_terminal
@@ -78,12 +78,14 @@ def info(
     ):
         images = sum(split.images for split in dataset.splits.values())
         bar = progress.add_task("looking at features", total=images)
-        dataset.check(lambda rows: progress.advance(bar, rows))
+        found = doubts(dataset, whole=True, progress=lambda rows: progress.advance(bar, rows))
         summary = describe(dataset)
     if as_json:
         import attrs
 
-        show.print_json(attrs.asdict(summary))
+        show.print_json(
+            {**attrs.asdict(summary), "doubts": [attrs.asdict(doubt) for doubt in found]}
+        )
         return
     columns = [
         "split",
@@ -122,3 +124,5 @@ def info(
         f"\n{show.count(summary.vocabulary)} words; captions of at most {summary.length} tokens, "
         "start and end included"
     )
+    for doubt in found:
+        show.warn(doubt.text)

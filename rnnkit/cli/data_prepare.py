@@ -10,7 +10,6 @@ import typer
 
 from rnnkit.parallel import job
 from rnnkit.system.process import settle
-from rnnkit.system.terminal import say
 
 if TYPE_CHECKING:
     from rnnkit.data.preparing.prepare import Prepared
@@ -117,7 +116,7 @@ def _show(done: Prepared, out: Path, length: int, plain: bool) -> None:
     if done.kept_variance is not None:
         console.print(f"the PCA keeps {100 * done.kept_variance:.1f} % of the variance")
     for warning in _warnings(done):
-        say(f"warning: {warning}", err=True)
+        show.warn(warning)
     if done.matched.by not in (None, "id"):
         console.print(f"rows of features were matched with images by {done.matched.by}")
     console.print(f"wrote {out}")
@@ -144,6 +143,8 @@ def _warnings(done: Prepared) -> Iterator[str]:
             f"{done.numbers_as_text:,} captions have an image_id of another type than the id of the image, "
             'such as "7" and 7; they were matched by their text'
         )
+    for doubt in done.doubts:
+        yield doubt.text
 
 
 def _share_or_file(val: str | None) -> float | Path | None:

@@ -119,6 +119,8 @@ def _tell(
         show.print_json({"models": [*map(str, models)], "data": str(folder), **_json(found)})
     else:
         _print(found, models, folder, plain=plain)
+    if found.monotony:
+        show.warn(found.monotony)
     if missing:
         say(missing, err=True)
     if results and not as_json:
@@ -160,4 +162,5 @@ def _json(found: Evaluation) -> dict[str, object]:
         "nats_per_token": found.nats,
         "perplexity": found.perplexity,
         "scores": dict(found.scores),
+        "monotony": found.monotony,
     }

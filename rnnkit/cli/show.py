@@ -181,6 +181,11 @@ def print_json(value: object) -> None:
     print(json.dumps(value, indent=2))
 
 
+def warn(text: str) -> None:
+    """A warning on standard error, so that standard output is the result alone."""
+    say(f"warning: {text}", err=True)
+
+
 def count(n: int) -> str:
     """12,345."""
     return f"{n:,}"

@@ -157,6 +157,7 @@ def _train(
             on_step=on_step,
             on_record=on_record,
             on_damage=partial(say, err=True),
+            on_warning=show.warn,
             ranks=ranks,
         )
     if ranks.rank:
@@ -180,6 +181,13 @@ def _train(
         console.print(
             f"best at update {best[-1].step:,}: {run.folder / 'best.h5'}",
             soft_wrap=True,
+        )
+    elif records and records[-1].val_nats is not None:
+        best_file = run.folder / "best.h5"
+        show.warn(
+            f"no evaluation {'was better than guessing' if metric == 'nats' else f'had {metric} above 0'}: "
+            f"{best_file} "
+            + ("only stands in for a best model" if best_file.exists() else "is not there")
         )
     console.print(f"wrote {run.folder / 'last.h5'}", soft_wrap=True)
     return 0

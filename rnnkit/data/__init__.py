@@ -2,6 +2,7 @@
 
 from rnnkit.data.characters import as_characters, characters_of
 from rnnkit.data.dataset import Dataset, Split
+from rnnkit.data.doubts import Doubt, doubts
 from rnnkit.data.features import Features, FileFeatures, HeldFeatures, open_features
 from rnnkit.data.folder import open_data
 from rnnkit.data.summary import SplitSummary, Summary, describe
@@ -13,6 +14,7 @@ __all__ = [
     "START",
     "UNKNOWN",
     "Dataset",
+    "Doubt",
     "Features",
     "FileFeatures",
     "HeldFeatures",
@@ -23,6 +25,7 @@ __all__ = [
     "as_characters",
     "characters_of",
     "describe",
+    "doubts",
     "open_data",
     "open_features",
     "read_vocabulary",

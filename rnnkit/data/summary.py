@@ -7,6 +7,7 @@ import numpy as np
 
 from rnnkit.data.dataset import Dataset, Split
 from rnnkit.data.vocabulary import Vocabulary
+from rnnkit.kinds.arrays import Ints
 
 _COUNTED = 2**16  # captions whose tokens are counted at once
 
@@ -67,11 +68,18 @@ def describe(dataset: Dataset) -> Summary:
     )
 
 
-def _describe(split: Split, vocabulary: Vocabulary) -> SplitSummary:
+def count_targets(captions: Ints, vocabulary: Vocabulary) -> Ints:
+    """How often captions (n, T) have each token (V,), `<START>` and `<NULL>` left out."""
     counts = np.zeros(len(vocabulary), np.int64)
-    for i in range(0, len(split.captions), _COUNTED):
-        counts += np.bincount(split.captions[i : i + _COUNTED].ravel(), minlength=len(vocabulary))
-    words = counts.sum() - counts[[vocabulary.null, vocabulary.start, vocabulary.end]].sum()
+    for i in range(0, len(captions), _COUNTED):
+        counts += np.bincount(captions[i : i + _COUNTED].ravel(), minlength=len(vocabulary))
+    counts[[vocabulary.null, vocabulary.start]] = 0
+    return counts
+
+
+def _describe(split: Split, vocabulary: Vocabulary) -> SplitSummary:
+    counts = count_targets(split.captions, vocabulary)
+    words = counts.sum() - counts[vocabulary.end]
     unknown = None if vocabulary.unknown is None else counts[vocabulary.unknown]
     features = split.features
     return SplitSummary(

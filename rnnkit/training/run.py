@@ -2,7 +2,7 @@
 
 last.h5       the model with all that going on takes, written at every evaluation and on Ctrl-C
 previous.h5   the one before, should `last.h5` be damaged
-best.h5       the model of the best evaluation
+best.h5       the model of the best evaluation; of the last one, until one beats guessing words by their frequency
 history.csv   a row for each evaluation;  updates.csv  a row for every few updates
 spec.toml     the resolved spec;  spec-until-N.toml  what it was up to update N, if the run went on with another
 """
@@ -36,6 +36,7 @@ from rnnkit.system.files import remove_left_over
 from rnnkit.training.folders import SPEC, as_run, keep_settings, write_settings
 from rnnkit.training.history import History, Record, Step, write_history
 from rnnkit.training.trainer import Place, Trainer
+from rnnkit.training.watching import Watch, look_before
 
 VAL = "val"
 
@@ -72,6 +73,7 @@ def train(
     on_step: Callable[[Step], None] = _nothing,
     on_record: Callable[[Record], None] = _nothing,
     on_damage: Callable[[str], None] = _nothing,
+    on_warning: Callable[[str], None] = _nothing,
     ranks: Ranks = ALONE,
 ) -> Run:
     """Train the network of a spec, and keep what comes of it in a folder; or go on with a run.
@@ -90,13 +92,15 @@ def train(
         on_step: called after each update.
         on_record: called after each evaluation.
         on_damage: called with a sentence if the last checkpoint was damaged, and the one before is used.
+        on_warning: called with a sentence, once for each, about data that is suspicious, and evaluations that
+            show that nothing is learnt.
         ranks: processes that do this together, such as `rnnkit.parallel.job` has them: each is called with
             the same arguments, and the first alone writes files and calls what there is to be called. A run
             does not know how many there were, and may go on with more or fewer.
 
     Raises:
         SpecError: the spec has mistakes, or does not fit the data.
-        DataError: the data folder has; or training diverged.
+        DataError: the data folder has, or nothing to learn from; or training diverged.
         CheckpointError: the folder holds a run already, or cannot be written; or there is no run to go on
             with, or not on this data.
     """
@@ -116,6 +120,7 @@ def train(
         spec = as_spec(spec, overrides)
     with _data(spec, data) as (spec, dataset):
         in_words, dataset = dataset, tokenized(spec, dataset)
+        ranks.first(partial(look_before, spec, dataset, in_words, on_warning))
         if kept is None:
             model = assemble(spec, sizes_of(spec, dataset))
         else:
@@ -142,10 +147,12 @@ def train(
             )
         ranks.first(partial(write_settings, folder, model.spec, source))
         on_start(trainer, folder)
+        watch = Watch(trainer, in_words, on_warning)
         with _stopping_on_interrupt(trainer, ranks):
             for record in trainer.records():
-                ranks.first(partial(_save, trainer, trainer.slots(), folder, record.best))
+                ranks.first(partial(_save, trainer, trainer.slots(), folder, trainer.keeps(record)))
                 on_record(record)
+                ranks.first(partial(watch.look, record))
         if trainer.stopped():
             ranks.first(partial(_save, trainer, trainer.slots(), folder))
         return Run(folder, trainer.model, trainer.history, trainer.finished)

@@ -11,7 +11,7 @@ from typing import Final
 import attrs
 import numpy as np
 
-from rnnkit.captioning.evaluation import nats_per_token, perplexity
+from rnnkit.captioning.evaluation import guessing_nats, nats_per_token, perplexity
 from rnnkit.data import Split
 from rnnkit.errors import CheckpointError, DataError
 from rnnkit.kinds import Array, Ints, Progress
@@ -78,6 +78,7 @@ class Trainer:
         model: whose parameters are updated in place: the one given, or of several ranks one like it.
         stop: set it, from a callback or a signal handler, to end after the update under way; all ranks end
             where one is to.
+        guess: nats per token of val, or without it of train, if words are guessed by their frequency in train.
     """
 
     def __init__(
@@ -104,6 +105,7 @@ class Trainer:
         )
         self.model = self._descent.model
         self.stop = False
+        self.guess = guessing_nats(train, val or train, model.vocabulary)
         self._train = train
         self._val = val
         self._on_step = on_step
@@ -187,6 +189,15 @@ class Trainer:
             else:
                 self._train_on()
 
+    def keeps(self, record: Record) -> bool:
+        """Whether a record's model is to be kept as the best: it is, or stands in as long as none is.
+
+        One that is worse than a guess among all words, as of a run that diverges, does not stand in.
+        """
+        nats = record.val_nats
+        uniform = math.log(len(self.model.vocabulary))
+        return record.best or (self._place.best is None and nats is not None and nats <= uniform)
+
     def stopped(self) -> bool:
         """Whether any rank is to stop; asked by all."""
         self.stop = self._ranks.any(self.stop)
@@ -204,9 +215,10 @@ class Trainer:
         """
         began = time.perf_counter()
         table, number = self.model.spec.train, self.step + 1
-        loss, tokens = self._find(captions, features, of or len(captions))
         measured = table.clip is not None or number % EVERY == 0
-        square = self._descent.square() if measured else 0.0
+        with np.errstate(all="ignore"):  # a divergence is told once, below
+            loss, tokens = self._find(captions, features, of or len(captions))
+            square = self._descent.square() if measured else 0.0
         sums = np.array([loss, tokens, len(captions), square])
         self._ranks.sum(sums)
         loss, tokens, count, square = sums.tolist()
@@ -219,7 +231,8 @@ class Trainer:
                 )
         factor = self._factor(number)
         scale = 1.0 if table.clip is None or norm is None else clip_factor(norm, table.clip)
-        self._descent.update(number, factor, scale)
+        with np.errstate(all="ignore"):
+            self._descent.update(number, factor, scale)
         step = Step(
             number=number,
             steps=self.steps,
@@ -310,11 +323,10 @@ class Trainer:
         val_nats = None if self._val is None else nats_per_token(self.model, self._val, self._ranks)
         value = val_nats
         if table.metric != "nats" and self._score is not None:
-            value = self._score(self.model)
+            with np.errstate(all="ignore"):  # what diverged is told by its loss
+                value = self._score(self.model)
         best = self._place.best
-        better = value is not None and (
-            best is None or (value < best if table.metric == "nats" else value > best)
-        )
+        better = value is not None and self._better(value, best)
         place = self.place
         record = Record(
             epoch=math.ceil(self.step / self.epoch_steps),
@@ -338,6 +350,12 @@ class Trainer:
             history=attrs.evolve(place.history, records=(*place.history.records, record)),
         )
         return record
+
+    def _better(self, value: float, best: float | None) -> bool:
+        """Whether an evaluation is the best so far; one that shows nothing learnt is never."""
+        if self.model.spec.train.metric == "nats":
+            return value <= self.guess and (best is None or value < best)
+        return value > (best or 0.0)
 
 
 def _together(images: int) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 
 import rnnkit.system.hdf5
 from rnnkit.data.annotations import AnnotatedImage, ImageId, read_annotations
+from rnnkit.data.doubts import Doubt, doubts
 from rnnkit.data.folder import open_data
 from rnnkit.data.layout import DATA_FOLDER
 from rnnkit.data.preparing.feature_source import open_source
@@ -40,6 +41,7 @@ class Prepared:
         numbers_as_text: captions whose `image_id` is the text of a number and the image's `id` the number, or the
             other way round.
         kept_variance: the share of the variance that the PCA keeps, 0 to 1; None without PCA.
+        doubts: what is suspicious about the data.
     """
 
     summary: Summary
@@ -47,6 +49,7 @@ class Prepared:
     matched: Matched
     numbers_as_text: int
     kept_variance: float | None
+    doubts: tuple[Doubt, ...]
 
 
 def prepare(
@@ -86,15 +89,15 @@ def prepare(
         min_count: how often train must have a word for the vocabulary.
         length: T, the tokens of a caption, `<START>` and `<END>` included; longer captions are cut.
         val: a share of the images, 0 to below 1; or a file with the name of an image in each line. If left
-            open, the images' `split` decides, and 0.1 where they have none.
+            open, the images' `split` decides, and 0.1 where they have none; `restval` is of train.
         seed: decides which images are drawn for val.
         pca: K, the number of dimensions to keep; no PCA if left open.
         shards: how many files the features of a split are written to, at most one for each image.
         ranks: processes that do this together, each called with the same arguments, on one file system.
 
     Raises:
-        DataError: an argument is out of range, the files are damaged or do not fit each other, or the folder
-            exists or cannot be written. Then nothing of it is left behind.
+        DataError: an argument is out of range, the files are damaged or do not fit each other, there is nothing
+            to learn from them, or the folder exists or cannot be written. Then nothing of it is left behind.
     """
     for name, value, least in (
         ("min_count", min_count, 1),
@@ -116,21 +119,26 @@ def prepare(
             with writing(out):
                 return _begin(folder, Path(captions), sources, min_count, length, val, seed)
 
-        def end() -> Summary:
+        def end() -> tuple[Summary, tuple[Doubt, ...]]:
             with open_data(folder) as written:
-                return attrs.evolve(describe(written), folder=str(out))
+                found = doubts(written)
+                for doubt in found:
+                    if doubt.hopeless:
+                        raise DataError(f"{captions}: {doubt.text}")
+                return attrs.evolve(describe(written), folder=str(out)), found
 
         begun = ranks.first(begin)
         written = NewFeatures(folder, out, begun.rows, shards, ranks)
         width = written.copy(sources, raw=pca is not None)
         fitted = None if pca is None else written.reduce(width, pca)
-        summary = ranks.first(end)
+        summary, found = ranks.first(end)
     return Prepared(
         summary=summary,
         cut=begun.cut,
         matched=begun.matched,
         numbers_as_text=begun.numbers_as_text,
         kept_variance=None if fitted is None else fitted.kept,
+        doubts=found,
     )
 
 

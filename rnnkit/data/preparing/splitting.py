@@ -16,6 +16,9 @@ from rnnkit.errors import DataError, shown
 HELD_OUT = 0.1
 """The share of the images that is for validation if nobody says anything."""
 
+PARTS_OF_TRAIN = ("train", "restval")
+"""Karpathy's splits of COCO call what is left of its val restval, and everyone trains on it."""
+
 
 def choose_splits(
     images: Sequence[AnnotatedImage], path: Path, val: float | Path | None, seed: int
@@ -90,6 +93,6 @@ def _said(images: Sequence[AnnotatedImage], path: Path) -> list[str]:
                 "have letters, digits, - and _ only, as they are in names of files",
             )
         else:
-            names.append(name)
+            names.append("train" if name in PARTS_OF_TRAIN else name)
     mistakes.tell()
     return names
