@@ -14,6 +14,7 @@ from rnnkit.data.dataset import Dataset, Split
 from rnnkit.data.features import Features, ignore
 from rnnkit.data.summary import SplitSummary, describe
 from rnnkit.data.tokenizer import tokenize
+from rnnkit.data.vocabulary import UNKNOWN
 from rnnkit.kinds.arrays import Array, Ints
 
 USED: Final = ("train", "val", "test")
@@ -67,7 +68,7 @@ def doubts(
         DataError: a value of the features is not finite, or a file cannot be read.
     """
     train = dataset.splits.get("train")
-    seen = {name: _look(split.features, whole, progress) for name, split in dataset.splits.items()}
+    seen = {name: _look(split, whole, progress) for name, split in dataset.splits.items()}
     summaries = {summary.split: summary for summary in describe(dataset).splits}
     others = [name for name in dataset.splits if name != "train"]
     found: list[Doubt | None] = []
@@ -76,12 +77,12 @@ def doubts(
         found += [words, None if words else _captions(dataset, train)]
     if train is not None and not found[0]:
         found += [_foreign(summaries[name]) for name in others]
-    found += [_same(name, seen[name]) for name in dataset.splits]
-    found += [_empty(name, seen[name]) for name in dataset.splits]
+    found += [_same(one) for one in seen.values()]
+    found += [_empty(one) for one in seen.values()]
     if train is not None:
         found += [_still(seen["train"]), _dominated(seen["train"]), _scale(seen["train"])]
         for name in others:
-            found.append(_scales(name, seen[name], seen["train"]))
+            found.append(_scales(seen[name], seen["train"]))
             found.append(_shared(dataset.splits[name], train, seen[name], seen["train"]))
     found += [_unused(dataset.splits[name]) for name in others]
     return tuple(doubt for doubt in found if doubt is not None)
@@ -146,9 +147,10 @@ def _captions(dataset: Dataset, train: Split) -> Doubt | None:
     most = int(counts.argmax())
     if n >= FEW and 2 * counts[most] > n:
         caption = dataset.vocabulary.decode(train.captions[first[most]])
+        other = "prepare the data again with a smaller --min-count" if UNKNOWN in caption else None
         return Doubt(
             f"{_of(int(counts[most]), n)} captions of train are {caption!r}; a network would learn to say that "
-            "of every image: write what tells the images apart, or leave such captions out"
+            f"of every image; {other or 'write what tells the images apart, or leave such captions out'}"
         )
     image, of_image = np.unique(np.stack([train.image_idxs, said]), axis=1)
     starts = np.flatnonzero(np.diff(image, prepend=-1))
@@ -169,12 +171,16 @@ class _Seen:
     """What has been seen of a split's features: n rows of F numbers.
 
     Attributes:
+        split: its name.
+        images: of the split; n of them have been looked at.
         rows: (n,), a hash of each row.
         zeros: rows that are all zero.
         square: (F,), the mean square of each number.
         variance: (F,).
     """
 
+    split: str
+    images: int
     rows: Ints
     zeros: int
     square: Array
@@ -182,6 +188,11 @@ class _Seen:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    @property
+    def looked_at(self) -> str:
+        """What the rows are called."""
+        return f"images of {self.split}{' looked at' * (len(self) < self.images)}"
 
     @property
     def distinct(self) -> int:
@@ -199,8 +210,9 @@ class _Seen:
         return float(np.sqrt(self.square.mean()))
 
 
-def _look(features: Features, whole: bool, progress: Callable[[int], object]) -> _Seen:
+def _look(split: Split, whole: bool, progress: Callable[[int], object]) -> _Seen:
     """In pieces, so that all of them need not be in memory."""
+    features = split.features
     hashes: list[int] = []
     zeros = 0
     total, square = np.zeros(features.width), np.zeros(features.width)
@@ -218,7 +230,7 @@ def _look(features: Features, whole: bool, progress: Callable[[int], object]) ->
     square /= n
     # Rounding must not make a variance of what is constant.
     variance = np.where(high > low, np.maximum(square - (total / n) ** 2, 0), 0)
-    return _Seen(np.array(hashes), zeros, square, variance)
+    return _Seen(split.name, split.images, np.array(hashes), zeros, square, variance)
 
 
 def _rows(features: Features, whole: bool) -> Iterator[Ints]:
@@ -232,7 +244,7 @@ def _rows(features: Features, whole: bool) -> Iterator[Ints]:
         yield from (np.arange(i, i + RUN) for i in np.unique(starts))
 
 
-def _same(name: str, seen: _Seen) -> Doubt | None:
+def _same(seen: _Seen) -> Doubt | None:
     """Images that a network cannot tell apart."""
     n, distinct = len(seen), seen.distinct
     if n > 1 and seen.constant:
@@ -244,24 +256,24 @@ def _same(name: str, seen: _Seen) -> Doubt | None:
             else "features that differ by less than a thousandth of their size"
         )
         return Doubt(
-            f"all {n:,} images of {name} have {how}, so that no caption can depend on its image; compute the "
+            f"all {n:,} {seen.looked_at} have {how}, so that no caption can depend on its image; compute the "
             "features again"
         )
     copies = n - distinct
     if n > 1 and 10 * copies >= n:
         return Doubt(
-            f"{_of(copies, n)} images of {name} have the features of another image of {name}; if each is there "
+            f"{_of(copies, n)} {seen.looked_at} have the features of another of them; if each is there "
             "once for each caption, list it once with all its captions, else compute the features again"
         )
     return None
 
 
-def _empty(name: str, seen: _Seen) -> Doubt | None:
+def _empty(seen: _Seen) -> Doubt | None:
     n = len(seen)
     if 100 * seen.zeros < n or not seen.zeros or seen.zeros == n > 1:
         return None
     return Doubt(
-        f"{_of(seen.zeros, n)} images of {name} have features that are all zero; compute these again, or leave "
+        f"{_of(seen.zeros, n)} {seen.looked_at} have features that are all zero; compute these again, or leave "
         "the images out"
     )
 
@@ -300,13 +312,13 @@ def _scale(seen: _Seen) -> Doubt | None:
     )
 
 
-def _scales(name: str, seen: _Seen, train: _Seen) -> Doubt | None:
+def _scales(seen: _Seen, train: _Seen) -> Doubt | None:
     """Splits whose features were not computed alike."""
     small, large = sorted((seen.size, train.size))
     if not small or large < 5 * small:
         return None
     return Doubt(
-        f"the features of train are {train.size:.3g} in size (root mean square), and those of {name} "
+        f"the features of train are {train.size:.3g} in size (root mean square), and those of {seen.split} "
         f"{seen.size:.3g}; compute and scale them in the same way"
     )
 
@@ -320,13 +332,13 @@ def _shared(split: Split, train: Split, seen: _Seen, of_train: _Seen) -> Doubt |
     named = sum(picture in pictures for picture in split.pictures or ())
     alike = 0 if of_train.constant else int(np.isin(seen.rows, of_train.rows).sum())
     if named:
-        shown, by = _of(named, split.images), "names"
+        shown, by = f"{_of(named, split.images)} images of {split.name}", "names"
     elif alike and 100 * alike >= len(seen):
-        shown, by = _of(alike, len(seen)), "features"
+        shown, by = f"{_of(alike, len(seen))} {seen.looked_at}", "features"
     else:
         return None
     return Doubt(
-        f"{shown} images of {split.name} have the {by} of images in train, so that {split.name} says little "
+        f"{shown} have the {by} of images in train, so that {split.name} says little "
         "about new pictures; give every picture to one split only"
     )
 
