@@ -27,9 +27,9 @@ IMAGES = 20
 F = 12
 
 
-def texts(folder: Path, *, whole: bool = True, training: bool = False) -> list[str]:
+def texts(folder: Path, *, whole: bool = True) -> list[str]:
     with open_data(folder) as data:
-        return [doubt.text for doubt in doubts(data, whole=whole, training=training)]
+        return [doubt.text for doubt in doubts(data, whole=whole)]
 
 
 def data_with(folder: Path, features: npt.ArrayLike, split: str = "train") -> Path:
@@ -84,13 +84,16 @@ def rare(words: int = 8) -> list[list[str]]:
 
 
 def test_captions_without_a_known_word_are_refused_with_a_count_that_helps(tmp_path: Path) -> None:
-    with pytest.raises(DataError) as caught:
-        made(tmp_path / "a", rare())
-    assert str(caught.value).endswith(
-        "a/c.json: 100 % of the words of train are <UNK>, and a network would learn to write little else; "
-        "prepare the data again with --min-count 2, which leaves 0 % of them unknown"
+    (doubt,) = made(tmp_path / "a", rare()).doubts
+    assert doubt == Doubt(
+        "100 % of the words of train are <UNK>, and a network would learn to write little else; prepare the "
+        "data again with --min-count 2, which leaves 0 % of them unknown",
+        hopeless=True,
     )
-    assert not (tmp_path / "a" / "out").exists()
+    with pytest.raises(DataError) as caught:
+        train(tmp_path, tmp_path / "a" / "out")
+    assert str(caught.value) == f"{tmp_path / 'a' / 'out'}: {doubt.text}"
+    assert not (tmp_path / "run").exists()
     assert told(made(tmp_path / "b", rare(), min_count=2)) == []
 
 
@@ -147,7 +150,6 @@ def test_captions_of_one_word_are_to_be_learnt_by_characters(tmp_path: Path) -> 
     captions = [[f"一只狗在草地上跑{k}"] for k in range(12)]
     known = made(tmp_path / "a", captions, min_count=1)
     assert told(known) == [ONE_WORD.format("")]
-    # Unknown words may still be spelled, so that the folder is written; but they cannot be learnt.
     unknown = made(tmp_path / "b", captions)
     assert told(unknown) == [ONE_WORD.format(", and 100 % of these are <UNK>")]
     with pytest.raises(DataError, match=r"1\.0 words on average, and 100 % of these are <UNK>"):

@@ -325,8 +325,8 @@ def test_a_drawn_split_is_disjoint_whole_and_of_its_seed(tmp_path: Path) -> None
 def test_a_file_of_names_chooses_val(tmp_path: Path) -> None:
     (tmp_path / "val.txt").write_text("40.jpg\n\n10.jpg\n")
     files = write(tmp_path, content(), FEATURES)
-    prepare(*files, tmp_path / "out", val=tmp_path / "val.txt", min_count=1)
-    prepare(*files, tmp_path / "again", val=str(tmp_path / "val.txt"), min_count=1)
+    prepare(*files, tmp_path / "out", val=tmp_path / "val.txt")
+    prepare(*files, tmp_path / "again", val=str(tmp_path / "val.txt"))
     for out in ("out", "again"):
         assert (tmp_path / out / "val_images.txt").read_text().split() == ["10.jpg", "40.jpg"]
         assert (tmp_path / out / "train_images.txt").read_text().split() == ["30.jpg", "20.jpg"]

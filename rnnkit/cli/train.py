@@ -183,6 +183,7 @@ def _train(
             soft_wrap=True,
         )
     elif records and records[-1].val_nats is not None:
+        metric = run.model.spec.train.metric
         best_file = run.folder / "best.h5"
         show.warn(
             f"no evaluation {'was better than guessing' if metric == 'nats' else f'had {metric} above 0'}: "

@@ -41,7 +41,7 @@ class Doubt:
 
     Attributes:
         text: what it is, in numbers, and the way out.
-        hopeless: whether nothing is left to learn.
+        hopeless: whether nothing is left to learn from these tokens. Of words, their characters may be learnt.
     """
 
     text: str
@@ -52,7 +52,6 @@ def doubts(
     dataset: Dataset,
     *,
     whole: bool = False,
-    training: bool = False,
     progress: Callable[[int], object] = ignore,
 ) -> tuple[Doubt, ...]:
     """What is pointless or suspicious about a dataset; nothing if all is well.
@@ -61,7 +60,6 @@ def doubts(
         dataset: as it is in the folder, or in characters.
         whole: look at all features. Otherwise, of features that are read from files, at a sample, which is the
             same every time.
-        training: it is trained on as it is. Otherwise words that are all unknown may still be spelled.
         progress: called with the number of rows in each piece that has been looked at.
 
     Raises:
@@ -73,7 +71,7 @@ def doubts(
     others = [name for name in dataset.splits if name != "train"]
     found: list[Doubt | None] = []
     if train is not None:
-        words = _words(dataset, summaries["train"], training)
+        words = _words(dataset, summaries["train"])
         found += [words, None if words else _captions(dataset, train)]
     if train is not None and not found[0]:
         found += [_foreign(summaries[name]) for name in others]
@@ -91,7 +89,7 @@ def doubts(
 # Words and captions
 
 
-def _words(dataset: Dataset, train: SplitSummary, training: bool) -> Doubt | None:
+def _words(dataset: Dataset, train: SplitSummary) -> Doubt | None:
     """Whether there are words, and the vocabulary has them."""
     unknown = train.unknown_percent or 0.0
     if not train.mean_words:
@@ -102,7 +100,7 @@ def _words(dataset: Dataset, train: SplitSummary, training: bool) -> Doubt | Non
             f"a caption of train has {train.mean_words:.1f} words on average{besides}: if its script has no "
             "blanks between words, as in Chinese, Japanese and Thai, train on characters, with "
             'tokens = "char" in [data]',
-            hopeless=training and unknown == 100,
+            hopeless=unknown == 100,
         )
     if unknown >= 50:
         return Doubt(
@@ -118,7 +116,9 @@ def _better(dataset: Dataset) -> str:
     path = dataset.folder / "captions_train.json"
     if not path.exists():
         return "a smaller --min-count"
-    words = Counter(w for i in read_annotations(path) for c in i.captions for w in tokenize(c))
+    words = Counter(
+        w for i in read_annotations(path).images for c in i.captions for w in tokenize(c)
+    )
     total, known, least = words.total(), 0, 1
     for _, count in words.most_common():
         known, least = known + count, count

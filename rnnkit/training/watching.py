@@ -40,7 +40,7 @@ def look_before(
     Raises:
         DataError: nothing is left to learn.
     """
-    for doubt in doubts(dataset, training=True):
+    for doubt in doubts(dataset):
         if doubt.hopeless:
             raise DataError(f"{dataset.folder}: {doubt.text}")
         tell(doubt.text)

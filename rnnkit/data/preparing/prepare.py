@@ -96,8 +96,8 @@ def prepare(
         ranks: processes that do this together, each called with the same arguments, on one file system.
 
     Raises:
-        DataError: an argument is out of range, the files are damaged or do not fit each other, there is nothing
-            to learn from them, or the folder exists or cannot be written. Then nothing of it is left behind.
+        DataError: an argument is out of range, the files are damaged or do not fit each other, or the folder
+            exists or cannot be written. Then nothing of it is left behind.
     """
     for name, value, least in (
         ("min_count", min_count, 1),
@@ -122,9 +122,6 @@ def prepare(
         def end() -> tuple[Summary, tuple[Doubt, ...]]:
             with open_data(folder) as written:
                 found = doubts(written)
-                for doubt in found:
-                    if doubt.hopeless:
-                        raise DataError(f"{captions}: {doubt.text}")
                 return attrs.evolve(describe(written), folder=str(out)), found
 
         begun = ranks.first(begin)
