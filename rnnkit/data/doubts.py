@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 import attrs
@@ -14,7 +15,8 @@ from rnnkit.data.dataset import Dataset, Split
 from rnnkit.data.features import Features, ignore
 from rnnkit.data.summary import SplitSummary, describe
 from rnnkit.data.tokenizer import tokenize
-from rnnkit.data.vocabulary import UNKNOWN
+from rnnkit.data.vocabulary import UNKNOWN, Vocabulary
+from rnnkit.errors import listed
 from rnnkit.kinds.arrays import Array, Ints
 
 USED: Final = ("train", "val", "test")
@@ -31,6 +33,9 @@ RUN: Final = 64
 
 FEW: Final = 10
 """Of fewer captions, images or numbers, some being alike says nothing."""
+
+UNDIVIDED: Final = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR")
+"""How Unicode's names of letters begin in scripts that write no blanks between words."""
 
 SINGLE: Final = np.dtype(np.float32)
 
@@ -65,25 +70,29 @@ def doubts(
     Raises:
         DataError: a value of the features is not finite, or a file cannot be read.
     """
-    train = dataset.splits.get("train")
     seen = {name: _look(split, whole, progress) for name, split in dataset.splits.items()}
+    found = list(_of_splits(dataset, seen)) if "train" in seen else []
+    found.append(_unused(dataset))
+    return tuple(dict.fromkeys(doubt for doubt in found if doubt is not None))
+
+
+def _of_splits(dataset: Dataset, seen: Mapping[str, _Seen]) -> Iterator[Doubt | None]:
+    """In the order in which they are mended; what follows from another is not told."""
+    train, of_train = dataset.splits["train"], seen["train"]
     summaries = {summary.split: summary for summary in describe(dataset).splits}
-    others = [name for name in dataset.splits if name != "train"]
-    found: list[Doubt | None] = []
-    if train is not None:
-        words = _words(dataset, summaries["train"])
-        found += [words, None if words else _captions(dataset, train)]
-    if train is not None and not found[0]:
-        found += [_foreign(summaries[name]) for name in others]
-    found += [_same(one) for one in seen.values()]
-    found += [_empty(one) for one in seen.values()]
-    if train is not None:
-        found += [_still(seen["train"]), _dominated(seen["train"]), _scale(seen["train"])]
-        for name in others:
-            found.append(_scales(seen[name], seen["train"]))
-            found.append(_shared(dataset.splits[name], train, seen[name], seen["train"]))
-    found += [_unused(dataset.splits[name]) for name in others]
-    return tuple(doubt for doubt in found if doubt is not None)
+    others = [name for name in seen if name != "train"]
+    words = _words(dataset, summaries["train"])
+    yield words or _captions(dataset, train)
+    same = _same(of_train)
+    yield same
+    yield _empty(of_train)
+    yield same or _still(of_train) or _dominated(of_train) or _scale(of_train)
+    for name in others:
+        yield words or _foreign(summaries[name])
+        yield same or _same(seen[name])
+        yield _empty(seen[name])
+        yield _scales(seen[name], of_train)
+        yield _shared(dataset.splits[name], train, seen[name], of_train)
 
 
 # Words and captions
@@ -94,7 +103,8 @@ def _words(dataset: Dataset, train: SplitSummary) -> Doubt | None:
     unknown = train.unknown_percent or 0.0
     if not train.mean_words:
         return Doubt("the captions of train have no words; write some, or leave them out", True)
-    if train.mean_words < 2 and not dataset.vocabulary.by_character:
+    fewest = 4 if _undivided(dataset.vocabulary) else 2
+    if not dataset.vocabulary.by_character and train.mean_words < fewest:
         besides = f", and {unknown:.0f} % of these are <UNK>" if unknown >= 50 else ""
         return Doubt(
             f"a caption of train has {train.mean_words:.1f} words on average{besides}: if its script has no "
@@ -109,6 +119,12 @@ def _words(dataset: Dataset, train: SplitSummary) -> Doubt | None:
             hopeless=unknown == 100,
         )
     return None
+
+
+def _undivided(vocabulary: Vocabulary) -> bool:
+    """Whether most words are of a script without blanks between words."""
+    names = [unicodedata.name(word[0], "") for word in vocabulary.words]
+    return 2 * sum(name.startswith(UNDIVIDED) for name in names) > len(names)
 
 
 def _better(dataset: Dataset) -> str:
@@ -257,9 +273,9 @@ def _same(seen: _Seen) -> Doubt | None:
         )
         return Doubt(
             f"all {n:,} {seen.looked_at} have {how}, so that no caption can depend on its image; compute the "
-            "features again"
+            f"features again{', or take their mean away' * (distinct > 1)}"
         )
-    copies = n - distinct
+    copies = n - distinct - max(0, seen.zeros - 1)  # `_empty` tells of these
     if n > 1 and 10 * copies >= n:
         return Doubt(
             f"{_of(copies, n)} {seen.looked_at} have the features of another of them; if each is there "
@@ -343,13 +359,15 @@ def _shared(split: Split, train: Split, seen: _Seen, of_train: _Seen) -> Doubt |
     )
 
 
-def _unused(split: Split) -> Doubt | None:
-    if split.name in USED:
+def _unused(dataset: Dataset) -> Doubt | None:
+    names = [name for name in dataset.splits if name not in USED]
+    if not names:
         return None
-    images = f"{split.images:,} image{'s' * (split.images != 1)}"
+    images = sum(dataset.splits[name].images for name in names)
     return Doubt(
-        f"nothing uses the split {split.name} ({images}) unless a command names it; networks are trained on "
-        "train and judged on val or test: prepare the data again with one of these names for it"
+        f"nothing uses the split{'s' * (len(names) > 1)} {listed(names)} ({images:,} "
+        f"image{'s' * (images != 1)}) unless a command names it: networks are trained on train and judged on "
+        "val or test; prepare the data again with one of these names"
     )
 
 
