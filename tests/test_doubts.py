@@ -414,11 +414,11 @@ def test_a_run_worse_than_guessing_says_so_once_and_is_never_best(
     with open_data(tiny_data) as data:
         guess = guessing_nats(data.split("train"), data.split("val"), data.vocabulary)
     assert all(r.val_nats and r.val_nats > math.log(35) > guess for r in run.history.records)
-    nats = run.history.records[0].val_nats
+    nats = run.history.records[0].train_nats
     found = [text for text in seen if "guessing words" in text]
     assert len(found) == 1
     assert found[0].startswith(
-        f"after epoch 1 the loss per token is {nats:.3g} nats, and guessing words by their frequency has "
+        f"in epoch 1 the loss per token was {nats:.3g} nats, and guessing words by their frequency has "
         f"{guess:.3g}: "
     )
     assert [r.best for r in run.history.records] == [False] * 3
@@ -429,12 +429,21 @@ def test_a_run_worse_than_guessing_says_so_once_and_is_never_best(
 def test_a_young_network_stands_in_for_the_best_until_there_is_one(
     tmp_path: Path, tiny_data: Path
 ) -> None:
-    run = train(tmp_path, tiny_data, ["train.epochs=1"])
+    seen: list[str] = []
+    run = train(tmp_path, tiny_data, ["train.epochs=1"], on_warning=seen.append)
     (record,) = run.history.records
+    assert not any("guessing words" in text for text in seen)
     assert not record.best
     with open_data(tiny_data) as data:
         kept = nats_per_token(rnnkit.load(run.folder / "best.h5"), data.split("val"))
     assert kept == record.val_nats
+
+
+def test_a_loss_that_stays_above_a_guess_is_told(tmp_path: Path, tiny_data: Path) -> None:
+    seen: list[str] = []
+    stuck = ["train.optimizer.use=sgd", "train.optimizer.learning_rate=1e-30", "train.epochs=3"]
+    train(tmp_path, tiny_data, stuck, on_warning=seen.append)
+    assert len([text for text in seen if "the network learns nothing" in text]) == 1
 
 
 def test_an_evaluation_that_is_no_number_is_never_best(

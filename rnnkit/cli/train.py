@@ -185,10 +185,11 @@ def _train(
     elif records and records[-1].val_nats is not None:
         metric = run.model.spec.train.metric
         best_file = run.folder / "best.h5"
-        show.warn(
-            f"no evaluation {'was better than guessing' if metric == 'nats' else f'had {metric} above 0'}: "
-            f"{best_file} "
-            + ("only stands in for a best model" if best_file.exists() else "is not there")
+        better = "better than guessing" if metric == "nats" else f"one with {metric} above 0"
+        console.print(
+            f"no evaluation was {better}: {best_file} "
+            + ("only stands in for a best model" if best_file.exists() else "is not written"),
+            soft_wrap=True,
         )
     console.print(f"wrote {run.folder / 'last.h5'}", soft_wrap=True)
     return 0

@@ -190,13 +190,17 @@ class Trainer:
                 self._train_on()
 
     def keeps(self, record: Record) -> bool:
-        """Whether a record's model is to be kept as the best: it is, or stands in as long as none is.
-
-        One that is worse than a guess among all words, as of a run that diverges, does not stand in.
-        """
+        """Whether a record's model is to be kept as the best: it is, or stands in as long as none is."""
         nats = record.val_nats
-        uniform = math.log(len(self.model.vocabulary))
-        return record.best or (self._place.best is None and nats is not None and nats <= uniform)
+        stands_in = self._place.best is None and nats is not None and not self.worthless(nats)
+        return record.best or stands_in
+
+    def worthless(self, nats: float) -> bool:
+        """Whether nats per token are no number, or more than those of a network that has learnt nothing.
+
+        That guesses among all words alike, within a hundredth.
+        """
+        return not nats <= 1.01 * math.log(len(self.model.vocabulary))
 
     def stopped(self) -> bool:
         """Whether any rank is to stop; asked by all."""

@@ -81,22 +81,30 @@ class Watch:
                 self._tell(text)
 
     def _troubles(self, record: Record) -> Iterator[tuple[str, str]]:
-        trainer = self._trainer
-        nats, guess = record.val_nats, trainer.guess
-        if nats is None and label(trainer.model.spec.train.loss) == LIKELIHOOD:
-            nats = record.train_nats
-        if nats is None:
-            return
-        if record.step >= trainer.epoch_steps and not nats <= guess:
+        trainer, nats = self._trainer, self._nats(record)
+        if record.step >= trainer.epoch_steps and nats and self._learns_nothing(nats):
             yield (
                 "guess",
-                f"after epoch {record.epoch} the loss per token is {nats:.3g} nats, and guessing words by their "
-                f"frequency has {guess:.3g}: nothing is learnt yet, and this is no best model; if it stays so, "
-                "try another train.optimizer.learning_rate, or train.clip",
+                f"in epoch {record.epoch} the loss per token was {nats[0]:.3g} nats, and guessing words by their "
+                f"frequency has {trainer.guess:.3g}: the network learns nothing; try another "
+                "train.optimizer.learning_rate, or train.clip",
             )
-        if "val" in self._dataset.splits and math.isfinite(nats):
+        if record.val_nats is not None and math.isfinite(record.val_nats):
             with np.errstate(all="ignore"):  # of a network that diverges
                 captions = caption_split(trainer.model, self._dataset, "val", LOOKED_AT)
             text = monotony([one.caption for one in captions])
             if text:
                 yield "monotony", f"at update {record.step:,} {text}"
+
+    def _nats(self, record: Record) -> list[float]:
+        """What can be compared with a guess: of train over the epoch, if its loss is nats, and of val."""
+        likelihood = label(self._trainer.model.spec.train.loss) == LIKELIHOOD
+        own = [record.train_nats] if likelihood else []
+        return own if record.val_nats is None else [*own, record.val_nats]
+
+    def _learns_nothing(self, nats: list[float]) -> bool:
+        """Whether all are above a guess, and that not only because the network is young and comes down to it."""
+        if any(one <= self._trainer.guess for one in nats):
+            return False
+        *before, now = (record.train_loss for record in self._trainer.history.records)
+        return any(map(self._trainer.worthless, nats)) or not now < min(before, default=math.inf)
