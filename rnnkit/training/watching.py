@@ -22,7 +22,7 @@ from rnnkit.training.trainer import Trainer
 LOOKED_AT: Final = 32
 """Images of val that are captioned at each evaluation."""
 
-LIKELIHOOD: Final = "softmax-cross-entropy"
+LIKELIHOOD: Final = "softmax-cross-entropy(smoothing=0.0)"
 """The loss that is nats; others cannot be compared with a guess."""
 
 
