@@ -18,6 +18,7 @@ import pytest
 from rnnkit.errors import DataError, RnnkitError
 from rnnkit.metrics import DEFAULT, METRICS, check, installed, judge, scores, scores_each, tokenize
 from rnnkit.metrics.scorers import SCORERS
+from rnnkit.metrics.tokenizer import join
 
 needs_scorers = pytest.mark.skipif(
     not installed(), reason='the scorers are not installed: pip install "rnnkit[eval]"'
@@ -117,6 +118,30 @@ def test_tokens_of_a_thousand_captions_are_those_of_the_penn_treebank_tokenizer(
     assert len(texts) > 3000
     for text, tokens in zip(texts, record["tokens"], strict=True):
         assert " ".join(tokenize(text)) == tokens, text
+
+
+def test_what_cannot_be_seen_is_no_token() -> None:
+    assert tokenize("u\u0308ber \u00dcBER") == ["\u00fcber", "\u00fcber"]
+    assert tokenize("\ufeffa\u202a do\u00adg\u200f \x07\u2066") == ["a", "dog"]
+
+
+@needs_scorers
+def test_texts_in_both_spellings_of_unicode_score_the_same() -> None:
+    said, wanted = {1: "u\u0308ber die Bru\u0308cke"}, {1: ["\u00fcber die Br\u00fccke"]}
+    assert scores(said, wanted, ["bleu"])["bleu1"] == pytest.approx(1)
+    cut = scores({1: said[1].split()}, {1: [wanted[1][0].split()]}, ["bleu"])
+    assert cut["bleu1"] == pytest.approx(1)
+    with pytest.raises(DataError, match=r"image 1 has a text with the lone surrogate \\ud83d"):
+        scores({1: "a \ud83d"}, {1: ["a"]}, ["bleu"])
+
+
+def test_tokens_are_joined_into_a_text_that_has_them() -> None:
+    for text, _ in recorded()["texts"]:
+        assert tokenize(join(tokenize(text))) == tokenize(text)
+    assert join(["it", "does", "n't"]) == "it doesn't"
+    assert join(["the", "dog", "'s", "-lrb-", "red", "-rrb-", "hat"]) == "the dog's (red) hat"
+    assert join(["j'", "ai", "gon", "na"]) == "j'ai gonna"
+    assert join(["'s", "n't"]) == "'s n't"
 
 
 @needs_scorers

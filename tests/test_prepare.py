@@ -15,13 +15,14 @@ import numpy.typing as npt
 import pytest
 
 import rnnkit
-from rnnkit.data import open_data
+from rnnkit.data import Vocabulary, as_characters, open_data
 from rnnkit.data.preparing import feature_source
 from rnnkit.data.preparing.pca import fit_pca
 from rnnkit.data.preparing.prepare import prepare
 from rnnkit.data.references import read_references
 from rnnkit.data.tokenizer import build_vocabulary, tokenize
 from rnnkit.errors import DataError, listed
+from rnnkit.metrics import installed, scores
 from rnnkit.training import train
 from tests.datafolders import read_array
 
@@ -85,6 +86,17 @@ FEATURES = np.arange(12, dtype=np.float32).reshape(4, 3)
         ("“Élan” — naïve…\tÜBER\n", ["élan", "naïve", "über"]),
         (" . ", []),
         ("<UNK>", ["unk"]),
+        ("u\u0308ber \u00dcBER", ["über", "über"]),
+        ("\ufeffA sof\u00adt\u200e ca\x00t\u2060", ["a", "soft", "cat"]),
+        ("\u202bdog\u202c one\u200btwo\x1b", ["dog", "one", "two"]),
+        (
+            "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+            ["\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"],
+        ),
+        ("\u200cdo\u200dg\u200c \u0645\u06cc\u200c .", ["dog", "\u0645\u06cc"]),
+        ("\u0dc1\u0dca\u200d\u0dbb\u0dd3", ["\u0dc1\u0dca\u200d\u0dbb\u0dd3"]),
+        ("\u2764\ufe0f", ["\u2764"]),
+        ("\u200b\xad", []),
     ],
 )
 def test_words_are_lower_case_without_punctuation(caption: str, words: list[str]) -> None:
@@ -248,6 +260,97 @@ def test_captions_find_their_image_by_the_text_of_its_id(tmp_path: Path) -> None
     done = prepare(*write(tmp_path, captions, FEATURES), tmp_path / "out", val=0.0)
     assert done.numbers_as_text == 3
     assert done.summary.splits[0].captions == 6
+
+
+def test_a_text_is_one_word_in_both_spellings_of_unicode(tmp_path: Path) -> None:
+    captions = content()
+    captions["images"][0]["file_name"] = "u\u0308.jpg"
+    captions["annotations"][0]["caption"] = "u\u0308ber alles"
+    captions["annotations"][1]["caption"] = "\u00fcber alles"
+    (tmp_path / "val.txt").write_text("\u00fc.jpg\n", encoding="utf-8")
+    prepare(
+        *write(tmp_path, captions, FEATURES),
+        tmp_path / "out",
+        val=tmp_path / "val.txt",
+        min_count=1,
+    )
+    (tmp_path / "out" / "images").mkdir()
+    (tmp_path / "out" / "images" / "u\u0308.jpg").touch()
+    with open_data(tmp_path / "out") as data:
+        val = data.split("val")
+        assert np.array_equal(val.captions[0], val.captions[1])
+        assert read_references(data, "val").captions == (("\u00fcber alles", "\u00fcber alles"),)
+        assert val.pictures is not None
+        assert Path(val.pictures[0]).exists()
+
+
+def test_words_may_be_cut_as_scores_count_them(tmp_path: Path) -> None:
+    texts = [
+        "A dog's T-shirt (red) doesn't fit.",
+        "C'est l'\u00e9t\u00e9, l'homme n'est pas l\u00e0; j'ai 1 1/2 :)",
+        "They're gonna swim - can't you?",
+        "Don't feed the AT&T cat!",
+    ]
+    captions = content()
+    captions["annotations"] = [
+        {"image_id": image["id"], "caption": text}
+        for image, text in zip(captions["images"], texts, strict=True)
+    ]
+    options: dict[str, Any] = {"val": 0.0, "min_count": 1}
+    files = write(tmp_path, captions, FEATURES)
+    prepare(*files, tmp_path / "out", tokens="ptb", **options)
+    with open_data(tmp_path / "out") as data:
+        assert data.vocabulary.cut == "ptb"
+        shown = [*map(data.vocabulary.decode, data.split("train").captions)]
+        for text, row in zip(shown, data.split("train").captions, strict=True):
+            assert np.array_equal(data.vocabulary.encode(text, data.length), row)
+        spelled = as_characters(data)
+        assert [*map(spelled.vocabulary.decode, spelled.split("train").captions)] == shown
+    assert shown[0] == "a dog's t-shirt (red) doesn't fit"
+    assert shown[2] == "they're gonna swim can't you"
+    prepare(*files, tmp_path / "plain", **options)
+    with open_data(tmp_path / "plain") as data:
+        plain = [*map(data.vocabulary.decode, data.split("train").captions)]
+    assert plain[0] == "a dogs tshirt red doesnt fit"
+    if installed():
+        wanted = {i: [text] for i, text in enumerate(texts)}
+        assert scores(dict(enumerate(shown)), wanted, ["bleu"])["bleu4"] == pytest.approx(1)
+        assert scores(dict(enumerate(plain)), wanted, ["bleu"])["bleu4"] < 0.5
+
+
+def test_other_ways_to_cut_are_refused(tmp_path: Path) -> None:
+    files = write(tmp_path, content(), FEATURES)
+    with pytest.raises(DataError, match="tokens is 'moses', but must be one of plain, ptb"):
+        prepare(*files, tmp_path / "out", tokens="moses")
+    prepare(*files, tmp_path / "out", val=0.0)
+    vocabulary = json.loads((tmp_path / "out" / "vocab.json").read_text())
+    (tmp_path / "out" / "vocab.json").write_text(json.dumps({**vocabulary, "cut": "moses"}))
+    with pytest.raises(DataError, match="words that were cut as 'moses', but this rnnkit knows"):
+        open_data(tmp_path / "out")
+
+
+def test_a_vocabulary_with_two_spellings_still_opens() -> None:
+    special = ["<NULL>", "<START>", "<END>", "<UNK>"]
+    old = Vocabulary.from_words([*special, "u\u0308ber", "\u00fcber"])
+    assert old.decode(np.array([1, 4, 5, 2])) == "\u00fcber \u00fcber"
+    assert old.encode("u\u0308ber \u00fcber").tolist() == [1, 4, 4, 2]
+    apart, together = (Vocabulary.from_words([*special, w]) for w in ("u\u0308", "\u00fc"))
+    assert apart == together
+
+
+def test_lone_surrogates_are_refused_with_their_place(tmp_path: Path) -> None:
+    captions = content()
+    captions["annotations"][2]["caption"] = "a \ud83d dog"
+    captions["images"][1]["file_name"] = "\udc00.jpg"
+    captions["annotations"][3]["caption"] = (
+        "a \U0001f415 dog"  # whole, though JSON writes two halves
+    )
+    with pytest.raises(DataError) as told:
+        prepare(*write(tmp_path, captions, FEATURES), tmp_path / "out")
+    lines = str(told.value).splitlines()
+    assert lines[0].endswith("captions.json has 2 mistakes:")
+    assert lines[1].startswith(r"  images[1].file_name: the text has the lone surrogate \udc00")
+    assert lines[2].startswith(r"  annotations[2].caption: the text has the lone surrogate \ud83d")
 
 
 def test_all_mistakes_of_a_file_are_told_at_once(tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ def evaluate(
     captions = caption_split(model, dataset, split, limit, decoder, ranks, references)
     said = {one.image: one.caption for one in captions}
     wanted = {one.image: one.truth for one in captions}
-    tokens = as_characters(dataset) if model.vocabulary.by_character else dataset
+    tokens = as_characters(dataset, model.vocabulary) if model.vocabulary.by_character else dataset
     return Evaluation(
         split=split,
         images=len(captions),

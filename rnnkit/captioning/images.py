@@ -10,6 +10,7 @@ import numpy as np
 
 from rnnkit.data import Dataset, Vocabulary, characters_of
 from rnnkit.data.references import References, read_references
+from rnnkit.data.vocabulary import PTB, WRITTEN
 from rnnkit.errors import DataError
 from rnnkit.kinds import Decoder, Ints
 from rnnkit.network.writer import Writer
@@ -98,15 +99,23 @@ def check_fits(model: Writer[Any], dataset: Dataset) -> None:
     vocabulary = dataset.vocabulary
     if model.vocabulary.by_character:
         vocabulary = characters_of(vocabulary)
-    if vocabulary != model.vocabulary:
+    if not _fits(vocabulary, model.vocabulary):
         raise DataError(
             f"{dataset.folder} has another vocabulary ({_size(vocabulary)}) than the model "
             f"({_size(model.vocabulary)}); caption the data it was trained on"
         )
 
 
+def _fits(vocabulary: Vocabulary, models: Vocabulary) -> bool:
+    """Characters of captions as they were written are more than those of the words."""
+    if models.cut == WRITTEN:
+        return vocabulary.by_character and {*vocabulary.words} <= {*models.words}
+    return vocabulary == models
+
+
 def _size(vocabulary: Vocabulary) -> str:
-    return f"{len(vocabulary)} {'characters' if vocabulary.by_character else 'words'}"
+    kind = "characters" if vocabulary.by_character else "words"
+    return f"{len(vocabulary)} {kind}{', cut as ptb' if vocabulary.cut == PTB else ''}"
 
 
 def _captioned(

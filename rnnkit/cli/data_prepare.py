@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,13 @@ from rnnkit.system.process import settle
 
 if TYPE_CHECKING:
     from rnnkit.data.preparing.prepare import Prepared
+
+
+class Tokens(StrEnum):
+    """Ways to cut captions into words."""
+
+    PLAIN = "plain"
+    PTB = "ptb"
 
 
 def prepare(
@@ -30,6 +38,13 @@ def prepare(
         ),
     ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder to make.")],
+    tokens: Annotated[
+        Tokens,
+        typer.Option(
+            help="How captions are cut into words: plain makes doesn't one word (doesnt); ptb makes it does "
+            "and n't, as scores count them."
+        ),
+    ] = Tokens.PLAIN,
     min_count: Annotated[
         int,
         typer.Option(
@@ -80,6 +95,7 @@ def prepare(
                 captions,
                 features,
                 out,
+                tokens=tokens,
                 min_count=min_count,
                 length=length,
                 val=_share_or_file(val),

@@ -49,9 +49,13 @@ class Split:
 
     def captions_of(self, image: int) -> Ints:
         """The captions of one image, given its row in `features`: (k, T), in the order of the file."""
+        return self.captions[self.rows_of(image)]
+
+    def rows_of(self, image: int) -> Ints:
+        """The rows of its captions: (k,), rising."""
         bounds = (image, image + 1)
         first, last = np.searchsorted(self.image_idxs, bounds, sorter=self._by_image)
-        return self.captions[self._by_image[first:last]]
+        return self._by_image[first:last]
 
     def batches(
         self, batches: Iterable[Ints], dtype: DType

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -186,7 +187,16 @@ def _read_pictures(
             f"{folder / source} has {len(lines)} lines, but {features.source} has {len(features)} "
             "rows; it must have a line for each"
         )
-    return tuple(str(folder / "images" / line) if in_folder else line for line in lines)
+    return tuple(str(_spelled(folder / "images", line)) if in_folder else line for line in lines)
+
+
+def _spelled(folder: Path, name: str) -> Path:
+    """A file by its name in normalization form C; some systems decompose the names of their files."""
+    path = folder / name
+    if name.isascii() or path.exists():
+        return path
+    other = folder / unicodedata.normalize("NFD", name)
+    return other if other.exists() else path
 
 
 def _check_alike(path: Path, splits: Sequence[Split]) -> None:

@@ -39,13 +39,42 @@ def read_references(dataset: Dataset, split: str) -> References:
         DataError: there is no such split, or the file is damaged or of other images.
     """
     rows = dataset.split(split).images
-    path = dataset.folder / f"captions_{split}.json"
+    path = _annotations(dataset, split)
     if not path.exists():
         return _from_tokens(dataset, split)
     images = _matched(read_annotations(path).images, rows, path, _listing(dataset.folder, split))
     return References(
         tuple(image.captions for image in images), tuple(image.id for image in images), path
     )
+
+
+def has_written(dataset: Dataset) -> bool:
+    """Whether the folder has the captions of its first split, train, as they were written."""
+    return _annotations(dataset, next(iter(dataset.splits))).exists()
+
+
+def read_written(dataset: Dataset, split: str) -> dict[int, str]:
+    """The captions of a split as they were written; row of its tokens -> text.
+
+    Captions of an image are in the order of its tokens. Those of an image with more or fewer captions than rows of
+    tokens are not there; nor is any if the folder does not have them.
+
+    Raises:
+        DataError: the file is damaged or of other images.
+    """
+    references = read_references(dataset, split)
+    if references.source is None:
+        return {}
+    written: dict[int, str] = {}
+    for image, texts in enumerate(references.captions):
+        rows = dataset.split(split).rows_of(image)
+        if len(rows) == len(texts):
+            written.update(zip(rows.tolist(), texts, strict=True))
+    return written
+
+
+def _annotations(dataset: Dataset, split: str) -> Path:
+    return dataset.folder / f"captions_{split}.json"
 
 
 def _from_tokens(dataset: Dataset, name: str) -> References:

@@ -4,18 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 import attrs
 import numpy as np
 
 from rnnkit.data.texts import read_json
-from rnnkit.errors import DataError
+from rnnkit.errors import DataError, listed, shown
 from rnnkit.kinds.arrays import Ints
+from rnnkit.metrics.tokenizer import join, tokenize
+from rnnkit.system.unicode import composed
 
 NULL, START, END, UNKNOWN = "<NULL>", "<START>", "<END>", "<UNK>"
 
 BLANK = " "
+
+PLAIN: Final = "plain"
+PTB: Final = "ptb"
+WRITTEN: Final = "written"
+CUTS: Final = (PLAIN, PTB, WRITTEN)
+"""How captions become the words or characters of a vocabulary."""
+
+
+def _composed(words: Sequence[str]) -> tuple[str, ...]:
+    return tuple(map(composed, words))
 
 
 @attrs.frozen
@@ -23,29 +35,41 @@ class Vocabulary:
     """The words a network can read and write.
 
     Attributes:
-        words: every word, the special ones included; its index is its token. They may be characters.
+        words: every word, the special ones included; its index is its token. They may be characters. They are
+            as the file has them, but two spellings of one text in Unicode are equal.
         null: token of `<NULL>`, which fills a caption up to the common length.
         start: token of `<START>`.
         end: token of `<END>`.
         unknown: token of `<UNK>`, which stands for rare words; None if there is none.
         joiner: what stands between the words of a caption: a blank, or nothing if they are characters.
+        cut: how captions are cut into them: "plain", as `rnnkit.data.tokenizer` does, or "ptb", as
+            `rnnkit.metrics.tokenize` does. Characters are "written" if they are those of the captions as they
+            were written, and "plain" if they are those of a vocabulary's words.
     """
 
-    words: tuple[str, ...] = attrs.field(repr=False)
+    words: tuple[str, ...] = attrs.field(repr=False, eq=_composed)
     null: int
     start: int
     end: int
     unknown: int | None
     joiner: str = BLANK
+    cut: str = PLAIN
     _tokens: Mapping[str, int] = attrs.field(init=False, repr=False, eq=False)
 
     @_tokens.default
     def _number_words(self) -> Mapping[str, int]:
-        return {word: token for token, word in enumerate(self.words)}
+        tokens: dict[str, int] = {}
+        for token, word in enumerate(self.words):
+            tokens.setdefault(composed(word), token)
+        return tokens
 
     @classmethod
     def from_words(
-        cls, words: Sequence[str], source: str = "the vocabulary", joiner: str = BLANK
+        cls,
+        words: Sequence[str],
+        source: str = "the vocabulary",
+        joiner: str = BLANK,
+        cut: str = PLAIN,
     ) -> Self:
         """The vocabulary with these words in this order.
 
@@ -53,18 +77,25 @@ class Vocabulary:
             words: all different, `<NULL>`, `<START>` and `<END>` among them.
             source: what errors call it, such as the file it was read from.
             joiner: what stands between them in a caption.
+            cut: how captions are cut into them.
 
         Raises:
-            DataError: a word is there twice, or a special word is missing.
+            DataError: a word is there twice, a special word is missing, or there is no such way to cut.
         """
         tokens: dict[str, int] = {}
+        twice = []
         for token, word in enumerate(words):
             first = tokens.setdefault(word, token)
             if first != token:
-                raise DataError(
-                    f"{source} has the word {word!r} twice, as tokens {first} and {token}; "
-                    "every word must have one token"
-                )
+                twice.append(f"{shown(word)} twice, as tokens {first} and {token}")
+        if twice:
+            raise DataError(
+                f"{source} has the word {listed(twice)}; every word must have one token"
+            )
+        if cut not in CUTS:
+            raise DataError(
+                f"{source} has words that were cut as {shown(cut)}, but this rnnkit knows {listed(CUTS)}"
+            )
         missing = [word for word in (NULL, START, END) if word not in tokens]
         if missing:
             raise DataError(
@@ -72,7 +103,13 @@ class Vocabulary:
                 f"captions cannot be read without {NULL}, {START} and {END}"
             )
         return cls(
-            tuple(words), tokens[NULL], tokens[START], tokens[END], tokens.get(UNKNOWN), joiner
+            tuple(words),
+            tokens[NULL],
+            tokens[START],
+            tokens[END],
+            tokens.get(UNKNOWN),
+            joiner,
+            cut,
         )
 
     @classmethod
@@ -100,10 +137,11 @@ class Vocabulary:
         return not self.joiner
 
     def encode(self, caption: str, length: int | None = None) -> Ints:
-        """`<START>`, the caption's words (split on blanks) or characters, and `<END>` as tokens.
+        """`<START>`, the caption's words or characters, and `<END>` as tokens.
 
         Args:
-            caption: prepared like the vocabulary's words (case, punctuation).
+            caption: prepared like the vocabulary's words (case, punctuation), which are split on blanks; but any
+                text if they are cut as "ptb".
             length: cut after `length - 2` of them, or fill with `<NULL>`, to this many tokens (at least 2).
 
         Returns:
@@ -112,9 +150,13 @@ class Vocabulary:
         Raises:
             DataError: a word is not in the vocabulary, and neither is `<UNK>`.
         """
-        words = caption.split()
+        words = tokenize(caption) if self.cut == PTB else composed(caption).split()
         if self.by_character:
             words = characters(words)
+        return self.encode_words(words, length)
+
+    def encode_words(self, words: Sequence[str], length: int | None = None) -> Ints:
+        """The same of a caption that is cut into words or characters already."""
         if length is not None:
             words = words[: length - 2]
         tokens = [self.start, *map(self._token, words), self.end]
@@ -123,14 +165,17 @@ class Vocabulary:
         return np.array(tokens, dtype=np.int32)
 
     def decode(self, tokens: Ints) -> str:
-        """The words of a row of tokens up to the first `<END>`, without `<NULL>` and `<START>`."""
+        """The text of a row of tokens up to the first `<END>`, without `<NULL>` and `<START>`.
+
+        Words that are parts of one, such as "does" and "n't", are put together again.
+        """
         words = []
         for token in tokens.tolist():
             if token == self.end:
                 break
             if token not in (self.null, self.start):
                 words.append(self.words[token])
-        return self.joiner.join(words)
+        return composed(join(words) if self.cut == PTB else self.joiner.join(words))
 
     def _token(self, word: str) -> int:
         token = self._tokens.get(word, self.unknown)
@@ -147,27 +192,30 @@ def characters(words: Sequence[str]) -> list[str]:
 
 def read_vocabulary(path: Path) -> Vocabulary:
     """Read a vocabulary file: a JSON object with the list `idx_to_word`, or the object `word_to_idx`, or
-    both.
+    both; and `cut`, how captions are cut into words, if it is not "plain".
 
     Raises:
         DataError: the file cannot be read, is not of this form, or contradicts itself.
     """
-    content = read_json(path)
+    content = read_json(path, spelled=True)
     if not isinstance(content, dict) or not ("idx_to_word" in content or "word_to_idx" in content):
         raise DataError(
             f"{path} is not a vocabulary; expected a JSON object with the list idx_to_word, "
             "the object word_to_idx, or both"
         )
+    cut = content.get("cut", PLAIN)
+    if not isinstance(cut, str):
+        raise DataError(f"{path}: cut is {shown(cut)}, but must be one of {listed(CUTS)}")
     by_word = _by_word(path, content["word_to_idx"]) if "word_to_idx" in content else None
     if "idx_to_word" not in content:
-        return Vocabulary.from_words(by_word or [], source=str(path))
+        return Vocabulary.from_words(by_word or [], str(path), cut=cut)
     words: object = content["idx_to_word"]
     if not isinstance(words, list):
         raise DataError(f"{path}: idx_to_word is not a list; expected the words in order of token")
     for token, word in enumerate(words):
         if not isinstance(word, str):
             raise DataError(f"{path}: idx_to_word[{token}] is {word!r}, but words are strings")
-    vocabulary = Vocabulary.from_words(words, source=str(path))
+    vocabulary = Vocabulary.from_words(words, str(path), cut=cut)
     if by_word is not None and by_word != words:
         token = next(
             (i for i, pair in enumerate(zip(words, by_word, strict=False)) if pair[0] != pair[1]),

@@ -13,6 +13,7 @@ from rnnkit.errors import DataError, RnnkitError
 from rnnkit.metrics.scorers import SCORERS, missing_models
 from rnnkit.metrics.tokenizer import tokenize
 from rnnkit.registry import closest
+from rnnkit.system.unicode import composed, lone_surrogate
 
 K = TypeVar("K", bound=Hashable)
 
@@ -191,8 +192,13 @@ def _tokens(caption: Caption, image: Hashable) -> str:
     """The tokens of a caption with blanks between them, as the scorers want them."""
     tokens = tokenize(caption) if isinstance(caption, str) else caption
     for token in tokens:
+        if half := lone_surrogate(token):
+            raise DataError(
+                f"image {image!r} has a text with the lone surrogate {half}, half of a character; write the "
+                "whole character, or leave it out"
+            )
         if not isinstance(caption, str) and token.split() != [token]:
             raise DataError(
                 f"image {image!r} has the token {token!r}; a token is not empty and has no blanks in it"
             )
-    return " ".join(tokens)
+    return composed(" ".join(tokens))

@@ -5,15 +5,18 @@ runs Stanford's PTBTokenizer 3.4.1 with `-lowerCase` over captions, then drops t
 punctuation. That is Java; these are the rules that its results follow, found by comparing: those of the Penn
 Treebank, with what captions have beside them (numbers, units, abbreviations, addresses).
 
-It is not the tokenizer of `rnnkit data prepare`, which makes the words that networks write: there "dog's" is
-the word "dogs", here it counts as "dog" and "'s".
+`rnnkit data prepare` makes words otherwise, unless it is told `--tokens ptb`: there "dog's" is the word "dogs", here
+it counts as "dog" and "'s".
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Final
+
+from rnnkit.system.unicode import composed, invisible
 
 _BRACKETS: Final = ("-LRB-", "-RRB-", "-LCB-", "-RCB-")
 
@@ -31,9 +34,30 @@ def tokenize(caption: str) -> list[str]:
     return [token for token in _tokens(caption) if token not in PUNCTUATION]
 
 
+def join(tokens: Sequence[str]) -> str:
+    """A text with these tokens: "it", "does", "n't" are "it doesn't", and "-lrb-", "red", "-rrb-" are "(red)".
+
+    Where the text without blanks would have other tokens, it has blanks. A token that is one only with capitals, as
+    in "C'est", has them.
+    """
+    plain = " ".join(map(_spelled, tokens))
+    text = plain
+    for pattern, together in _TOGETHER:
+        text = pattern.sub(together, text)
+    return text if text == plain or tokenize(text) == list(tokens) else plain
+
+
+@cache
+def _spelled(token: str) -> str:
+    """A text of this token alone, if there is one."""
+    text = _NAMED.sub(lambda name: _SIGNS[name[0]], token).replace("\xa0", " ")
+    forms = (text, text.capitalize(), text.upper())
+    return next((form for form in forms if tokenize(form) == [token]), text)
+
+
 def _tokens(caption: str) -> Iterator[str]:
-    for match in _TOKEN.finditer(caption.translate(_CHARACTERS)):
-        text = match[0].lower()
+    for match in _TOKEN.finditer(composed(caption).translate(_CHARACTERS)):
+        text = composed(match[0].lower())
         if text in _PARTS and match.lastgroup != "whole":
             yield from _PARTS[text]
         elif match.lastgroup == "together":
@@ -48,21 +72,29 @@ def _tokens(caption: str) -> Iterator[str]:
 
 _FRACTIONS: Final = ("1/2", "1/4", "3/4", "1/3", "2/3")
 
+
+class _Characters(dict[int, str]):
+    """A table for `str.translate` that learns each character when it first meets it."""
+
+    def __missing__(self, code: int) -> str:
+        self[code] = " " if invisible(chr(code)) else chr(code)
+        return self[code]
+
+
 # Quotes and dashes of print, signs that have a name, and what takes no room on paper.
-_CHARACTERS: Final = str.maketrans(
-    {
-        **dict.fromkeys("\u2018\u201b", "`"),
-        "\u2019": "'",
-        **dict.fromkeys("\u201c\u201d\u00ab\u00bb", '"'),
-        **dict.fromkeys("\u2013\u2014", "--"),
-        "\u2026": "...",
-        "\u00a3": "#",  # pounds
-        "\u20ac": "$",  # euros
-        **{sign: f"  {fraction} " for sign, fraction in zip("½¼¾⅓⅔", _FRACTIONS, strict=True)},
-        "\u00ad": "",
-        **dict.fromkeys("\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\ufe0f", " "),
-    }
-)
+_PRINTED: Final = {
+    **dict.fromkeys("\u2018\u201b", "`"),
+    "\u2019": "'",
+    **dict.fromkeys("\u201c\u201d\u00ab\u00bb", '"'),
+    **dict.fromkeys("\u2013\u2014", "--"),
+    "\u2026": "...",
+    "\u00a3": "#",  # pounds
+    "\u20ac": "$",  # euros
+    **{sign: f"  {fraction} " for sign, fraction in zip("½¼¾⅓⅔", _FRACTIONS, strict=True)},
+    "\u00ad": "",
+    "\ufe0f": " ",
+}
+_CHARACTERS: Final = _Characters((ord(sign), text) for sign, text in _PRINTED.items())
 
 _NAMES: Final = {
     "(": "-lrb-",
@@ -151,4 +183,21 @@ _TOKEN: Final = re.compile(
   | [^\s\U00010000-\U0010ffff]                                      # what is beyond is left out
 """,
     re.VERBOSE,
+)
+
+_SIGNS: Final = {
+    name: sign
+    for sign, name in _NAMES.items()
+    if name[0] == "-" and name[-1] == "-" and sign in "()[]{}"
+}
+_NAMED: Final = re.compile("|".join(_SIGNS))
+_TOGETHER: Final = (
+    (re.compile(r"(?<=\w) (n't|'(?:s|m|d|ll|re|ve))(?!\S)"), r"\1"),
+    (re.compile(r"(?<!\S)([dljy]') (?=\w)"), r"\1"),
+    (re.compile(r"(?<!\S)(gon|wan) na(?!\S)"), r"\1na"),
+    (re.compile(r"(?<!\S)got ta(?!\S)"), "gotta"),
+    (re.compile(r"(?<!\S)(gim|lem) me(?!\S)"), r"\1me"),
+    (re.compile(r"(?<!\S)'t (is|was)(?!\S)"), r"'t\1"),
+    (re.compile(r"([(\[{]) (?=\w)"), r"\1"),
+    (re.compile(r"(?<=\w) ([)\]}])"), r"\1"),
 )

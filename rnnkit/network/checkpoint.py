@@ -2,7 +2,8 @@
 
 first bytes  a line with the digest of all that follows, so that damage is found before anything is read;
              HDF5 leaves these 512 bytes to us
-texts        rnnkit (format), version, spec (TOML), words (JSON), joiner (what stands between words),
+texts        rnnkit (format), version, spec (TOML), words (JSON), joiner (what stands between words), cut
+             (how captions are cut into them; "plain" where it is missing),
              provenance (JSON: package -> version), note (whatever was given to be kept beside the model)
 parameters/  an array for each name of the flat view, "rnn.0.Wx" and so on
 extra/       arrays that were given to be kept beside the model
@@ -21,6 +22,7 @@ import h5py
 import numpy as np
 
 from rnnkit.data import Vocabulary
+from rnnkit.data.vocabulary import PLAIN
 from rnnkit.errors import CheckpointError, RnnkitError, listed
 from rnnkit.kinds import Array, Plugin
 from rnnkit.network.builder import assemble
@@ -61,7 +63,15 @@ class Kept:
     extra: Mapping[str, Array]
     _words: str
     _joiner: str
+    _cut: str
     _provenance: str
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """Its words."""
+        return Vocabulary.from_words(
+            json.loads(self._words), str(self.file), self._joiner, self._cut
+        )
 
     def model(self, spec: Spec | None = None) -> Captioner:
         """The network, assembled of its own spec or of another one, with the parameters of the file.
@@ -70,7 +80,7 @@ class Kept:
             CheckpointError: a plugin it needs is not installed, or the parameters are not those of the spec.
             SpecError: the other spec's parts do not fit each other.
         """
-        words = Vocabulary.from_words(json.loads(self._words), str(self.file), self._joiner)
+        words = self.vocabulary
         if spec is not None:
             model = assemble(spec, _sizes(spec, words))
         else:
@@ -112,6 +122,7 @@ def save_model(
         "spec": write_spec(model.spec, qualified=True),
         "words": json.dumps(list(model.vocabulary.words), ensure_ascii=False),
         "joiner": model.vocabulary.joiner,
+        "cut": model.vocabulary.cut,
         "provenance": json.dumps(dict(_provenance(model.spec))),
         "note": note,
     }
@@ -168,6 +179,7 @@ def read_model_file(file: Path) -> Kept:
                 extra=_arrays(h5, "extra"),
                 words=_text(h5, "words"),
                 joiner=_text(h5, "joiner"),
+                cut=_text(h5, "cut") if "cut" in h5 else PLAIN,
                 provenance=_text(h5, "provenance"),
             )
     except (OSError, KeyError, ValueError, RuntimeError) as e:

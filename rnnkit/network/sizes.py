@@ -43,9 +43,9 @@ def opened(spec: Spec, data: str | Path | Dataset | None) -> Iterator[Dataset | 
         yield data
 
 
-def tokenized(spec: Spec, dataset: Dataset) -> Dataset:
-    """The dataset in the tokens that a spec wants."""
-    return as_characters(dataset) if spec.data.tokens == "char" else dataset
+def tokenized(spec: Spec, dataset: Dataset, vocabulary: Vocabulary | None = None) -> Dataset:
+    """The dataset in the tokens that a spec wants; characters are those of a model's vocabulary, if there is one."""
+    return as_characters(dataset, vocabulary) if spec.data.tokens == "char" else dataset
 
 
 def in_words(spec: Spec) -> Spec:

@@ -119,7 +119,7 @@ def train(
         name = "run" if isinstance(spec, Spec) else Path(spec).stem
         spec = as_spec(spec, overrides)
     with _data(spec, data) as (spec, dataset):
-        in_words, dataset = dataset, tokenized(spec, dataset)
+        in_words, dataset = dataset, tokenized(spec, dataset, kept.vocabulary if kept else None)
         ranks.first(partial(look_before, spec, dataset, in_words, on_warning))
         if kept is None:
             model = assemble(spec, sizes_of(spec, dataset))

@@ -21,9 +21,9 @@ from rnnkit.data.preparing.new_features import NewFeatures
 from rnnkit.data.preparing.new_folder import new_folder, writing
 from rnnkit.data.preparing.splitting import choose_splits
 from rnnkit.data.summary import Summary, describe
-from rnnkit.data.tokenizer import build_vocabulary, tokenize
-from rnnkit.data.vocabulary import Vocabulary
-from rnnkit.errors import DataError
+from rnnkit.data.tokenizer import build_vocabulary, words_of
+from rnnkit.data.vocabulary import PLAIN, PTB, Vocabulary
+from rnnkit.errors import DataError, listed
 from rnnkit.kinds.arrays import Ints
 from rnnkit.parallel import ALONE, Ranks
 
@@ -57,6 +57,7 @@ def prepare(
     features: str | Path | Sequence[str | Path],
     out: str | Path,
     *,
+    tokens: str = PLAIN,
     min_count: int = 5,
     length: int = 17,
     val: float | str | Path | None = None,
@@ -67,7 +68,8 @@ def prepare(
 ) -> Prepared:
     """Write a data folder that `open_data` reads.
 
-    Words are lower case without punctuation. The vocabulary is that of train only: `<NULL>`, `<START>`, `<END>`,
+    Words are lower case without punctuation, cut in one of two ways: "dog's" is the plain word "dogs", and as "ptb" it
+    is "dog" and "'s", as it is when captions are scored. The vocabulary is that of train only: `<NULL>`, `<START>`, `<END>`,
     `<UNK>`, then the words by falling frequency. Images without captions or without features are left out; the
     rest keep the order of their features. Images of one file name and the same features become one. Beside the files of every data folder there are the captions as they were written
     (`captions_{split}.json`).
@@ -86,6 +88,7 @@ def prepare(
             `images`, in that order, unless the HDF5 file names the image of each in `image_ids` or `ids`: by
             its id, or by its file name, with or without folder and suffix. Of several files the rows follow each other.
         out: the folder; must not exist.
+        tokens: how captions are cut into words: "plain", or "ptb".
         min_count: how often train must have a word for the vocabulary.
         length: T, the tokens of a caption, `<START>` and `<END>` included; longer captions are cut.
         val: a share of the images, 0 to below 1; or a file with the name of an image in each line. If left
@@ -99,6 +102,8 @@ def prepare(
         DataError: an argument is out of range, the files are damaged or do not fit each other, or the folder
             exists or cannot be written. Then nothing of it is left behind.
     """
+    if tokens not in (PLAIN, PTB):
+        raise DataError(f"tokens is {tokens!r}, but must be one of {listed((PLAIN, PTB))}")
     for name, value, least in (
         ("min_count", min_count, 1),
         ("length", length, 3),
@@ -117,7 +122,7 @@ def prepare(
 
         def begin() -> _Begun:
             with writing(out):
-                return _begin(folder, Path(captions), sources, min_count, length, val, seed)
+                return _begin(folder, Path(captions), sources, tokens, min_count, length, val, seed)
 
         def end() -> tuple[Summary, tuple[Doubt, ...]]:
             with open_data(folder) as written:
@@ -153,6 +158,7 @@ def _begin(
     folder: Path,
     captions: Path,
     sources: Sequence[Path],
+    tokens: str,
     min_count: int,
     length: int,
     val: float | Path | None,
@@ -163,7 +169,7 @@ def _begin(
         matched = match(found.images, captions, source, split=val is None)
     rows = {image.id: row for image, row in zip(matched.images, matched.rows, strict=True)}
     splits = _split(matched.images, captions, val, seed, rows)
-    cut = _write_captions(folder, splits, min_count, length)
+    cut = _write_captions(folder, splits, tokens, min_count, length)
     _write_pictures(folder, splits)
     return _Begun(
         rows={
@@ -192,16 +198,18 @@ def _split(
     }
 
 
-def _write_captions(folder: Path, splits: Splits, min_count: int, length: int) -> dict[str, int]:
+def _write_captions(
+    folder: Path, splits: Splits, cut: str, min_count: int, length: int
+) -> dict[str, int]:
     """Write captions and vocabulary; how many captions of each split were cut."""
     words = {
-        split: [(row, tokenize(c)) for row, image in enumerate(images) for c in image.captions]
+        split: [(row, words_of(c, cut)) for row, image in enumerate(images) for c in image.captions]
         for split, images in splits.items()
     }
-    vocabulary = build_vocabulary((caption for _, caption in words["train"]), min_count)
+    vocabulary = build_vocabulary((caption for _, caption in words["train"]), min_count, cut)
     with rnnkit.system.hdf5.writing(folder / DATA_FOLDER.captions) as file:
         for split, pairs in words.items():
-            tokens = [vocabulary.encode(" ".join(caption), length) for _, caption in pairs]
+            tokens = [vocabulary.encode_words(caption, length) for _, caption in pairs]
             file[f"{split}_captions"] = np.stack(tokens)
             file[f"{split}_image_idxs"] = np.array([row for row, _ in pairs], np.int32)
     _write_json(folder / DATA_FOLDER.vocabulary, _vocabulary_content(vocabulary))
@@ -217,6 +225,7 @@ def _vocabulary_content(vocabulary: Vocabulary) -> object:
     return {
         "idx_to_word": vocabulary.words,
         "word_to_idx": {word: token for token, word in enumerate(vocabulary.words)},
+        **({} if vocabulary.cut == PLAIN else {"cut": vocabulary.cut}),
     }
 
 

@@ -143,7 +143,7 @@ def _nats_each(
     model: Captioner, dataset: Dataset, split: str, images: Sequence[int]
 ) -> dict[int, float]:
     """Negative log likelihood per token of people's captions, image by image."""
-    tokens = as_characters(dataset) if model.vocabulary.by_character else dataset
+    tokens = as_characters(dataset, model.vocabulary) if model.vocabulary.by_character else dataset
     chosen = tokens.split(split)
     rows = [np.flatnonzero(chosen.image_idxs == image) for image in images]
     nats: dict[int, float] = {}
