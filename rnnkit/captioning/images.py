@@ -96,21 +96,17 @@ def check_fits(model: Writer[Any], dataset: Dataset) -> None:
             f"{dataset.folder} has features of width {dataset.feature_width}, but the model takes "
             f"{model.feature_width}"
         )
-    vocabulary = dataset.vocabulary
-    if model.vocabulary.by_character:
+    vocabulary, models = dataset.vocabulary, model.vocabulary
+    if models.by_character:
         vocabulary = characters_of(vocabulary)
-    if not _fits(vocabulary, model.vocabulary):
+    # Characters of captions as they were written are more than those of the words.
+    more = models.cut == WRITTEN and not dataset.vocabulary.by_character
+    fits = {*vocabulary.words} <= {*models.words} if more else vocabulary == models
+    if not fits:
         raise DataError(
             f"{dataset.folder} has another vocabulary ({_size(vocabulary)}) than the model "
-            f"({_size(model.vocabulary)}); caption the data it was trained on"
+            f"({_size(models)}); caption the data it was trained on"
         )
-
-
-def _fits(vocabulary: Vocabulary, models: Vocabulary) -> bool:
-    """Characters of captions as they were written are more than those of the words."""
-    if models.cut == WRITTEN:
-        return vocabulary.by_character and {*vocabulary.words} <= {*models.words}
-    return vocabulary == models
 
 
 def _size(vocabulary: Vocabulary) -> str:
