@@ -235,7 +235,8 @@ def test_a_finished_run_says_how_to_train_on(run: Path) -> None:
     before = (run / "last.h5").read_bytes()
     ran = rnnkit("train", "--resume", run)
     assert ran.returncode == 0, ran.stderr
-    _, told = ran.stdout.splitlines()
+    done, told = ran.stdout.splitlines()
+    assert done.endswith("of them done already: there is nothing to do")
     assert told.startswith("the run is finished; to train on, raise a limit: ")
     assert told.endswith(f"rnnkit train --resume {run} --set train.epochs=4")
     assert (run / "last.h5").read_bytes() == before

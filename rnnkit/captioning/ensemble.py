@@ -153,7 +153,7 @@ def check_alike(models: Sequence[Captioner], names: Sequence[str]) -> None:
     for model, name in zip(others, names[1:], strict=True):
         if model.vocabulary != first.vocabulary:
             raise DataError(
-                f"{name} has other words than {names[0]} ({_difference(model, first)}); an ensemble needs "
+                f"{name} has other words than {names[0]} ({model.vocabulary.difference(first.vocabulary)}); an ensemble needs "
                 "models with the same words in the same order"
             )
         if model.feature_width != first.feature_width:
@@ -167,17 +167,6 @@ def check_alike(models: Sequence[Captioner], names: Sequence[str]) -> None:
                 f"{name} takes {kinds[0]} image features, and {names[0]} takes {kinds[1]} ones; an "
                 "ensemble needs models that take the same features"
             )
-
-
-def _difference(model: Captioner, first: Captioner) -> str:
-    """Where two vocabularies part."""
-    ours, theirs = model.vocabulary, first.vocabulary
-    if ours.by_character != theirs.by_character:
-        return "one spells captions out, the other does not"
-    if len(ours) != len(theirs):
-        return f"{len(ours)} of them, not {len(theirs)}"
-    token = next(t for t in range(len(ours)) if ours.words[t] != theirs.words[t])
-    return f"token {token} is {ours.words[token]!r}, not {theirs.words[token]!r}"
 
 
 def load_writer(paths: Sequence[Path]) -> Captioner | Ensemble:

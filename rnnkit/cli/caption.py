@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -9,6 +10,7 @@ import typer
 from rnnkit.cli.decoders import DecoderText, decoder_of
 from rnnkit.cli.options import AsJson, ModelData, ModelFiles, SplitName
 from rnnkit.system.process import settle
+from rnnkit.system.terminal import say
 
 
 def caption(
@@ -34,17 +36,14 @@ def caption(
 
     from rnnkit.captioning.ensemble import load_writer
     from rnnkit.captioning.images import caption_split
+    from rnnkit.captioning.own_data import opened_for
     from rnnkit.cli import show
-    from rnnkit.data import open_data
-    from rnnkit.errors import DataError, SpecError
+    from rnnkit.errors import SpecError
     from rnnkit.registry.labels import label
 
     writer = load_writer(models)
     chosen = decoder_of(writer, decoder)
-    folder = data or writer.spec.data.path
-    if folder is None:
-        raise DataError("captioning needs data: name a folder with --data")
-    with open_data(folder, raw=writer.spec.data.raw) as dataset:
+    with opened_for(writer, data, partial(say, err=True)) as dataset:
         found = caption_split(writer, dataset, split, n, chosen)
     most = max((1 + len(item.others) for item in found), default=n_best)
     if most < n_best:

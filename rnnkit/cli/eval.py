@@ -79,18 +79,20 @@ def _evaluate(
     """What came of it, and the data folder."""
     import rnnkit.captioning.evaluation
     from rnnkit.captioning.ensemble import load_writer
+    from rnnkit.captioning.own_data import data_of, opened_for
     from rnnkit.cli import show
-    from rnnkit.data import open_data
-    from rnnkit.errors import DataError
 
     writer = load_writer(models)
     chosen = decoder_of(writer, decoder)
-    folder = data or writer.spec.data.path
-    if folder is None:
-        raise DataError("evaluation needs data: name a folder with --data")
+    folder = data_of(writer, data)
+
+    def note(text: str) -> None:
+        if ranks.rank == 0:
+            say(text, err=True)
+
     with (
         show.working("captioning", wanted=ranks.rank == 0, plain=ranks.size > 1),
-        open_data(folder, raw=writer.spec.data.raw) as dataset,
+        opened_for(writer, data, note) as dataset,
     ):
         return rnnkit.captioning.evaluation.evaluate(
             writer, dataset, split, chosen, metrics, n, ranks

@@ -27,7 +27,10 @@ _WIDE: Final = 200
 """Columns where there is no terminal, and so no width to keep to."""
 
 _FOLDED: Final = 16
-"""The least columns that a text which may go on in the next line is given."""
+"""The columns that texts which may go on in the next line are given before other columns are left out."""
+
+_LEAST: Final = 8
+"""Those that they are given in any case."""
 
 
 class Plain(Console):
@@ -90,7 +93,7 @@ def print_table(
         for k in range(len(titles))
     ]
     needed = {
-        title: min(width, max(_FOLDED, cell_len(title))) if title in folding else width
+        title: max(_LEAST, min(width, _FOLDED)) if title in folding else width
         for title, width in zip(titles, longest, strict=True)
     }
     dropped: list[str] = []

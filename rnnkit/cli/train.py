@@ -105,7 +105,7 @@ def _train(
     events: EventWriter | None = None
     columns: list[_Column] = []
     epoch_steps = 1
-    ended = False
+    ended = ""
 
     def on_start(trainer: Trainer, folder: Path) -> None:
         nonlocal events, columns, epoch_steps, ended
@@ -114,10 +114,15 @@ def _train(
         console.print(
             f"{spec or resume}: {parameters:,} parameters, {trainer.steps:,} updates of "
             f"{trainer.model.spec.train.batch} captions, "
-            + (f"into {folder}" if resume is None else f"{trainer.step:,} of them done already"),
+            + (
+                f"into {folder}"
+                if resume is None
+                else f"{trainer.step:,} of them done already"
+                + (": there is nothing to do" if trainer.finished else "")
+            ),
         )
-        ended = trainer.finished
-        if ended:
+        if trainer.finished:
+            ended = _ended(trainer)
             return
         columns = _columns(metric, console.width)
         _line(console, [title.rjust(width) for title, width, _ in columns], style="bold")
@@ -158,6 +163,7 @@ def _train(
             on_record=on_record,
             on_damage=partial(say, err=True),
             on_warning=show.warn,
+            on_edit=partial(say, err=True),
             ranks=ranks,
         )
     if ranks.rank:
@@ -170,8 +176,8 @@ def _train(
         return 130
     if ended:
         console.print(
-            f"the run is finished; to train on, raise a limit: rnnkit train --resume {run.folder} "
-            f"--set train.epochs={2 * run.model.spec.train.epochs}",
+            "the run is finished; to train on, raise a limit: "
+            f"rnnkit train --resume {run.folder} --set {ended}",
             soft_wrap=True,
         )
         return 0
@@ -193,6 +199,14 @@ def _train(
         )
     console.print(f"wrote {run.folder / 'last.h5'}", soft_wrap=True)
     return 0
+
+
+def _ended(trainer: Trainer) -> str:
+    """The limit that has ended a run, raised."""
+    table = trainer.model.spec.train
+    if trainer.step < trainer.steps and table.patience is not None:
+        return f"train.patience={2 * table.patience}"
+    return f"train.epochs={2 * max(table.epochs, trainer.step // trainer.epoch_steps)}"
 
 
 _Column: TypeAlias = "tuple[str, int, Callable[[Record], str]]"

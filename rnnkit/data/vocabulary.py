@@ -136,6 +136,15 @@ class Vocabulary:
         """Whether its tokens are characters rather than words."""
         return not self.joiner
 
+    def difference(self, other: Vocabulary) -> str:
+        """Where the words part from those of another vocabulary, for a sentence; empty if they do not."""
+        if self.by_character != other.by_character:
+            return "one spells captions out, the other does not"
+        sizes = f"{len(self)} of them, not {len(other)}" if len(self) != len(other) else ""
+        pairs = enumerate(zip(self.words, other.words, strict=False))
+        first = next((f"token {t} is {a!r}, not {b!r}" for t, (a, b) in pairs if a != b), "")
+        return "; ".join(filter(None, [sizes, first]))
+
     def encode(self, caption: str, length: int | None = None) -> Ints:
         """`<START>`, the caption's words or characters, and `<END>` as tokens.
 

@@ -4,7 +4,8 @@ first bytes  a line with the digest of all that follows, so that damage is found
              HDF5 leaves these 512 bytes to us
 texts        rnnkit (format), version, spec (TOML), words (JSON), joiner (what stands between words), cut
              (how captions are cut into them; "plain" where it is missing),
-             provenance (JSON: package -> version), note (whatever was given to be kept beside the model)
+             provenance (JSON: package -> version), note (whatever was given to be kept beside the model),
+             seen (JSON: the data it was trained on: folder, digests of features and captions; need not be there)
 parameters/  an array for each name of the flat view, "rnn.0.Wx" and so on
 extra/       arrays that were given to be kept beside the model
 """
@@ -22,6 +23,7 @@ import h5py
 import numpy as np
 
 from rnnkit.data import Vocabulary
+from rnnkit.data.seen import Seen
 from rnnkit.data.vocabulary import PLAIN
 from rnnkit.errors import CheckpointError, RnnkitError, listed
 from rnnkit.kinds import Array, Plugin
@@ -54,6 +56,7 @@ class Kept:
         parameters: by name.
         note: whatever was given to be kept beside the model, as JSON; empty if nothing was.
         extra: arrays that were given to be kept beside the model, by name.
+        seen: what the model was trained on; None in files that do not say.
     """
 
     file: Path
@@ -61,6 +64,7 @@ class Kept:
     parameters: Mapping[str, Array]
     note: str
     extra: Mapping[str, Array]
+    seen: Seen | None
     _words: str
     _joiner: str
     _cut: str
@@ -93,7 +97,7 @@ class Kept:
                     f"{self.file}: this model cannot be built here; it was made with {listed(packages)}\n{e}"
                 ) from e
         _fill(model, self.parameters, self.file)
-        return model
+        return attrs.evolve(model, seen=self.seen)
 
 
 def save_model(
@@ -125,6 +129,7 @@ def save_model(
         "cut": model.vocabulary.cut,
         "provenance": json.dumps(dict(_provenance(model.spec))),
         "note": note,
+        **({"seen": model.seen.text()} if model.seen else {}),
     }
 
     def write(temporary: Path) -> None:
@@ -177,6 +182,7 @@ def read_model_file(file: Path) -> Kept:
                 parameters=_arrays(h5, "parameters"),
                 note=_text(h5, "note"),
                 extra=_arrays(h5, "extra"),
+                seen=Seen.from_text(_text(h5, "seen")) if "seen" in h5 else None,
                 words=_text(h5, "words"),
                 joiner=_text(h5, "joiner"),
                 cut=_text(h5, "cut") if "cut" in h5 else PLAIN,

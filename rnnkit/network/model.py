@@ -25,6 +25,7 @@ from collections.abc import Mapping
 import attrs
 import numpy as np
 
+from rnnkit.data.seen import Seen
 from rnnkit.data.vocabulary import Vocabulary
 from rnnkit.errors import DataError
 from rnnkit.kinds import (
@@ -62,6 +63,7 @@ class Captioner(Writer[Remembered]):
         body: what is before the head.
         head: from what the top recurrent layer puts out to scores.
         lexicon: of a frozen network, the words that it has met so far.
+        seen: what it was trained on, if that is known.
     """
 
     spec: Spec
@@ -71,6 +73,7 @@ class Captioner(Writer[Remembered]):
     body: Body
     head: Head
     lexicon: Lexicon | None = None
+    seen: Seen | None = None
 
     @property
     def dtype(self) -> DType:

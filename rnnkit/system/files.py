@@ -5,10 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from rnnkit.errors import CheckpointError
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]  # there is none to be had
 
 
 def write_whole(file: Path, write: Callable[[Path], None], previous: Path | None = None) -> None:
@@ -61,6 +66,34 @@ def remove_left_over(folder: Path) -> None:
     for left in folder.glob(".*.tmp"):
         with contextlib.suppress(OSError):
             left.unlink()
+
+
+@contextlib.contextmanager
+def sole_owner(folder: Path) -> Iterator[None]:
+    """Hold a folder while the block runs; the system lets it go when the process dies, however that comes.
+
+    Where the system or its file system has no such locks, nothing is held.
+
+    Raises:
+        CheckpointError: another process, or another block of this one, holds it.
+    """
+    if fcntl is None:
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as e:
+        os.close(handle)
+        raise CheckpointError(
+            f"{folder} is in use: another process trains there; wait until it has ended, or end it"
+        ) from e
+    except OSError:
+        pass
+    try:
+        yield
+    finally:
+        os.close(handle)
 
 
 def _beside(file: Path) -> Path:

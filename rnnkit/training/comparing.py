@@ -159,7 +159,7 @@ def compare(
 
     def learn(run: Run) -> Learnt:
         spec = run.read(specs)
-        if data is None and spec.data.path not in (None, plan.data):
+        if data is None and spec.data.path and not _same_folder(spec.data.path, plan.data):
             raise DataError(
                 f"its data.path is {spec.data.path}, but the first spec's is {plan.data}; name one folder for "
                 "all with --data"
@@ -185,6 +185,10 @@ def compare(
         results.append(result)
         on_result(result)
     return sorted(results, key=lambda result: result.number)
+
+
+def _same_folder(path: str, other: str | None) -> bool:
+    return other is not None and Path(path).resolve() == Path(other).resolve()
 
 
 def _learn(

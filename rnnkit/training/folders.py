@@ -14,7 +14,7 @@ import attrs
 
 from rnnkit.errors import CheckpointError, RnnkitError
 from rnnkit.network.checkpoint import BEST, LAST, read_note
-from rnnkit.spec import Spec, write_spec
+from rnnkit.spec import Spec, parse_spec, read_spec, write_spec
 from rnnkit.system.files import write_text_whole
 
 SPEC: Final = "spec.toml"
@@ -96,6 +96,51 @@ def keep_settings(folder: Path, step: int, before: str, after: Spec) -> None:
     """
     if step and before != write_spec(after, qualified=True):
         write_text_whole(folder / UNTIL.format(step), before)
+
+
+def edits(folder: Path, kept: Spec) -> list[str] | None:
+    """What the `spec.toml` of a run says that its checkpoint does not, key by key; None if they agree.
+
+    Raises:
+        SpecError: it has mistakes.
+    """
+    file = folder / SPEC
+    if not file.exists() or written_by_run(folder, kept):
+        return None
+    before, now = (_leaves(tomllib.loads(write_spec(spec))) for spec in (kept, read_spec(file)))
+    changed = [
+        f"{key} = {now.get(key, 'its default')} (not {before.get(key, 'its default')})"
+        for key in {**before, **now}
+        if before.get(key) != now.get(key)
+    ]
+    return changed or None
+
+
+def written_by_run(folder: Path, spec: Spec | None = None) -> bool:
+    """Whether the `spec.toml` of a folder is as a run writes it: that of this spec, or whichever it is."""
+    file = folder / SPEC
+    try:
+        text = file.read_text(encoding="utf-8").removeprefix(_source_line(folder))
+        return text == write_spec(parse_spec(text) if spec is None else spec)
+    except (RnnkitError, OSError, UnicodeDecodeError):
+        return False
+
+
+def path_in(spec: str) -> str | None:
+    """The `data.path` of a spec in TOML."""
+    path = tomllib.loads(spec).get("data", {}).get("path")
+    return path if isinstance(path, str) else None
+
+
+def _leaves(table: Any, path: str = "") -> dict[str, Any]:
+    """The values of a TOML document by their dotted paths."""
+    if isinstance(table, dict):
+        rows = [(f"{path}.{key}" if path else key, value) for key, value in table.items()]
+    elif isinstance(table, list) and any(isinstance(row, dict) for row in table):
+        rows = [(f"{path}[{k}]", value) for k, value in enumerate(table)]
+    else:
+        return {path: table}
+    return {key: leaf for at, value in rows for key, leaf in _leaves(value, at).items()}
 
 
 def earlier_settings(folder: Path) -> list[tuple[int, str]]:

@@ -14,7 +14,7 @@ import signal
 import threading
 import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,10 @@ from typing import Any
 import attrs
 
 from rnnkit.captioning.evaluation import evaluate
+from rnnkit.captioning.images import check_fits
 from rnnkit.data import Dataset, open_data
-from rnnkit.errors import CheckpointError, DataError, SpecError
+from rnnkit.data.seen import Seen, own_folder
+from rnnkit.errors import CheckpointError, DataError, SpecError, listed
 from rnnkit.kinds import Array
 from rnnkit.metrics import METRICS, check
 from rnnkit.network.builder import assemble
@@ -31,9 +33,17 @@ from rnnkit.network.checkpoint import BEST, LAST, PREVIOUS, Kept, read_model_fil
 from rnnkit.network.model import Captioner
 from rnnkit.network.sizes import as_spec, sizes_of, tokenized
 from rnnkit.parallel import ALONE, Ranks
-from rnnkit.spec import Spec, parse_spec
-from rnnkit.system.files import remove_left_over
-from rnnkit.training.folders import SPEC, as_run, keep_settings, write_settings
+from rnnkit.spec import Spec, parse_spec, source_of
+from rnnkit.system.files import remove_left_over, sole_owner
+from rnnkit.training.folders import (
+    SPEC,
+    as_run,
+    edits,
+    keep_settings,
+    path_in,
+    write_settings,
+    written_by_run,
+)
 from rnnkit.training.history import History, Record, Step, write_history
 from rnnkit.training.trainer import Place, Trainer
 from rnnkit.training.watching import Watch, look_before
@@ -74,6 +84,7 @@ def train(
     on_record: Callable[[Record], None] = _nothing,
     on_damage: Callable[[str], None] = _nothing,
     on_warning: Callable[[str], None] = _nothing,
+    on_edit: Callable[[str], None] = _nothing,
     ranks: Ranks = ALONE,
 ) -> Run:
     """Train the network of a spec, and keep what comes of it in a folder; or go on with a run.
@@ -84,8 +95,8 @@ def train(
     Args:
         spec: a file, or a spec in memory.
         data: a data folder; the spec's `data.path` if left open.
-        out: the run's folder, which must not hold a run yet; `runs/NAME` if left open, with a number
-            behind it if there is one already.
+        out: the run's folder, which must not hold a run yet, but for one that was ended before its first
+            checkpoint; `runs/NAME` if left open, with a number behind it if there is one already.
         overrides: `path=value` texts that go over a file's values, or over those of the run's spec.
         resume: the folder of a run to go on with, instead of a spec and `out`.
         on_start: called with the trainer and the folder before the first update.
@@ -94,6 +105,7 @@ def train(
         on_damage: called with a sentence if the last checkpoint was damaged, and the one before is used.
         on_warning: called with a sentence, once for each, about data that is suspicious, and evaluations that
             show that nothing is learnt.
+        on_edit: called with a sentence if the run's `spec.toml` has been edited; the run goes on with the edits.
         ranks: processes that do this together, such as `rnnkit.parallel.job` has them: each is called with
             the same arguments, and the first alone writes files and calls what there is to be called. A run
             does not know how many there were, and may go on with more or fewer.
@@ -107,44 +119,51 @@ def train(
     if (spec is None) == (resume is None) or (resume is not None and out is not None):
         raise SpecError("training needs either a spec, or a run to resume")
     if ranks.rank:
-        on_start = on_step = on_record = _nothing
-    kept: Kept | None = None
-    if resume is not None:
-        kept = ranks.first(partial(_last, Path(resume), on_damage))
-        spec = parse_spec(kept.spec, f"{kept.file}:spec", overrides)
+        on_start = on_step = on_record = on_edit = _nothing
+    with ExitStack() as opened:
+        kept: Kept | None = None
         source = None
-    else:
-        assert spec is not None
-        source = "a spec in memory" if isinstance(spec, Spec) else str(spec)
-        name = "run" if isinstance(spec, Spec) else Path(spec).stem
-        spec = as_spec(spec, overrides)
-    with _data(spec, data) as (spec, dataset):
-        in_words, dataset = dataset, tokenized(spec, dataset, kept.vocabulary if kept else None)
-        ranks.first(partial(look_before, spec, dataset, in_words, on_warning))
-        if kept is None:
-            model = assemble(spec, sizes_of(spec, dataset))
+        if resume is not None:
+            folder = as_run(resume)
+            ranks.first(partial(opened.enter_context, sole_owner(folder)))
+            kept = ranks.first(partial(_last, folder, on_damage))
+            spec = parse_spec(*ranks.first(partial(_settings, folder, kept, on_edit)), overrides)
         else:
-            sizes_of(spec, dataset)  # tells where the data has other sizes than the run
+            assert spec is not None
+            source = "a spec in memory" if isinstance(spec, Spec) else str(spec)
+            name = "run" if isinstance(spec, Spec) else Path(spec).stem
+            spec = as_spec(spec, overrides)
+        spec, in_words = opened.enter_context(_data(spec, data, kept))
+        dataset = tokenized(spec, in_words, kept.vocabulary if kept else None)
+        ranks.first(partial(look_before, spec, dataset, in_words, on_warning))
+        sizes = sizes_of(spec, dataset)  # tells where the data has other sizes than the run
+        if kept is None:
+            model = assemble(spec, sizes)
+        else:
             model = kept.model(spec)
+            check_fits(model, in_words)
+            ranks.first(partial(_check_seen, kept, in_words))
+        in_memory = isinstance(data, Dataset)
+        seen = ranks.first(partial(Seen.of, in_words, None if in_memory else in_words.folder))
         trainer = Trainer(
-            model,
+            attrs.evolve(model, seen=seen),
             dataset.split("train"),
             dataset.splits.get(VAL),
             on_step,
             _score(model.spec, in_words, ranks),
             ranks,
         )
+        if resume is None:
+            folder = ranks.first(partial(_make, out, name))
+            ranks.first(partial(opened.enter_context, sole_owner(folder)))
+            ranks.first(partial(_check_free, folder))
         if kept is not None:
-            folder = kept.file.parent
             trainer.go_to(*_place(kept))
+            if trainer.finished:
+                on_start(trainer, folder)
+                return Run(folder, trainer.model, trainer.history, finished=True)
             ranks.first(partial(keep_settings, folder, trainer.step, kept.spec, model.spec))
-            ranks.first(partial(remove_left_over, folder))
-        else:
-            folder = ranks.first(
-                partial(_claim, Path(out))
-                if out is not None
-                else partial(_claim_free, Path("runs") / name)
-            )
+        ranks.first(partial(remove_left_over, folder))
         ranks.first(partial(write_settings, folder, model.spec, source))
         on_start(trainer, folder)
         watch = Watch(trainer, in_words, on_warning)
@@ -159,16 +178,21 @@ def train(
 
 
 @contextmanager
-def _data(spec: Spec, data: str | Path | Dataset | None) -> Iterator[tuple[Spec, Dataset]]:
-    """The open data to train on, and the spec with its path."""
-    data = data or spec.data.path
+def _data(
+    spec: Spec, data: str | Path | Dataset | None, kept: Kept | None
+) -> Iterator[tuple[Spec, Dataset]]:
+    """The open data to train on, and the spec with its path as it was given."""
+    given = data or spec.data.path
+    if data is None and kept is not None and spec.data.path == path_in(kept.spec):
+        data = own_folder(spec.data.path, kept.seen)
+    data = data or given
     if data is None:
         raise DataError("training needs data: name a folder with data.path in the spec, or --data")
     if not isinstance(data, str | Path):
         yield spec, data
         return
     with open_data(data, raw=spec.data.raw) as dataset:
-        yield attrs.evolve(spec, data=attrs.evolve(spec.data, path=str(data))), dataset
+        yield attrs.evolve(spec, data=attrs.evolve(spec.data, path=str(given))), dataset
 
 
 def _score(spec: Spec, dataset: Dataset, ranks: Ranks) -> Callable[[Captioner], float] | None:
@@ -204,10 +228,33 @@ def _save(
     write_history(trainer.history, folder)
 
 
-def _last(folder: Path, on_damage: Callable[[str], None]) -> Kept:
-    """The newest checkpoint of a run that is whole."""
-    folder = as_run(folder)
+def _settings(folder: Path, kept: Kept | None, on_edit: Callable[[str], None]) -> tuple[str, str]:
+    """What a run goes on with, and what errors call it: its `spec.toml` if that has been edited."""
+    if kept is not None:
+        own = kept.spec, f"{kept.file}:spec"
+        edited = edits(folder, parse_spec(*own))
+        if not edited:
+            return own
+        on_edit(
+            f"{folder / SPEC} is not what the last checkpoint has; the run goes on with {listed(edited)}"
+        )
+    return source_of(folder / SPEC), str(folder / SPEC)
+
+
+def _check_seen(kept: Kept, dataset: Dataset) -> None:
+    """That the data is what the run began with."""
+    other = kept.seen and kept.seen.other(dataset, captions=True)
+    if other:
+        raise CheckpointError(
+            f"{other} in {dataset.folder} are not those that the run began with; resume it on the same data"
+        )
+
+
+def _last(folder: Path, on_damage: Callable[[str], None]) -> Kept | None:
+    """The newest checkpoint of a run that is whole; None if the run was ended before its first one."""
     files = [folder / name for name in (LAST, PREVIOUS) if (folder / name).exists()]
+    if not files and (folder / SPEC).exists() and not (folder / BEST).exists():
+        return None
     if not files:
         raise CheckpointError(f"{folder} has no checkpoint to resume from; train its spec again")
     try:
@@ -278,23 +325,27 @@ def _stopping_on_interrupt(trainer: Trainer, ranks: Ranks) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _claim(folder: Path) -> Path:
-    """Make the folder, which must not hold a run."""
-    if any((folder / name).exists() for name in (SPEC, LAST, BEST)):
+def _make(out: str | Path | None, name: str) -> Path:
+    """Make the folder of a new run: `out`, or the first of `runs/name`, `runs/name-2`, ... that is not there."""
+    free = Path("runs") / name if out is None else Path(out)
+    number = 1
+    while out is None and free.exists():
+        number += 1
+        free = free.with_name(f"{name}-{number}")
+    try:
+        free.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise CheckpointError(f"cannot make the folder {free}: {e.strerror}") from e
+    return free
+
+
+def _check_free(folder: Path) -> None:
+    """That a folder has no run, but for one that was ended before its first checkpoint."""
+    if any((folder / name).exists() for name in (LAST, PREVIOUS, BEST)):
         raise CheckpointError(
             f"{folder} has a run already; resume it (--resume), choose another folder, or remove it"
         )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as e:
-        raise CheckpointError(f"cannot make the folder {folder}: {e.strerror}") from e
-    return folder
-
-
-def _claim_free(folder: Path) -> Path:
-    """Make the first of `folder`, `folder-2`, `folder-3`, ... that is not there yet."""
-    number, free = 1, folder
-    while free.exists():
-        number += 1
-        free = folder.with_name(f"{folder.name}-{number}")
-    return _claim(free)
+    if (folder / SPEC).exists() and not written_by_run(folder):
+        raise CheckpointError(
+            f"{folder} has a {SPEC} that no run has written; choose another folder, or move it away"
+        )

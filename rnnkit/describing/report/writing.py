@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 
 import attrs
 
-from rnnkit.data import open_data
+from rnnkit.captioning.own_data import opened_for
 from rnnkit.describing.report.captions import Look, look
 from rnnkit.describing.report.curves import best_record, curves, rows
 from rnnkit.describing.report.environment import environment
@@ -68,7 +68,7 @@ def write_report(
     spec, missing = model.spec, []
     found: _Data | None = None
     try:
-        found = _read(model, data or spec.data.path, images)
+        found = _read(model, data, images, lambda text: missing.append(f"{text}."))
     except DataError as e:
         missing.append(
             f"There are no captions here, because the data could not be read: {e}. "
@@ -105,10 +105,10 @@ def write_report(
     return written
 
 
-def _read(model: Captioner, folder: str | Path | None, images: int) -> _Data:
-    if folder is None:
-        raise DataError("the spec names no data folder")
-    with open_data(folder, raw=model.spec.data.raw) as dataset:
+def _read(
+    model: Captioner, folder: str | Path | None, images: int, note: Callable[[str], None]
+) -> _Data:
+    with opened_for(model, folder, note) as dataset:
         split = "val" if "val" in dataset.splits else next(iter(dataset.splits))
         train = dataset.splits.get("train", dataset.split(split))
         return _Data(look(model, dataset, split, images), split, train.images, len(train.captions))
