@@ -129,9 +129,10 @@ SPECIAL = list(WORDS[:4])
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (b"{", " is not valid JSON (Expecting property name"),
+        (b"{", " is cut short: its JSON is not complete (Expecting property name"),
         (b"[" * 100_000, " is not valid JSON (maximum recursion depth exceeded"),
-        (b"\xff\xfe", " is not UTF-8 text (byte 0)"),
+        (b"\xff\xfe", " is not UTF-8 text: it is UTF-16 text; save it as UTF-8"),
+        (b"\xff[", " is not UTF-8 text (byte 0)"),
         (b"[]", " is not a vocabulary; expected a JSON object with the list idx_to_word"),
         ({"words": []}, " is not a vocabulary; expected a JSON object with the list idx_to_word"),
         ({"idx_to_word": {"0": "a"}}, ": idx_to_word is not a list"),
@@ -552,17 +553,29 @@ BAD_FOLDERS: dict[str, tuple[Spoil, str, str]] = {
         VAL,
         " is missing: the val captions of captions.h5 need it; features_raw_val.h5 is there: set raw",
     ),
-    "captions not HDF5": (overwrite(CAPTIONS, LFS), CAPTIONS, " is not an HDF5 file; write or"),
-    "features not HDF5": (overwrite(TRAIN, b""), TRAIN, " is not an HDF5 file; write or"),
-    "features a directory": (make_directory(TRAIN), TRAIN, " is not an HDF5 file; write or"),
-    "captions cut short": (cut(CAPTIONS, 1500), CAPTIONS, " is damaged or cut short ("),
-    "features cut short": (cut(TRAIN, 2000), TRAIN, " is damaged or cut short ("),
+    "captions not HDF5": (
+        overwrite(CAPTIONS, LFS),
+        CAPTIONS,
+        " is not an HDF5 file: it is a pointer of Git LFS",
+    ),
+    "features not HDF5": (overwrite(TRAIN, b""), TRAIN, " is empty; write or"),
+    "features a directory": (make_directory(TRAIN), TRAIN, " is a folder, where a file must be"),
+    "captions cut short": (
+        cut(CAPTIONS, 1500),
+        CAPTIONS,
+        " is cut short: it has 1,500 of its 13,864 bytes",
+    ),
+    "features cut short": (
+        cut(TRAIN, 2000),
+        TRAIN,
+        " is cut short: it has 2,000 of its 4,123 bytes",
+    ),
     "captions damaged": (
         damage_chunk(CAPTIONS, "train_captions"),
         CAPTIONS,
-        " is damaged or cut short (",
+        " is damaged (",
     ),
-    "features damaged": (damage_chunk(VAL, "features"), VAL, " is damaged or cut short ("),
+    "features damaged": (damage_chunk(VAL, "features"), VAL, " is damaged ("),
     "no split": (
         remove_all_captions,
         CAPTIONS,
@@ -686,7 +699,7 @@ BAD_FOLDERS: dict[str, tuple[Spoil, str, str]] = {
     "vocabulary a directory": (
         make_directory("vocab.json"),
         "vocab.json",
-        " cannot be read: Is a directory; check",
+        " is a folder, where a file must be",
     ),
 }
 
@@ -737,12 +750,12 @@ def without_privileges() -> Iterator[None]:
     ("name", "sentence"),
     [
         ("", " cannot be opened as a folder: Permission denied; give"),
-        ("vocab.json", " cannot be read: Permission denied; check the file and its permissions"),
+        ("vocab.json", " cannot be read: permission denied; change its permissions"),
         ("captions.h5", " cannot be read: permission denied; change its permissions"),
         ("features_val.h5", " cannot be read: permission denied; change its permissions"),
         (
             "train_urls.txt",
-            " cannot be read: Permission denied; check the file and its permissions",
+            " cannot be read: permission denied; change its permissions",
         ),
     ],
 )

@@ -557,7 +557,7 @@ def test_features_that_do_not_fit_are_told(
         ({"seed": -1}, "seed is -1"),
         ({"val": 1.0}, "val is 1"),
         ({"val": float("nan")}, "val is nan"),
-        ({"val": "nowhere.txt"}, "nowhere.txt cannot be read"),
+        ({"val": "nowhere.txt"}, "nowhere.txt does not exist"),
         ({"val": 0.0, "pca": 4}, "it cannot have 4"),
         ({"val": 0.0, "pca": 2}, "vary in 1 directions only"),
     ],
@@ -578,7 +578,7 @@ def test_an_unknown_name_is_told_with_its_line(tmp_path: Path) -> None:
 
 def test_other_files_are_told_apart(tmp_path: Path) -> None:
     captions, features = write(tmp_path, content(), FEATURES)
-    (tmp_path / "text.json").write_text("{")
+    (tmp_path / "text.json").write_text("{]}")
     with pytest.raises(DataError, match="not valid JSON"):
         prepare(tmp_path / "text.json", features, tmp_path / "out")
     with pytest.raises(DataError, match="not an HDF5 file"):
@@ -586,7 +586,7 @@ def test_other_files_are_told_apart(tmp_path: Path) -> None:
     (tmp_path / "text.npy").write_text("text")
     with pytest.raises(DataError, match="not a NumPy file"):
         prepare(captions, tmp_path / "text.npy", tmp_path / "out")
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="does not exist"):
         prepare(captions, tmp_path / "none.npy", tmp_path / "out")
 
 

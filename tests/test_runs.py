@@ -96,8 +96,8 @@ def test_a_run_that_lost_its_patience_is_finished(tiny_data: Path, tmp_path: Pat
 @pytest.mark.parametrize(
     ("spoil", "told"),
     [
-        (lambda f: os.truncate(f, 9000), "last.h5: not a complete model file"),
-        (lambda f: f.write_text("nothing"), "last.h5: not a model of rnnkit"),
+        (lambda f: os.truncate(f, 9000), "last.h5 is cut short: it has 9,000 of its"),
+        (lambda f: f.write_text("nothing"), "last.h5 is not a model of rnnkit: it begins with"),
         (lambda f: f.unlink(), "has no checkpoint so far"),
     ],
     ids=["cut off", "other", "none"],

@@ -503,5 +503,5 @@ def test_a_damaged_file_of_scenes_is_named(tmp_path: Path, content: str) -> None
 
 
 def test_a_missing_file_of_scenes_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"scenes_val.json cannot be read: No such file"):
+    with pytest.raises(DataError, match=r"scenes_val.json does not exist"):
         load_scenes(tmp_path, "val")

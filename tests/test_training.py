@@ -117,10 +117,10 @@ def spoiled(file: Path, how: str) -> None:
     [
         ("truncated", "damaged: its contents do not match its digest"),
         ("a bit", "damaged: its contents do not match its digest"),
-        ("empty", "not a model of rnnkit"),
+        ("empty", "is empty; write or download it again"),
         ("not hdf5", "not a model of rnnkit"),
         ("missing", "no such model file"),
-        ("other", "an HDF5 file, but not a model of rnnkit"),
+        ("other", "is not a model of rnnkit: it is an HDF5 file"),
     ],
 )
 def test_a_damaged_model_file_is_named(

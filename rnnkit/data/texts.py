@@ -10,6 +10,7 @@ from pathlib import Path
 from rnnkit.data.mistakes import Mistakes
 from rnnkit.errors import DataError
 from rnnkit.system.unicode import composed, lone_surrogate
+from rnnkit.system.why import JSON, TEXT, check_ordinary, why
 
 
 def read_text(path: Path) -> str:
@@ -33,9 +34,7 @@ def read_json(path: Path, *, spelled: bool = False) -> object:
         if not spelled and ("\\u" in text or not text.isascii()):
             content = _composed(content)
     except (ValueError, RecursionError) as error:
-        raise DataError(
-            f"{path} is not valid JSON ({error}); write or download it again"
-        ) from error
+        raise DataError(why(error, path, JSON)) from error
     if re.search(r"\\u[dD]", text):
         mistakes = Mistakes(path)
         for place, half in _halves(content, ""):
@@ -75,12 +74,7 @@ def _halves(value: object, place: str) -> Iterator[tuple[str, str]]:
 
 def _read(path: Path) -> str:
     try:
+        check_ordinary(path)
         return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise DataError(
-            f"{path} cannot be read: {error.strerror}; check the file and its permissions"
-        ) from error
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{path} is not UTF-8 text (byte {error.start}); write or download it again"
-        ) from error
+    except (OSError, ValueError, MemoryError) as error:
+        raise DataError(why(error, path, TEXT)) from error

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import attrs
-import h5py
 import numpy as np
 
 from rnnkit.data import Vocabulary
@@ -33,8 +32,9 @@ from rnnkit.network.sizes import Sizes
 from rnnkit.registry import entry_of
 from rnnkit.spec import Spec, parse_spec, write_spec
 from rnnkit.system.files import write_whole
-from rnnkit.system.hdf5 import writing
+from rnnkit.system.hdf5 import open_to_read, take, writing
 from rnnkit.system.version import __version__
+from rnnkit.system.why import MODEL, Refused, check_ordinary, why
 
 FORMAT: Final = 2
 
@@ -166,26 +166,25 @@ def read_model_file(file: Path) -> Kept:
     Raises:
         CheckpointError: there is none, or it is damaged.
     """
-    if not file.exists():
-        raise CheckpointError(f"{file}: no such model file")
     try:
         _check_digest(file)
-        with h5py.File(file) as h5:
+        with open_to_read(file) as h5:
             if _text(h5, "rnnkit") != str(FORMAT):
                 raise CheckpointError(
                     f"{file}: model format {_text(h5, 'rnnkit')} of rnnkit {_text(h5, 'version')}; "
                     f"this rnnkit {__version__} reads format {FORMAT}"
                 )
+            names = set(h5)
             return Kept(
                 file=file,
                 spec=_text(h5, "spec"),
                 parameters=_arrays(h5, "parameters"),
                 note=_text(h5, "note"),
                 extra=_arrays(h5, "extra"),
-                seen=Seen.from_text(_text(h5, "seen")) if "seen" in h5 else None,
+                seen=Seen.from_text(_text(h5, "seen")) if "seen" in names else None,
                 words=_text(h5, "words"),
                 joiner=_text(h5, "joiner"),
-                cut=_text(h5, "cut") if "cut" in h5 else PLAIN,
+                cut=_text(h5, "cut") if "cut" in names else PLAIN,
                 provenance=_text(h5, "provenance"),
             )
     except (OSError, KeyError, ValueError, RuntimeError) as e:
@@ -200,16 +199,18 @@ def read_note(file: Path) -> tuple[str, str]:
     """
     try:
         _check_mark(file)
-        with h5py.File(file) as h5:
+        with open_to_read(file) as h5:
             return _text(h5, "spec"), _text(h5, "note")
     except (OSError, KeyError, ValueError, RuntimeError) as e:
         raise _incomplete(file, e) from e
 
 
 def _incomplete(file: Path, error: Exception) -> CheckpointError:
-    return CheckpointError(
-        f"{file}: not a complete model file ({str(error).partition(chr(10))[0]})"
-    )
+    if isinstance(error, FileNotFoundError):
+        return CheckpointError(f"{file}: no such model file")
+    if isinstance(error, KeyError | ValueError) and not isinstance(error, Refused):
+        return CheckpointError(f"{file}: not a complete model file ({error})")
+    return CheckpointError(why(error, file, MODEL))
 
 
 def _digest(handle: Any) -> bytes:
@@ -229,25 +230,29 @@ def _check_digest(file: Path) -> None:
 
 def _check_mark(file: Path) -> bytes:
     """The first block of a file, which begins as that of a model does."""
+    check_ordinary(file)
     with file.open("rb") as handle:
         block = handle.read(_BLOCK)
     if not block.startswith(_MARK):
-        kind = "an HDF5 file, but not" if h5py.is_hdf5(file) else "not"
-        spec = f"; it is a spec: rnnkit train {file} makes a run, whose folder to give here"
-        hint = spec if file.suffix == ".toml" else ""
-        raise CheckpointError(f"{file}: {kind} a model of rnnkit{hint}")
+        if file.suffix == ".toml":
+            raise CheckpointError(
+                f"{file} is not a model of rnnkit; it is a spec: rnnkit train {file} makes a run, whose folder "
+                "to give here"
+            )
+        raise CheckpointError(why(ValueError("it has no digest"), file, MODEL))
     return block
 
 
 def _text(h5: Any, name: str) -> str:
-    text: str = h5[name].asstr()[()]
+    text: str = take(h5, name).asstr()[()]
     return text
 
 
 def _arrays(h5: Any, group: str) -> dict[str, Array]:
-    if group not in h5:
+    if group not in set(h5):
         return {}
-    return {name: np.asarray(array) for name, array in h5[group].items()}
+    arrays = take(h5, group)
+    return {name: np.asarray(take(arrays, name)) for name in arrays}
 
 
 def _sizes(spec: Spec, words: Vocabulary) -> Sizes:

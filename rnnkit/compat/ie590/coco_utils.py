@@ -17,6 +17,7 @@ from rnnkit.data.layout import ASSIGNMENT, DATA_FOLDER, Layout
 from rnnkit.data.texts import read_text
 from rnnkit.data.vocabulary import END, NULL, read_vocabulary
 from rnnkit.kinds import Array, Ints
+from rnnkit.system.hdf5 import take
 
 __all__ = ["decode_captions", "load_coco_data", "sample_coco_minibatch"]
 
@@ -110,7 +111,7 @@ def _image_idxs(data: Data, split: str) -> str:
 def _read_hdf5(path: Path) -> dict[str, npt.NDArray[Any]]:
     """Every dataset of a file, in alphabetical order."""
     with open_hdf5(path) as file, reading(path):
-        return {name: file[name][()] for name in sorted(names_in(file))}
+        return {name: take(file, name)[()] for name in sorted(names_in(file))}
 
 
 def _read_urls(folder: Path, layout: Layout, split: str) -> Texts:

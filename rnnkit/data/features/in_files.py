@@ -21,6 +21,7 @@ from rnnkit.data.features.one_file import blocks
 from rnnkit.data.features.reading import called, reading
 from rnnkit.errors import DataError
 from rnnkit.kinds.arrays import Array, DType, Ints
+from rnnkit.system.hdf5 import open_to_read, take
 
 READ_BYTES = 4 * 2**20
 """The most that one read of rows takes."""
@@ -41,30 +42,32 @@ class OpenFiles:
     def __init__(self, cache: int) -> None:
         """With so many bytes of HDF5's cache for each."""
         self._cache = cache
-        self._files: dict[Path, Any] | None = {}
+        self._opened: dict[Path, tuple[Any, Any]] | None = {}
         self._lock = threading.Lock()
 
     @contextlib.contextmanager
     def features(self, path: Path) -> Iterator[Any]:
         """The dataset `features` of a file, for one thread at a time."""
         with self._lock:
-            if self._files is None:
+            if self._opened is None:
                 raise DataError(f"{path} has been closed; open the data again to read its rows")
             with reading(path):
-                file = self._files.pop(path, None)
-                if file is None:
-                    file = h5py.File(path, "r", rdcc_nbytes=self._cache)
-                self._files[path] = file
-                if len(self._files) > OPEN_FILES:
-                    self._files.pop(next(iter(self._files))).close()
-                yield file["features"].id
+                if path in self._opened:
+                    file, dataset = self._opened.pop(path)
+                else:
+                    file = open_to_read(path, rdcc_nbytes=self._cache)
+                    dataset = take(file, "features")
+                self._opened[path] = file, dataset
+                if len(self._opened) > OPEN_FILES:
+                    self._opened.pop(next(iter(self._opened)))[0].close()
+                yield dataset.id
 
     def close(self) -> None:
         """Close them for good."""
         with self._lock:
-            for file in (self._files or {}).values():
+            for file, _ in (self._opened or {}).values():
                 file.close()
-            self._files = None
+            self._opened = None
 
 
 @attrs.frozen(eq=False)

@@ -11,13 +11,15 @@ import h5py
 import numpy as np
 
 from rnnkit.errors import DataError, listed
+from rnnkit.system.hdf5 import open_to_read, take
+from rnnkit.system.why import HDF5, why
 
 
 @contextlib.contextmanager
 def open_hdf5(path: Path) -> Iterator[Any]:
     """An HDF5 file open for reading; DataError if it cannot be opened."""
     with reading(path):
-        file = h5py.File(path, "r")
+        file = open_to_read(path)
     try:
         yield file
     finally:
@@ -26,21 +28,11 @@ def open_hdf5(path: Path) -> Iterator[Any]:
 
 @contextlib.contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Turn whatever h5py raises about a bad file into a DataError."""
+    """Turn whatever h5py raises about a file into a DataError that says why."""
     try:
         yield
-    except PermissionError as error:
-        raise DataError(
-            f"{path} cannot be read: permission denied; change its permissions, or use a copy"
-        ) from error
-    except FileNotFoundError as error:
-        raise DataError(f"{path} does not exist; write or download it") from error
     except (OSError, RuntimeError, ValueError, TypeError, KeyError, MemoryError) as error:
-        if not h5py.is_hdf5(path):
-            raise DataError(f"{path} is not an HDF5 file; write or download it again") from error
-        raise DataError(
-            f"{path} is damaged or cut short ({error}); write or download it again"
-        ) from error
+        raise DataError(why(error, path, HDF5)) from error
 
 
 def names_in(file: Any) -> list[str]:
@@ -75,12 +67,12 @@ def find_dataset(
         DataError: there is none, or it is of another type or rank, or empty.
     """
     with reading(path):
-        name = next((name for name in names if name in file), None)
+        name = next((name for name in names if file.id.links.exists(name.encode())), None)
         if name is None:
             raise DataError(
                 f"{path} has no dataset {' or '.join(names)}; it has {listed(names_in(file))}"
             )
-        dataset = file[name]
+        dataset = take(file, name)
         if not isinstance(dataset, h5py.Dataset):
             raise DataError(f"{path}: {name} is not a dataset, but a {type(dataset).__name__}")
         dtype, shape = dataset.dtype, dataset.shape

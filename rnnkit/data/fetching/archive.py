@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from rnnkit.errors import DataError
+from rnnkit.system.why import ZIP, why
 
 _BLOCK = 1 << 20
 
@@ -67,7 +68,7 @@ def unpack(
                         done += len(block)
                         on_bytes(done, total)
     except _DAMAGE as e:
-        raise BadArchive(f"{archive} is not a whole zip archive: {e}") from e
+        raise BadArchive(why(e, archive, ZIP)) from e
     except OSError as e:
         raise DataError(f"cannot unpack {archive} into {into.parent}: {e.strerror or e}") from e
 

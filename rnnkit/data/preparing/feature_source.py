@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,9 @@ from rnnkit.data.features.reading import called, find_dataset, open_hdf5, readin
 from rnnkit.data.mistakes import Mistakes
 from rnnkit.errors import DataError, shown
 from rnnkit.kinds.arrays import Array, DType, Ints
+from rnnkit.system.hdf5 import take
 from rnnkit.system.unicode import composed, lone_surrogate
+from rnnkit.system.why import NPY, check_ordinary, why
 
 BLOCK_BYTES = 16 * 2**20
 """How much is read in one piece."""
@@ -156,7 +159,7 @@ def _hdf5(path: Path, file: Any) -> _File:
         return block
 
     with reading(path):
-        name = next((name for name in _IDS if name in file), None)
+        name = next((name for name in _IDS if file.id.links.exists(name.encode())), None)
     ids = partial(_read_ids, file, path, name, len(values))
     return _File(path, values.shape, values.dtype, read, ids, name)
 
@@ -172,13 +175,10 @@ def _npy(path: Path) -> _File:
 
 def _open_npy(path: Path) -> Any:
     try:
+        check_ordinary(path)
         values = np.load(path, mmap_mode="r", allow_pickle=False)
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
-    except (ValueError, EOFError) as error:
-        raise DataError(
-            f"{path} is not a NumPy file, or damaged ({error}); write it again with numpy.save"
-        ) from error
+    except (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile) as error:
+        raise DataError(why(error, path, NPY)) from error
     if not (
         isinstance(values, np.ndarray)
         and np.issubdtype(values.dtype, np.floating)
@@ -194,7 +194,7 @@ def _read_ids(file: Any, path: Path, name: str | None, rows: int) -> list[ImageI
     if name is None:
         return None
     with reading(path):
-        found = np.ravel(file[name][()]).tolist()
+        found = np.ravel(take(file, name)[()]).tolist()
     if len(found) != rows:
         raise DataError(
             f"{path}: {name} has {len(found)} rows, but features has {rows}; it must name the image of each"
