@@ -5,7 +5,8 @@
     run = rnnkit.train("specs/lstm.toml", data="data/scenes", out="runs/lstm")
     rnnkit.load("runs/lstm").caption(features)
 
-Names are imported when they are first used, so that `import rnnkit` costs nothing.
+Names, and the rooms behind them such as `rnnkit.testing`, are imported when they are first used, so that
+`import rnnkit` costs nothing.
 """
 
 from __future__ import annotations
@@ -14,6 +15,18 @@ import importlib
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from rnnkit import captioning as captioning
+    from rnnkit import data as data
+    from rnnkit import errors as errors
+    from rnnkit import kinds as kinds
+    from rnnkit import metrics as metrics
+    from rnnkit import network as network
+    from rnnkit import numerics as numerics
+    from rnnkit import parallel as parallel
+    from rnnkit import registry as registry
+    from rnnkit import spec as spec
+    from rnnkit import testing as testing
+    from rnnkit import training as training
     from rnnkit.captioning import Ensemble as Ensemble
     from rnnkit.captioning import evaluate as evaluate
     from rnnkit.data import open_data as open_data
@@ -58,6 +71,22 @@ _HOME: Final = {
     "train": "rnnkit.training:train",
 }
 
+_ROOMS: Final = (
+    "captioning",
+    "data",
+    "errors",
+    "kinds",
+    "metrics",
+    "network",
+    "numerics",
+    "parallel",
+    "registry",
+    "spec",
+    "testing",
+    "training",
+)
+"""What has a page of its own in the reference, and the errors."""
+
 __all__ = [
     "Captioner",
     "CheckpointError",
@@ -82,12 +111,18 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> object:
-    if name not in _HOME:
-        raise AttributeError(f"module 'rnnkit' has no attribute {name!r}")
-    module, _, attribute = _HOME[name].partition(":")
-    return getattr(importlib.import_module(module), attribute)
-
-
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOME})
+    return sorted({*globals(), *_HOME, *_ROOMS})
+
+
+if not TYPE_CHECKING:  # which would take every name then, misspelt ones too
+
+    def __getattr__(name: str) -> object:
+        if name in _ROOMS:
+            return importlib.import_module(f"rnnkit.{name}")
+        if name not in _HOME:
+            from rnnkit.errors import no_attribute
+
+            raise no_attribute(__name__, name, (*_HOME, *_ROOMS))
+        module, _, attribute = _HOME[name].partition(":")
+        return getattr(importlib.import_module(module), attribute)

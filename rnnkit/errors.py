@@ -1,11 +1,15 @@
 """What rnnkit raises when something is the user's to mend: one type for each subject."""
 
+import difflib
 from collections.abc import Iterable, Sized
 from itertools import islice
 from typing import Final
 
 LISTED: Final = 8
 """Names that a message lists at most."""
+
+CHOICES: Final = 60
+"""Names that a message offers at most, where none is near."""
 
 SHOWN: Final = 80
 """Characters of a value that a message shows at most."""
@@ -67,3 +71,26 @@ def shown(value: object) -> str:
 
 def _cut(text: str) -> str:
     return text if len(text) <= SHOWN else f"{text[: SHOWN - 2]}.."
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that is meant by one like it, or by a part of it."""
+    known = sorted(known)
+    near = difflib.get_close_matches(word, known, 1) or [k for k in known if word and word in k]
+    return near[0] if near else None
+
+
+def closest(word: str, known: Iterable[str]) -> str:
+    """'did you mean ...?', or what there is to choose from."""
+    known = sorted(known)
+    near = nearest(word, known)
+    if near:
+        return f"did you mean {near!r}?"
+    return f"there is {listed(known, CHOICES)}" if known else "there is none"
+
+
+def no_attribute(module: str, name: str, names: Iterable[str]) -> AttributeError:
+    """What a module raises that has no such name; with its own name, so that Python adds no guess to this one."""
+    near = nearest(name, names)
+    guess = f"; did you mean {near!r}?" if near else ""
+    return AttributeError(f"module {module!r} has no attribute {name!r}{guess}", name=name)

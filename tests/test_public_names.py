@@ -7,12 +7,17 @@ import importlib
 import inspect
 import json
 import re
+import subprocess
+import sys
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Final
 
 import pytest
 
+import rnnkit
 from tests.docblocks import blocks_of
 
 ROOT: Final = Path(__file__).parents[1]
@@ -120,3 +125,33 @@ def test_every_public_name_is_there_and_says_what_it_is(module: str) -> None:
 def test_every_page_of_the_api_is_in_the_navigation() -> None:
     nav = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
     assert [page.name for page in PAGES if f"reference/api/{page.name}" not in nav] == []
+
+
+def test_every_room_with_a_page_is_there_on_first_use() -> None:
+    rooms = sorted(name.partition(".")[2] for name in PUBLIC if name.count(".") == 1)
+    code = (
+        "import rnnkit, sys; assert not [m for m in sys.modules if m.startswith('rnnkit.')]; "
+        + ("; ".join(f"rnnkit.{room}.__all__" for room in [*rooms, "testing"]))
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert set(rooms) <= set(dir(rnnkit))
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "guess"),
+    [
+        (rnnkit, "trian", "module 'rnnkit' has no attribute 'trian'; did you mean 'train'?"),
+        (rnnkit, "testin", "module 'rnnkit' has no attribute 'testin'; did you mean 'testing'?"),
+        (rnnkit, "zzz", "module 'rnnkit' has no attribute 'zzz'"),
+        (
+            rnnkit.testing,
+            "chek",
+            "module 'rnnkit.testing' has no attribute 'chek'; did you mean 'check'?",
+        ),
+    ],
+)
+def test_a_misspelt_name_is_guessed_once(module: ModuleType, name: str, guess: str) -> None:
+    with pytest.raises(AttributeError) as caught:
+        getattr(module, name)
+    (line,) = traceback.format_exception_only(caught.value)
+    assert line == f"AttributeError: {guess}\n"

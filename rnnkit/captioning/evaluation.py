@@ -19,7 +19,7 @@ from rnnkit.data.references import read_references
 from rnnkit.data.summary import count_targets
 from rnnkit.kinds import Decoder
 from rnnkit.metrics import DEFAULT, check, scores
-from rnnkit.network.writer import Writer
+from rnnkit.network.writer import Writer, as_decoder
 from rnnkit.parallel import ALONE, Ranks
 from rnnkit.registry.labels import label
 
@@ -77,7 +77,7 @@ def evaluate(
     model: Writer[Any],
     dataset: Dataset,
     split: str = "val",
-    decoder: Decoder | None = None,
+    decoder: Decoder | str | None = None,
     metrics: Sequence[str] = DEFAULT,
     limit: int | None = None,
     ranks: Ranks = ALONE,
@@ -88,7 +88,7 @@ def evaluate(
         model: a network, or several that write together.
         dataset: an open data folder, in words; its `captions_{split}.json` has what people wrote.
         split: its name.
-        decoder: how to choose words; the spec's if left open.
+        decoder: how to choose words, or the name of a plugin that does; the spec's if left open.
         metrics: of `rnnkit.metrics.METRICS`.
         limit: number of images; all if left open.
         ranks: processes that are called with the same arguments and share the images; the first alone scores
@@ -111,7 +111,7 @@ def evaluate(
         images=len(captions),
         references=sum(len(one.truth) for one in captions),
         source=references.source,
-        decoder=label(decoder or model.spec.caption.decoder),
+        decoder=label(as_decoder(decoder, model.spec.caption.decoder)),
         by_character=model.vocabulary.by_character,
         nats=nats_per_token(model, _first_images(tokens.split(split), len(captions)), ranks),
         scores=ranks.first(partial(scores, said, wanted, metrics)),

@@ -49,7 +49,7 @@ def caption_split(
     dataset: Dataset,
     split: str = "val",
     limit: int | None = None,
-    decoder: Decoder | None = None,
+    decoder: Decoder | str | None = None,
     ranks: Ranks = ALONE,
     references: References | None = None,
 ) -> list[Captioned]:
@@ -60,7 +60,7 @@ def caption_split(
         dataset: an open data folder.
         split: its name.
         limit: number of images; all if left open.
-        decoder: how to choose words; the spec's if left open.
+        decoder: how to choose words, or the name of a plugin that does; the spec's if left open.
         ranks: processes that each caption some of the batches. All get all captions, which do not depend on
             their number.
         references: what people said; read from the data folder if left open.
@@ -118,7 +118,7 @@ def _captioned(
     model: Writer[Any],
     dataset: Dataset,
     name: str,
-    decoder: Decoder | None,
+    decoder: Decoder | str | None,
     batches: Mapping[int, Ints],
     references: References,
 ) -> Iterator[list[Captioned]]:

@@ -128,6 +128,8 @@ def check(metrics: Sequence[str]) -> None:
     Raises:
         RnnkitError: there is no such metric, or what computes it is not installed.
     """
+    if isinstance(metrics, str):
+        raise RnnkitError(f"metrics are given in a list, such as [{metrics!r}], not as {metrics!r}")
     for metric in metrics:
         if metric not in SCORERS:
             raise RnnkitError(f"no metric is called {metric!r}; {closest(metric, SCORERS)}")

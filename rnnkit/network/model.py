@@ -43,7 +43,7 @@ from rnnkit.network.head import Head
 from rnnkit.network.memory import Lexicon, Remembered
 from rnnkit.network.packing import Packing
 from rnnkit.network.parts import Parts, named_chain
-from rnnkit.network.writer import Writer
+from rnnkit.network.writer import Writer, as_numbers
 from rnnkit.spec import Spec
 
 
@@ -227,7 +227,7 @@ class Captioner(Writer[Remembered]):
 
         Parameters must not change between this and the last `step` from it.
         """
-        states, v = self.body.begin(self._checked_features(features))
+        states, v = self.body.begin(self.as_features(features))
         return Remembered(states, v, self.lexicon or self._new_lexicon())
 
     def step(self, tokens: Ints, memory: Remembered) -> tuple[Array, Remembered]:
@@ -239,16 +239,13 @@ class Captioner(Writer[Remembered]):
     def _new_lexicon(self) -> Lexicon:
         return Lexicon(self.body.project, len(self.vocabulary))
 
-    def _checked_features(self, features: Array) -> Array:
-        if features.ndim != 2 or features.shape[1] != self.feature_width:
-            raise DataError(
-                f"the image features have shape {features.shape}, and this network takes "
-                f"(N, {self.feature_width})"
-            )
-        return features.astype(self.dtype, copy=False)
-
     def _checked(self, features: Array, captions: Ints) -> tuple[Array, Ints]:
-        features = self._checked_features(features)
+        features = self.as_features(features)
+        captions = as_numbers(captions, "captions")
+        if captions.dtype.kind not in "iu":
+            raise DataError(
+                f"the captions are {captions.dtype}, and must be tokens, which are integers"
+            )
         if captions.ndim != 2 or captions.shape[1] < 2 or len(captions) != len(features):
             raise DataError(
                 f"the captions have shape {captions.shape}, and {len(features)} images want "

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from os import PathLike
 from pathlib import Path
 
 import attrs
 
 from rnnkit.data import Dataset, Vocabulary, as_characters, open_data
-from rnnkit.errors import SpecError
+from rnnkit.errors import DataError, SpecError, shown
 from rnnkit.spec import Problem, Spec, read_spec
 
 
@@ -35,12 +36,16 @@ def opened(spec: Spec, data: str | Path | Dataset | None) -> Iterator[Dataset | 
     Raises:
         DataError: the folder is missing something, or damaged.
     """
-    data = data or spec.data.path
-    if isinstance(data, str | Path):
+    data = spec.data.path if data is None else data
+    if isinstance(data, str | PathLike):
         with open_data(data, raw=spec.data.raw) as dataset:
             yield dataset
-    else:
+    elif data is None or isinstance(data, Dataset):
         yield data
+    else:
+        raise DataError(
+            f"{shown(data)} is no data: give a data folder, or what rnnkit.open_data makes of it"
+        )
 
 
 def tokenized(spec: Spec, dataset: Dataset, vocabulary: Vocabulary | None = None) -> Dataset:
@@ -59,10 +64,14 @@ def as_spec(spec: str | Path | Spec, overrides: Sequence[str]) -> Spec:
     """The spec itself, or that of a file with its overrides.
 
     Raises:
-        SpecError: the file has mistakes, or there are overrides for a spec in memory.
+        SpecError: it is none, the file has mistakes, or there are overrides for a spec in memory.
     """
-    if not isinstance(spec, Spec):
+    if isinstance(spec, str | PathLike):
         return read_spec(spec, overrides)
+    if not isinstance(spec, Spec):
+        raise SpecError(
+            f"{shown(spec)} is no spec: give a TOML file, or what rnnkit.parse_spec makes of TOML text"
+        )
     if overrides:
         raise SpecError("overrides need a spec file; for a spec in memory, use attrs.evolve")
     return spec

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import abc
-from typing import Generic
+from typing import Generic, TypeVar
 
 import numpy as np
 
 from rnnkit.data.vocabulary import Vocabulary
+from rnnkit.errors import DataError, RegistryError, listed, shown
 from rnnkit.kinds import Array, Decoded, Decoder, DType, Ints, M, Rng
-from rnnkit.spec import Spec
+from rnnkit.spec import Spec, load_plugin
+
+A = TypeVar("A", Array, Ints)
 
 
 class Writer(abc.ABC, Generic[M]):
@@ -56,16 +59,40 @@ class Writer(abc.ABC, Generic[M]):
     def afresh(self) -> Writer[M]:
         """The same, but what it writes does not depend, in the last digit, on what it has written before."""
 
+    def as_features(self, features: Array) -> Array:
+        """Image features (N, F) in the type that is computed in; a list of rows will do.
+
+        Raises:
+            DataError: they are of another shape, or no numbers.
+        """
+        features = as_numbers(features, "image features")
+        if features.ndim != 2 or features.shape[1] != self.feature_width:
+            one = "; of one image, give features[None]" if features.ndim == 1 else ""
+            raise DataError(
+                f"the image features have shape {features.shape}, and this network takes "
+                f"(N, {self.feature_width}){one}"
+            )
+        return features.astype(self.dtype, copy=False)
+
     def decode(
-        self, features: Array, decoder: Decoder | None = None, rng: Rng | None = None
+        self, features: Array, decoder: Decoder | str | None = None, rng: Rng | None = None
     ) -> Decoded:
         """Write captions as tokens.
 
         Args:
             features: (N, F) image features.
-            decoder: how to choose words; the spec's if left open.
+            decoder: how to choose words, or the name of a plugin that does; the spec's if left open.
             rng: for decoders that draw; seeded with the spec's seed if left open.
+
+        Raises:
+            DataError: the features are of another shape, or some are not finite.
+            RegistryError: there is no such decoder.
         """
+        features = self.as_features(features)
+        rows = np.flatnonzero(~np.isfinite(features).all(axis=1))
+        if rows.size:
+            which = "row" if rows.size == 1 else "rows"
+            raise DataError(f"the image features of {which} {listed(rows)} are not all finite")
         vocabulary, options = self.vocabulary, self.spec.caption
         banned = [vocabulary.null, vocabulary.start]
         if vocabulary.unknown is not None and not options.unknown:
@@ -76,7 +103,7 @@ class Writer(abc.ABC, Generic[M]):
             log_probs[:, banned] = -np.inf
             return log_probs, memory
 
-        return (decoder or options.decoder).decode(
+        return as_decoder(decoder, options.decoder).decode(
             step,
             self.begin(features),
             vocabulary.start,
@@ -86,10 +113,46 @@ class Writer(abc.ABC, Generic[M]):
         )
 
     def caption(
-        self, features: Array, decoder: Decoder | None = None, rng: Rng | None = None
+        self, features: Array, decoder: Decoder | str | None = None, rng: Rng | None = None
     ) -> list[str]:
-        """The best caption for each image of features (N, F), in words."""
+        """The best caption for each image of features (N, F), in words; arguments and errors are those of `decode`."""
         return [
             self.vocabulary.decode(best)
             for best in self.decode(features, decoder, rng).tokens[:, 0]
         ]
+
+
+def as_decoder(decoder: Decoder | str | None, usual: Decoder) -> Decoder:
+    """The decoder that is meant: this one, that of this name, or the usual one.
+
+    Raises:
+        RegistryError: there is no such decoder.
+    """
+    if decoder is None:
+        return usual
+    if isinstance(decoder, Decoder):
+        return decoder
+    if isinstance(decoder, str):
+        return load_plugin(Decoder, decoder)
+    raise RegistryError(
+        f"{shown(decoder)} is no decoder: give the name of one, such as 'beam', or "
+        'rnnkit.load_plugin("decoder", "beam", width=5)'
+    )
+
+
+def as_numbers(given: A, what: str) -> A:
+    """An array of what is given for one, which may be a list.
+
+    Args:
+        what: it is called in an error.
+
+    Raises:
+        DataError: it is no array of numbers.
+    """
+    try:
+        array: A = np.asarray(given)
+    except ValueError as e:  # rows of different lengths
+        raise DataError(f"the {what} are no array: {e}") from e
+    if array.dtype.kind not in "biufc":
+        raise DataError(f"the {what} are {shown(given)}, and must be an array of numbers")
+    return array

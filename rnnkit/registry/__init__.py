@@ -6,12 +6,12 @@ from rnnkit.registry import load
 lstm = load(RecurrentCell, "lstm")()
 """
 
+from rnnkit.errors import closest, nearest
 from rnnkit.registry.declarations import canonical
 from rnnkit.registry.entry_points import (
     Entry,
     Row,
     blaming,
-    closest,
     entries_called,
     entries_of,
     entry_of,
@@ -21,7 +21,6 @@ from rnnkit.registry.entry_points import (
     load_entry,
     misfits,
     names,
-    nearest,
     survey,
     usable,
 )

@@ -8,25 +8,21 @@ neither: it is written `package:name`.
 from __future__ import annotations
 
 import contextlib
-import difflib
 import inspect
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from importlib import metadata
-from typing import Final, TypeVar
+from typing import TypeVar
 
 import attrs
 
-from rnnkit.errors import RegistryError, listed, told
+from rnnkit.errors import RegistryError, closest, told
 from rnnkit.kinds import API, KINDS, Cell, GatedCell, Plugin, RecurrentCell
 from rnnkit.registry.declarations import Declaration, declarations
 from rnnkit.registry.options import unreadable_options
 
 K = TypeVar("K", bound=Plugin)
-
-CHOICES: Final = 60
-"""Names that a message offers at most, where none is near."""
 
 
 @attrs.frozen
@@ -158,13 +154,6 @@ def survey(kinds: Iterable[type[Plugin]] = KINDS) -> Iterator[Row]:
                 yield Row(entry, str(e))
 
 
-def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known word that is meant by one like it, or by a part of it."""
-    known = sorted(known)
-    near = difflib.get_close_matches(word, known, 1) or [k for k in known if word and word in k]
-    return near[0] if near else None
-
-
 def usable(kind: type[K]) -> Iterator[tuple[Entry, type[K]]]:
     """Every entry of a kind that loads, with its class: this imports them all."""
     for entry in entries_of(kind):
@@ -172,15 +161,6 @@ def usable(kind: type[K]) -> Iterator[tuple[Entry, type[K]]]:
             yield entry, _load(entry, kind)
         except RegistryError:
             continue
-
-
-def closest(word: str, known: Iterable[str]) -> str:
-    """'did you mean ...?', or what there is to choose from."""
-    known = sorted(known)
-    near = nearest(word, known)
-    if near:
-        return f"did you mean {near!r}?"
-    return f"there is {listed(known, CHOICES)}" if known else "there is none"
 
 
 _LOADED: dict[Entry, type[Plugin]] = {}

@@ -36,6 +36,11 @@ class Override:
     problem: str | None = None
 
 
+def as_texts(overrides: str | Iterable[str]) -> tuple[str, ...]:
+    """Each `path=value` of several, or the one."""
+    return (overrides,) if isinstance(overrides, str) else tuple(overrides)
+
+
 def read_override(text: str) -> Override:
     """Take a `path=value` apart.
 

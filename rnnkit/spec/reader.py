@@ -32,7 +32,7 @@ from rnnkit.registry.options import (
 )
 from rnnkit.spec.keys import instead
 from rnnkit.spec.origin import Origin, Place, Problem
-from rnnkit.spec.overrides import apply_overrides, not_toml, read_override
+from rnnkit.spec.overrides import apply_overrides, as_texts, not_toml, read_override
 from rnnkit.spec.places import Path, lines_of, show
 from rnnkit.spec.schema import Spec
 
@@ -84,7 +84,7 @@ def _instead_of(folder: FilePath) -> str:
 
 def parse_spec(source: str, name: str = "spec", overrides: Iterable[str] = ()) -> Spec:
     """Read a spec from TOML text; `name` stands for the file in messages."""
-    reader, spec, origin = _read(source, name, tuple(overrides))
+    reader, spec, origin = _read(source, name, as_texts(overrides))
     if reader.problems:
         raise origin.error(reader.problems)
     return attrs.evolve(spec, origin=origin)

@@ -8,7 +8,7 @@ import attrs
 
 from rnnkit.errors import SpecError
 from rnnkit.registry.options import Annotation, array_depth
-from rnnkit.spec.overrides import Override, read_override
+from rnnkit.spec.overrides import Override, as_texts, read_override
 from rnnkit.spec.places import Path, show
 from rnnkit.spec.reader import types_in
 from rnnkit.spec.writer import inline
@@ -41,8 +41,9 @@ def sweep(source: str, name: str = "spec", overrides: Sequence[str] = ()) -> lis
     Raises:
         SpecError: the text is not TOML, or an array has no value.
     """
+    overrides = as_texts(overrides)
     given = [read_override(text) for text in overrides]
-    grid = [tuple(overrides)]
+    grid = [overrides]
     for i, override in enumerate(given):
         replaced = any(override.path[: len(o.path)] == o.path for o in given[i + 1 :])
         if isinstance(override.value, list) and not replaced:

@@ -22,7 +22,15 @@ _HOME: Final = {"check": "rnnkit.testing.pairs", "checks_of_class": "rnnkit.test
 __all__ = ["check", "checks_of_class"]
 
 
-def __getattr__(name: str) -> object:
-    if name not in _HOME:
-        raise AttributeError(f"module 'rnnkit.testing' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOME[name]), name)
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME})
+
+
+if not TYPE_CHECKING:  # which would take every name then, misspelt ones too
+
+    def __getattr__(name: str) -> object:
+        if name not in _HOME:
+            from rnnkit.errors import no_attribute
+
+            raise no_attribute(__name__, name, _HOME)
+        return getattr(importlib.import_module(_HOME[name]), name)

@@ -23,7 +23,7 @@ import attrs
 
 from rnnkit.captioning.evaluation import evaluate
 from rnnkit.captioning.images import check_fits
-from rnnkit.data import Dataset, open_data
+from rnnkit.data import Dataset
 from rnnkit.data.seen import Seen, own_folder
 from rnnkit.errors import CheckpointError, DataError, SpecError, listed
 from rnnkit.kinds import Array
@@ -31,7 +31,7 @@ from rnnkit.metrics import METRICS, check
 from rnnkit.network.builder import assemble
 from rnnkit.network.checkpoint import BEST, LAST, PREVIOUS, Kept, read_model_file, save_model
 from rnnkit.network.model import Captioner
-from rnnkit.network.sizes import as_spec, sizes_of, tokenized
+from rnnkit.network.sizes import as_spec, opened, sizes_of, tokenized
 from rnnkit.parallel import ALONE, Ranks
 from rnnkit.spec import Spec, parse_spec, source_of
 from rnnkit.system.files import remove_left_over, sole_owner
@@ -120,20 +120,20 @@ def train(
         raise SpecError("training needs either a spec, or a run to resume")
     if ranks.rank:
         on_start = on_step = on_record = on_edit = _nothing
-    with ExitStack() as opened:
+    with ExitStack() as entered:
         kept: Kept | None = None
         source = None
         if resume is not None:
             folder = as_run(resume)
-            ranks.first(partial(opened.enter_context, sole_owner(folder)))
+            ranks.first(partial(entered.enter_context, sole_owner(folder)))
             kept = ranks.first(partial(_last, folder, on_damage))
             spec = parse_spec(*ranks.first(partial(_settings, folder, kept, on_edit)), overrides)
         else:
             assert spec is not None
-            source = "a spec in memory" if isinstance(spec, Spec) else str(spec)
-            name = "run" if isinstance(spec, Spec) else Path(spec).stem
-            spec = as_spec(spec, overrides)
-        spec, in_words = opened.enter_context(_data(spec, data, kept))
+            given, spec = spec, as_spec(spec, overrides)
+            source = "a spec in memory" if isinstance(given, Spec) else str(given)
+            name = "run" if isinstance(given, Spec) else Path(given).stem
+        spec, in_words = entered.enter_context(_data(spec, data, kept))
         dataset = tokenized(spec, in_words, kept.vocabulary if kept else None)
         ranks.first(partial(look_before, spec, dataset, in_words, on_warning))
         sizes = sizes_of(spec, dataset)  # tells where the data has other sizes than the run
@@ -155,7 +155,7 @@ def train(
         )
         if resume is None:
             folder = ranks.first(partial(_make, out, name))
-            ranks.first(partial(opened.enter_context, sole_owner(folder)))
+            ranks.first(partial(entered.enter_context, sole_owner(folder)))
             ranks.first(partial(_check_free, folder))
         if kept is not None:
             trainer.go_to(*_place(kept))
@@ -182,17 +182,17 @@ def _data(
     spec: Spec, data: str | Path | Dataset | None, kept: Kept | None
 ) -> Iterator[tuple[Spec, Dataset]]:
     """The open data to train on, and the spec with its path as it was given."""
-    given = data or spec.data.path
+    given = spec.data.path if data is None else data
     if data is None and kept is not None and spec.data.path == path_in(kept.spec):
         data = own_folder(spec.data.path, kept.seen)
-    data = data or given
-    if data is None:
-        raise DataError("training needs data: name a folder with data.path in the spec, or --data")
-    if not isinstance(data, str | Path):
-        yield spec, data
-        return
-    with open_data(data, raw=spec.data.raw) as dataset:
-        yield attrs.evolve(spec, data=attrs.evolve(spec.data, path=str(given))), dataset
+    with opened(spec, data) as dataset:
+        if dataset is None:
+            raise DataError(
+                "training needs data: name a folder with data.path in the spec, or --data"
+            )
+        if not isinstance(given, Dataset):
+            spec = attrs.evolve(spec, data=attrs.evolve(spec.data, path=str(given)))
+        yield spec, dataset
 
 
 def _score(spec: Spec, dataset: Dataset, ranks: Ranks) -> Callable[[Captioner], float] | None:

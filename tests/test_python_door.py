@@ -1,0 +1,130 @@
+"""From Python: what somebody gives to rnnkit who is in a hurry works, or is told in a sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import rnnkit
+from rnnkit.errors import DataError, RegistryError, RnnkitError, SpecError
+from rnnkit.network.model import Captioner
+
+SPEC = """
+[data]
+features = 6
+vocabulary = 20
+length = 7
+[[model.rnn]]
+hidden = 8
+cell = "lstm"
+"""
+
+FEATURES = np.random.default_rng(3).standard_normal((3, 6)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def model() -> Captioner:
+    return rnnkit.build(rnnkit.parse_spec(SPEC))
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    made = tmp_path / "spec.toml"
+    made.write_text(SPEC)
+    return made
+
+
+def test_a_decoder_goes_by_its_name(model: Captioner) -> None:
+    beam = rnnkit.load_plugin("decoder", "beam")
+    expected = model.decode(FEATURES, beam)
+    found = model.decode(FEATURES, "beam")
+    np.testing.assert_array_equal(found.tokens, expected.tokens)
+    np.testing.assert_array_equal(found.log_probs, expected.log_probs)
+    assert model.caption(FEATURES, "beam") == model.caption(FEATURES, beam)
+
+
+def test_lists_are_arrays(model: Captioner) -> None:
+    assert model.caption(FEATURES.tolist()) == model.caption(FEATURES)
+    captions = [[1, 5, 6, 2, 0]] * 3
+    loss = model.loss(FEATURES.tolist(), captions)  # type: ignore[arg-type]  # likewise
+    assert loss == model.loss(FEATURES, np.array(captions))
+
+
+def test_one_override_needs_no_list(file: Path) -> None:
+    assert rnnkit.build(file, overrides="model.rnn[0].hidden=5").spec.model.rnn[0].hidden == 5
+    assert rnnkit.read_spec(file, "train.epochs=3").train.epochs == 3
+    assert rnnkit.parse_spec(SPEC, overrides="train.epochs=3").train.epochs == 3
+
+
+@pytest.mark.parametrize(
+    ("features", "said"),
+    [
+        ([[np.nan] * 6, [0.0] * 6, [np.inf] * 6], "the image features of rows 0, 2 are not all finite"),
+        ([[0.0] * 6, [np.nan] * 6], "the image features of row 1 are not all finite"),
+        (
+            [0.0] * 6,
+            "the image features have shape (6,), and this network takes (N, 6); of one image, give "
+            "features[None]",
+        ),
+        ([[0.0] * 5], "the image features have shape (1, 5), and this network takes (N, 6)"),
+        (0.0, "the image features have shape (), and this network takes (N, 6)"),
+        ([[0.0] * 6, [0.0]], "the image features are no array: "),
+        ([["a"] * 6], "and must be an array of numbers"),
+        (None, "the image features are None, and must be an array of numbers"),
+    ],
+)  # fmt: skip
+def test_features_that_are_none_are_told(model: Captioner, features: Any, said: str) -> None:
+    for door in (model, rnnkit.Ensemble([model])):
+        with pytest.raises(DataError) as caught:
+            door.caption(features)
+        assert said in str(caught.value)
+
+
+def test_captions_that_are_no_tokens_are_told(model: Captioner) -> None:
+    with pytest.raises(DataError, match="captions are float64, and must be tokens, which are int"):
+        model.loss(FEATURES, np.ones((3, 4)))  # type: ignore[arg-type]  # which is the mistake
+
+
+@pytest.mark.parametrize(
+    ("decoder", "said"),
+    [
+        ("baem", "no decoder is called 'baem'; did you mean 'beam'?"),
+        (3, "3 is no decoder: give the name of one, such as 'beam', or rnnkit.load_plugin("),
+    ],
+)
+def test_what_is_no_decoder_is_told(model: Captioner, decoder: Any, said: str) -> None:
+    with pytest.raises(RegistryError) as caught:
+        model.caption(FEATURES, decoder)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("given", [{}, None, 3, ["specs/lstm.toml"]])
+def test_what_is_no_spec_is_told(given: Any, tmp_path: Path) -> None:
+    said = " is no spec: give a TOML file, or what rnnkit.parse_spec makes of TOML text"
+    with pytest.raises(SpecError) as caught:
+        rnnkit.build(given)
+    assert str(caught.value) == repr(given) + said
+    if given is not None:
+        with pytest.raises(SpecError) as caught:
+            rnnkit.train(given, out=tmp_path / "run")
+        assert str(caught.value) == repr(given) + said
+
+
+def test_what_is_no_data_is_told(tmp_path: Path) -> None:
+    wrong: Any = {"train": 1}
+    spec = rnnkit.parse_spec(SPEC)
+    said = "{'train': 1} is no data: give a data folder, or what rnnkit.open_data makes of it"
+    with pytest.raises(DataError) as caught:
+        rnnkit.build(spec, wrong)
+    assert str(caught.value) == said
+    with pytest.raises(DataError) as caught:
+        rnnkit.train(spec, wrong, tmp_path / "run")
+    assert str(caught.value) == said
+
+
+def test_one_metric_is_told_to_be_in_a_list() -> None:
+    with pytest.raises(RnnkitError, match=r"in a list, such as \['bleu'\], not as 'bleu'"):
+        rnnkit.metrics.scores({1: "a man"}, {1: ["a man"]}, "bleu")
