@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import math
+import re
+import shutil
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
+import attrs
 import numpy as np
 import pytest
 
@@ -128,3 +133,86 @@ def test_what_is_no_data_is_told(tmp_path: Path) -> None:
 def test_one_metric_is_told_to_be_in_a_list() -> None:
     with pytest.raises(RnnkitError, match=r"in a list, such as \['bleu'\], not as 'bleu'"):
         rnnkit.metrics.scores({1: "a man"}, {1: ["a man"]}, "bleu")
+
+
+# 6*11 + 11 + 20*4 + (4 + 8 + 1)*4*8 + 8*5 + 5 + (5 + 3 + 1)*3 + 3*20 + 20 = 725
+MODEL = """\
+Captioner: 725 parameters, float32
+  image     6 features -> affine -> 11
+  inject    init
+  words     20 words -> embedding -> 4
+  rnn 0     4 -> lstm -> 8
+  rnn 1     8 -> affine -> 5 -> tanh -> 5 -> vanilla -> 3
+  head      3 -> affine -> 20
+  captions  by beam(width=3, length_penalty=0.0), of at most 6 words"""
+
+SECOND = """
+[[model.rnn]]
+hidden = 3
+cell = "vanilla"
+input = [{ use = "affine", units = 5 }, "tanh"]
+[caption]
+decoder = "beam"
+"""
+
+
+def test_a_model_says_what_it_is() -> None:
+    model = rnnkit.build(rnnkit.parse_spec(SPEC + SECOND, overrides="model.words.dim=4"))
+    assert repr(model) == MODEL
+    assert repr(rnnkit.Ensemble([model, model])).splitlines() == [
+        "Ensemble of 2: the mean of their probabilities",
+        "  model 1  lstm + vanilla, 725 parameters",
+        "  model 2  lstm + vanilla, 725 parameters",
+    ]
+    assert "array(" not in repr(model.body) + repr(model.head)
+
+
+def test_a_notebook_shows_the_same_as_a_table(model: Captioner) -> None:
+    title, *rows = repr(model).splitlines()
+    told = ElementTree.fromstring(f"<div>{model._repr_html_()}</div>")
+    assert told.findtext("b") == title
+    cells = [[cell.text for cell in row] for row in told.iter("tr")]
+    assert [re.split(" {2,}", row.strip()) for row in rows] == cells
+
+
+def test_data_runs_and_results_say_what_they_are(tiny_data: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "<b>&\x1b[31m"
+    shutil.copytree(tiny_data, folder)
+    data = rnnkit.open_data(folder)
+    train, val = data.split("train"), data.split("val")
+    shown = f"{tmp_path}/<b>&\\x1b[31m"
+    assert repr(data).splitlines() == [
+        f"Dataset {shown}",
+        f"  train       {train.images} images, {len(train.captions)} captions",
+        f"  val         {val.images} images, {len(val.captions)} captions",
+        f"  features    {data.feature_width} an image",
+        f"  vocabulary  {len(data.vocabulary)} words",
+        f"  captions    of at most {data.length} tokens, <START> and <END> included",
+    ]
+    assert "&lt;b&gt;&amp;\\x1b[31m" in data._repr_html_()
+    assert repr(val) == (
+        f"Split val: {val.images} images, {len(val.captions)} captions, "
+        f"features of width {data.feature_width}"
+    )
+
+    overrides = ["data={}", "train.epochs=2"]
+    run = rnnkit.train(rnnkit.parse_spec(SPEC, overrides=overrides), data, tmp_path / "run")
+    last, size = run.history.records[-1], sum(w.size for w in run.model.parameters.values())
+    *best, told, model = repr(run).splitlines()[1:]
+    assert repr(run).startswith(f"Run {tmp_path}/run: finished\n")
+    assert told == (
+        f"  last   epoch 2, update {last.step}: perplexity {last.train_perplexity:.2f} on train, "
+        f"{last.val_perplexity:.2f} on val"
+    )
+    assert model == f"  model  lstm, {size:,} parameters"
+    assert len(best) == any(record.best for record in run.history.records)
+    broken_off = attrs.evolve(run, finished=False)
+    assert repr(broken_off).endswith(f"\n  go on  rnnkit.train(resume='{tmp_path}/run')")
+
+    result = rnnkit.evaluate(run.model, data, metrics=[])
+    assert repr(result).splitlines()[:4] == [
+        f"Evaluation of val: {val.images} images, captioned by greedy",
+        f"  captions by people  {result.references}",
+        f"  nats per token      {result.nats:.4f}",
+        f"  perplexity          {math.exp(result.nats):.2f}",
+    ]

@@ -18,7 +18,9 @@ from rnnkit.network.memory import Remembered
 from rnnkit.network.model import Captioner
 from rnnkit.network.writer import Writer
 from rnnkit.numerics import log_softmax
+from rnnkit.registry.labels import name_of
 from rnnkit.spec import Spec
+from rnnkit.system.glance import AtAGlance, Glance
 
 SCORE_BYTES: Final = 32 << 20
 """Bytes of one network's scores that are in memory at once where captions are judged."""
@@ -37,8 +39,8 @@ class Memories(Memory):
         return Memories(tuple(memory.take(rows) for memory in self.each))
 
 
-@attrs.frozen(eq=False, init=False)
-class Ensemble(Writer[Memories]):
+@attrs.frozen(eq=False, init=False, repr=False)
+class Ensemble(AtAGlance, Writer[Memories]):
     """Networks that write together: the next word has the mean of the probabilities that they give it.
 
     They may differ in all but the words, which must be the same in the same order, and the image features.
@@ -114,6 +116,16 @@ class Ensemble(Writer[Memories]):
             total -= float(of_targets[counts].sum(dtype=np.float64))
             count += int(np.count_nonzero(counts))
         return total, count
+
+    def _glance(self) -> Glance:
+        cells = [
+            " + ".join(name_of(row.cell) for row in model.spec.model.rnn) for model in self.models
+        ]
+        rows = [
+            (f"model {k}", f"{cell}, {model.size:,} parameters")
+            for k, (cell, model) in enumerate(zip(cells, self.models, strict=True), 1)
+        ]
+        return f"Ensemble of {len(rows)}: the mean of their probabilities", rows
 
 
 def log_mean(log_probs: Sequence[Array]) -> Array:

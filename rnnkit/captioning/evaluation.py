@@ -22,12 +22,13 @@ from rnnkit.metrics import DEFAULT, check, scores
 from rnnkit.network.writer import Writer, as_decoder
 from rnnkit.parallel import ALONE, Ranks
 from rnnkit.registry.labels import label
+from rnnkit.system.glance import AtAGlance, Glance
 
 EVAL_BATCH: Final = 256
 
 
-@attrs.frozen
-class Evaluation:
+@attrs.frozen(repr=False)
+class Evaluation(AtAGlance):
     """What came of evaluating a model.
 
     Attributes:
@@ -52,8 +53,8 @@ class Evaluation:
     by_character: bool
     nats: float
     scores: Mapping[str, float]
-    captions: tuple[Captioned, ...] = attrs.field(repr=False)
-    image_ids: tuple[ImageId, ...] = attrs.field(repr=False)
+    captions: tuple[Captioned, ...]
+    image_ids: tuple[ImageId, ...]
 
     @property
     def perplexity(self) -> float:
@@ -70,6 +71,16 @@ class Evaluation:
         return [
             {"image_id": image_id, "caption": said.caption}
             for image_id, said in zip(self.image_ids, self.captions, strict=True)
+        ]
+
+    def _glance(self) -> Glance:
+        monotony = self.monotony
+        return f"Evaluation of {self.split}: {self.images:,} images, captioned by {self.decoder}", [
+            ("captions by people", f"{self.references:,}"),
+            ("nats per token", f"{self.nats:.4f}"),
+            ("perplexity", f"{self.perplexity:.2f}"),
+            *((metric, f"{value:.4f}") for metric, value in self.scores.items()),
+            *([] if monotony is None else [("note", monotony)]),
         ]
 
 

@@ -16,10 +16,11 @@ from rnnkit.data.features import Features, ignore
 from rnnkit.data.vocabulary import Vocabulary
 from rnnkit.errors import DataError, listed
 from rnnkit.kinds.arrays import Array, DType, Ints
+from rnnkit.system.glance import AtAGlance, Glance
 
 
-@attrs.frozen(eq=False)
-class Split:
+@attrs.frozen(eq=False, repr=False)
+class Split(AtAGlance):
     """Images and their captions.
 
     Attributes:
@@ -32,11 +33,11 @@ class Split:
     """
 
     name: str
-    captions: Ints = attrs.field(repr=False)
-    image_idxs: Ints = attrs.field(repr=False)
+    captions: Ints
+    image_idxs: Ints
     features: Features
-    pictures: tuple[str, ...] | None = attrs.field(default=None, repr=False)
-    _by_image: Ints = attrs.field(init=False, repr=False)
+    pictures: tuple[str, ...] | None = None
+    _by_image: Ints = attrs.field(init=False)
 
     @_by_image.default
     def _sort_by_image(self) -> Ints:
@@ -70,9 +71,16 @@ class Split:
             for rows, of_images in zip(now, features, strict=True):
                 yield self.captions[rows], of_images
 
+    def _glance(self) -> Glance:
+        return f"Split {self.name}: {self._counts}, features of width {self.features.width:,}", []
 
-@attrs.frozen(eq=False)
-class Dataset:
+    @property
+    def _counts(self) -> str:
+        return f"{self.images:,} images, {len(self.captions):,} captions"
+
+
+@attrs.frozen(eq=False, repr=False)
+class Dataset(AtAGlance):
     """An open data folder. A context manager: `close` closes features too large to be held.
 
     Attributes:
@@ -130,3 +138,12 @@ class Dataset:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _glance(self) -> Glance:
+        tokens = "characters" if self.vocabulary.by_character else "words"
+        return f"Dataset {self.folder}", [
+            *((name, split._counts) for name, split in self.splits.items()),
+            ("features", f"{self.feature_width:,} an image"),
+            ("vocabulary", f"{len(self.vocabulary):,} {tokens}"),
+            ("captions", f"of at most {self.length} tokens, <START> and <END> included"),
+        ]

@@ -104,8 +104,7 @@ def size_in_words(spec: Spec, dataset: Dataset) -> Size | None:
         model = build(in_words(spec), dataset)
     except SpecError:
         return None
-    parameters = sum(w.size for w in model.parameters.values())
-    return Size(len(model.vocabulary), model.length, parameters)
+    return Size(len(model.vocabulary), model.length, model.size)
 
 
 def summarize(model: Captioner) -> Summary:

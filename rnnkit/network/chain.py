@@ -34,7 +34,7 @@ class Link:
     """One layer of a chain with its parameters, and the widths on both sides of it."""
 
     layer: Layer[Any, Any, Any]
-    params: Params
+    params: Params = attrs.field(repr=False)
     in_features: int
     out_features: int
 

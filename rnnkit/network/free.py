@@ -47,7 +47,7 @@ class FreeRecurrence(Recurrence[P, S, FreeTape[S, C]], Generic[P, S, C]):
     """
 
     cell: Cell[P, S, C]
-    params: P
+    params: P = attrs.field(repr=False)
     in_features: int
     hidden: int
 

@@ -84,7 +84,7 @@ class GatedRecurrence(Recurrence[GatedParams[P], S, GatedTape[S, C]], Generic[P,
     """
 
     cell: GatedCell[P, S, C]
-    params: GatedParams[P]
+    params: GatedParams[P] = attrs.field(repr=False)
 
     def __attrs_post_init__(self) -> None:
         p, H = self.params, len(self.params.Wh)

@@ -44,15 +44,17 @@ from rnnkit.network.memory import Lexicon, Remembered
 from rnnkit.network.packing import Packing
 from rnnkit.network.parts import Parts, named_chain
 from rnnkit.network.writer import Writer, as_numbers
+from rnnkit.registry.labels import label, name_of
 from rnnkit.spec import Spec
+from rnnkit.system.glance import AtAGlance, Glance
 
 
 def _nothing(_: Mapping[str, Array]) -> None:
     pass
 
 
-@attrs.frozen(eq=False)
-class Captioner(Writer[Remembered]):
+@attrs.frozen(eq=False, repr=False)
+class Captioner(AtAGlance, Writer[Remembered]):
     """A captioning network with its parameters.
 
     Attributes:
@@ -79,6 +81,11 @@ class Captioner(Writer[Remembered]):
     def dtype(self) -> DType:
         """Of the parameters and of all arithmetic."""
         return np.dtype(self.spec.model.dtype)
+
+    @property
+    def size(self) -> int:
+        """Number of parameters."""
+        return sum(w.size for w in self.parameters.values())
 
     @property
     def parameters(self) -> dict[str, Array]:
@@ -236,6 +243,27 @@ class Captioner(Writer[Remembered]):
         states, h = self.body.step(x, memory.states, memory.image)
         return self.head.log_probs(h), attrs.evolve(memory, states=states)
 
+    def _glance(self) -> Glance:
+        spec, tokens = self.spec, "characters" if self.vocabulary.by_character else "words"
+        rows = [
+            ("image", f"{self.feature_width:,} features{_widths(self.body.image)}"),
+            ("inject", self.body.inject),
+            ("words", f"{len(self.vocabulary):,} {tokens}{_widths(self.body.words)}"),
+        ]
+        for i, level in enumerate(self.body.levels):
+            below = f"{level.below}{_widths(level.input)}"
+            cell = name_of(spec.model.rnn[i].cell)
+            rows.append((f"rnn {i}", f"{below} -> {cell} -> {level.hidden}"))
+        ahead = f"{self.body.levels[-1].hidden}" if self.body.levels else ""
+        rows += [
+            ("head", f"{ahead}{_widths(self.head.chain)}".removeprefix(" -> ")),
+            (
+                "captions",
+                f"by {label(spec.caption.decoder)}, of at most {self.length - 1} {tokens}",
+            ),
+        ]
+        return f"Captioner: {self.size:,} parameters, {spec.model.dtype}", rows
+
     def _new_lexicon(self) -> Lexicon:
         return Lexicon(self.body.project, len(self.vocabulary))
 
@@ -257,6 +285,11 @@ class Captioner(Writer[Remembered]):
                 f"goes from 0 to {len(self.vocabulary) - 1}"
             )
         return features, captions
+
+
+def _widths(chain: Chain) -> str:
+    """Each layer with the width behind it."""
+    return "".join(f" -> {name_of(link.plugin)} -> {link.out_features:,}" for link in chain)
 
 
 def _targets(captions: Ints, null: int) -> tuple[Packing, Ints, Mask]:

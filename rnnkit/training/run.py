@@ -33,8 +33,10 @@ from rnnkit.network.checkpoint import BEST, LAST, PREVIOUS, Kept, read_model_fil
 from rnnkit.network.model import Captioner
 from rnnkit.network.sizes import as_spec, opened, sizes_of, tokenized
 from rnnkit.parallel import ALONE, Ranks
+from rnnkit.registry.labels import name_of
 from rnnkit.spec import Spec, parse_spec, source_of
 from rnnkit.system.files import remove_left_over, sole_owner
+from rnnkit.system.glance import AtAGlance, Glance
 from rnnkit.training.folders import (
     SPEC,
     as_run,
@@ -51,8 +53,8 @@ from rnnkit.training.watching import Watch, look_before
 VAL = "val"
 
 
-@attrs.frozen
-class Run:
+@attrs.frozen(repr=False)
+class Run(AtAGlance):
     """A run that has come to its end, or was broken off.
 
     Attributes:
@@ -66,6 +68,30 @@ class Run:
     model: Captioner
     history: History
     finished: bool
+
+    def _glance(self) -> Glance:
+        records = self.history.records
+        rows = [
+            (title, _told(record))
+            for title, record in (
+                ("best", next((r for r in reversed(records) if r.best), None)),
+                ("last", records[-1] if records else None),
+            )
+            if record is not None
+        ]
+        cells = " + ".join(name_of(row.cell) for row in self.model.spec.model.rnn)
+        rows.append(("model", f"{cells}, {self.model.size:,} parameters"))
+        if not self.finished:
+            rows.append(("go on", f"rnnkit.train(resume={str(self.folder)!r})"))
+        return f"Run {self.folder}: {'finished' if self.finished else 'not finished'}", rows
+
+
+def _told(record: Record) -> str:
+    val = record.val_perplexity
+    return (
+        f"epoch {record.epoch}, update {record.step:,}: perplexity {record.train_perplexity:.2f} on train"
+        + ("" if val is None else f", {val:.2f} on val")
+    )
 
 
 def _nothing(*_: object) -> None:

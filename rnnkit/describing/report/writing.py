@@ -144,7 +144,7 @@ def _tiles(model: Captioner, history: History, found: _Data | None) -> Iterator[
             if name in found.look.scores:
                 value = f"{found.look.scores[name]:.3f}"
                 yield Tile(title, value, f"captions of {count(n)} {found.split} images")
-    parameters = sum(w.size for w in model.parameters.values())
+    parameters = model.size
     yield Tile("parameters", short(parameters), f"{count(parameters)}, {model.dtype}")
     if history.records:
         last = history.records[-1]
