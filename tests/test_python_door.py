@@ -16,6 +16,8 @@ import pytest
 import rnnkit
 from rnnkit.errors import DataError, RegistryError, RnnkitError, SpecError
 from rnnkit.network.model import Captioner
+from rnnkit.system.console import console, shows_bars
+from rnnkit.training import display
 
 SPEC = """
 [data]
@@ -216,3 +218,49 @@ def test_data_runs_and_results_say_what_they_are(tiny_data: Path, tmp_path: Path
         f"  nats per token      {result.nats:.4f}",
         f"  perplexity          {math.exp(result.nats):.2f}",
     ]
+
+
+def trained(data: Path, out: Path, progress: bool | None) -> rnnkit.training.Run:
+    spec = rnnkit.parse_spec(SPEC, overrides=["data={}", "train.epochs=2", "train.batch=8"])
+    return rnnkit.train(spec, data, out, progress=progress)
+
+
+def test_training_is_shown_if_that_is_wanted(
+    tiny_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = trained(tiny_data, tmp_path / "run", True)
+    said, titles, *rows = capsys.readouterr().out.splitlines()
+    steps, size = run.history.records[-1].step, f"{run.model.size:,}"
+    assert said == (
+        f"a spec in memory: {size} parameters, {steps} updates of 8 captions, into {tmp_path}/run"
+    )
+    assert titles.split()[:3] == ["epoch", "update", "loss"]
+    assert [row.split()[:3] for row in rows] == [
+        [str(r.epoch), str(r.step), f"{r.train_loss:.3f}"] for r in run.history.records
+    ]
+
+
+def test_training_is_shown_by_default_where_somebody_looks_on(
+    tiny_data: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    trained(tiny_data, tmp_path / "file", None)
+    assert capsys.readouterr() == ("", "")
+    monkeypatch.setenv("FORCE_COLOR", "1")  # which makes everything a terminal
+    trained(tiny_data, tmp_path / "off", False)
+    assert capsys.readouterr() == ("", "")
+    trained(tiny_data, tmp_path / "terminal", None)
+    assert "updates of 8 captions, into" in capsys.readouterr().out
+
+
+def test_a_notebook_is_looked_at_and_has_a_bar_with_ipywidgets(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    assert display.is_wanted(None)
+    assert not display.is_wanted(False)
+    for there in (None, object()):
+        monkeypatch.setattr("importlib.util.find_spec", lambda _, there=there: there)
+        assert shows_bars(console()) is (there is not None)

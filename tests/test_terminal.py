@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from rnnkit.cli import show
-from rnnkit.cli.train import _columns
 from rnnkit.system.terminal import shown
+from rnnkit.training.display import _columns
 from tests.specs import LSTM
 
 SPEC = f"""\
@@ -190,7 +190,7 @@ def test_a_training_outlives_its_reader_without_a_word(
 def test_long_work_without_a_terminal_says_how_far_it_is(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(show, "REMIND_SECONDS", 0.01)
+    monkeypatch.setattr("rnnkit.system.console.REMIND_SECONDS", 0.01)
     told = []
 
     def far() -> str:

@@ -6,11 +6,10 @@ Texts are printed as they are: nothing in a name, a word or a path means anythin
 from __future__ import annotations
 
 import json
-import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Final
 
 import attrs
 from rich.cells import cell_len
@@ -18,40 +17,17 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from rnnkit.system.terminal import say, shown
-
-REMIND_SECONDS: Final = 30.0
-"""How often long work says how far it is, where no bar can."""
-
-_WIDE: Final = 200
-"""Columns where there is no terminal, and so no width to keep to."""
+from rnnkit.system.console import Plain as Plain
+from rnnkit.system.console import console as console
+from rnnkit.system.console import reminding as reminding
+from rnnkit.system.terminal import shown
+from rnnkit.system.terminal import warn as warn
 
 _FOLDED: Final = 16
 """The columns that texts which may go on in the next line are given before other columns are left out."""
 
 _LEAST: Final = 8
 """Those that they are given in any case."""
-
-
-class Plain(Console):
-    """Shows texts, and obeys nothing in them."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(highlight=False, markup=False, emoji=False, **options)
-
-    def render_str(self, text: str, **options: Any) -> Text:
-        return super().render_str(shown(text, self.encoding), **options)
-
-
-def console(plain: bool = False, *, stderr: bool = False) -> Console:
-    """Standard output, or standard error.
-
-    Where it is no terminal, or is to be used as none, it is wide enough for every table.
-    """
-    found = Plain(stderr=stderr)
-    if found.is_terminal and not plain:
-        return found
-    return Plain(stderr=stderr, width=_WIDE, soft_wrap=True, force_terminal=False)
 
 
 @attrs.frozen
@@ -141,28 +117,6 @@ def _across(needed: dict[str, int]) -> int:
 
 
 @contextmanager
-def reminding(far: Callable[[], str], *, wanted: bool = True) -> Iterator[None]:
-    """Say how far the work in the block is, on standard error, every now and then."""
-    if not wanted:
-        yield
-        return
-    ended = threading.Event()
-
-    def remind() -> None:
-        while not ended.wait(REMIND_SECONDS):
-            if text := far():
-                say(text, err=True)
-
-    thread = threading.Thread(target=remind, name="reminder", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
-
-
-@contextmanager
 def working(text: str, *, wanted: bool = True, plain: bool = False) -> Iterator[None]:
     """Show that the work in the block goes on, on standard error: a spinner, or a line now and then."""
     began = time.monotonic()
@@ -182,11 +136,6 @@ def working(text: str, *, wanted: bool = True, plain: bool = False) -> Iterator[
 def print_json(value: object) -> None:
     """JSON on standard output, untouched by terminal width; in ASCII, which any encoding leaves as it is."""
     print(json.dumps(value, indent=2))
-
-
-def warn(text: str) -> None:
-    """A warning on standard error, so that standard output is the result alone."""
-    say(f"warning: {text}", err=True)
 
 
 def count(n: int) -> str:

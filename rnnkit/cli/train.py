@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack, closing
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,11 +13,8 @@ from rnnkit.cli.completing import runs
 from rnnkit.cli.options import DataFolder, Overrides
 from rnnkit.parallel import Ranks, job
 from rnnkit.system.process import settle
-from rnnkit.system.terminal import say
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from rnnkit.training import Record, Step, Trainer
     from rnnkit.training.tensorboard import EventWriter
 
@@ -76,57 +72,19 @@ def _train(
 ) -> int:
     """The exit code, which the first rank has for all."""
     settle(ranks.sharing)
-    from rich.progress import (
-        BarColumn,
-        Progress,
-        TaskProgressColumn,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
     import rnnkit.training
     from rnnkit.cli import show
 
     # A launcher may put a terminal of its own making before its own output, whatever that is.
     console = show.console(plain=ranks.size > 1)
-    progress = Progress(
-        TextColumn("epoch {task.fields[epoch]}"),
-        BarColumn(max(4, min(40, console.width - 58))),
-        TaskProgressColumn(),
-        TextColumn("{task.fields[said]}"),
-        TimeRemainingColumn(),
-        TextColumn("left"),
-        console=console,
-        disable=not console.is_terminal,
-        transient=True,
-    )
-    bar = progress.add_task("train", total=None, epoch=1, said="")
-    smooth = _Smooth()
     events: EventWriter | None = None
-    columns: list[_Column] = []
-    epoch_steps = 1
     ended = ""
 
     def on_start(trainer: Trainer, folder: Path) -> None:
-        nonlocal events, columns, epoch_steps, ended
-        parameters = sum(w.size for w in trainer.model.parameters.values())
-        metric, epoch_steps = trainer.model.spec.train.metric, trainer.epoch_steps
-        console.print(
-            f"{spec or resume}: {parameters:,} parameters, {trainer.steps:,} updates of "
-            f"{trainer.model.spec.train.batch} captions, "
-            + (
-                f"into {folder}"
-                if resume is None
-                else f"{trainer.step:,} of them done already"
-                + (": there is nothing to do" if trainer.finished else "")
-            ),
-        )
+        nonlocal events, ended
         if trainer.finished:
             ended = _ended(trainer)
             return
-        columns = _columns(metric, console.width)
-        _line(console, [title.rjust(width) for title, width, _ in columns], style="bold")
-        progress.update(bar, total=trainer.steps, completed=trainer.step)
         from rnnkit.training.tensorboard import FOLDER, EventWriter
 
         has_some = resume is not None and (folder / FOLDER).is_dir()
@@ -134,24 +92,14 @@ def _train(
             events = cleanup.enter_context(closing(EventWriter(folder, trainer)))
 
     def on_step(step: Step) -> None:
-        smooth.take(step)
-        epoch = (step.number - 1) // epoch_steps + 1
-        progress.update(bar, completed=step.number, epoch=epoch, said=str(smooth))
         if events is not None:
             events.on_step(step)
 
     def on_record(record: Record) -> None:
-        cells = [cell(record).rjust(width) for _, width, cell in columns]
-        _line(console, [*cells, *(["best"] if record.best else [])])
         if events is not None:
             events.on_record(record)
 
-    def far() -> str:
-        return smooth.at and f"{smooth.at}  {smooth}"
-
-    # What a bar shows, in lines, where there is none and an evaluation may be hours away.
-    lines = show.reminding(far, wanted=ranks.rank == 0 and not console.is_terminal)
-    with ExitStack() as cleanup, progress, lines:
+    with ExitStack() as cleanup:
         run = rnnkit.training.train(
             spec,
             data,
@@ -161,9 +109,7 @@ def _train(
             on_start=on_start,
             on_step=on_step,
             on_record=on_record,
-            on_damage=partial(say, err=True),
-            on_warning=show.warn,
-            on_edit=partial(say, err=True),
+            progress=True,
             ranks=ranks,
         )
     if ranks.rank:
@@ -207,58 +153,3 @@ def _ended(trainer: Trainer) -> str:
     if trainer.step < trainer.steps and table.patience is not None:
         return f"train.patience={2 * table.patience}"
     return f"train.epochs={2 * max(table.epochs, trainer.step // trainer.epoch_steps)}"
-
-
-_Column: TypeAlias = "tuple[str, int, Callable[[Record], str]]"
-"""A title, how wide the column is, and what it has of an evaluation."""
-
-_SPARE: Final = ("tokens/s", "train perplexity", "loss", "seconds", "update", "train nats")
-"""The columns that a narrow terminal goes without, the first ones first."""
-
-
-def _columns(metric: str, width: int) -> list[_Column]:
-    """The columns there is room for, and for the word `best` behind them."""
-    columns: list[_Column] = [
-        ("epoch", 5, lambda r: f"{r.epoch}"),
-        ("update", 7, lambda r: f"{r.step}"),
-        ("loss", 9, lambda r: f"{r.train_loss:.3f}"),
-        ("train nats", 10, lambda r: f"{r.train_nats:.3f}"),
-        ("train perplexity", 16, lambda r: f"{r.train_perplexity:.2f}"),
-        ("val nats", 8, lambda r: _number(r.val_nats, 3)),
-        ("val perplexity", 14, lambda r: _number(r.val_perplexity, 2)),
-        *([] if metric == "nats" else [(metric, 8, lambda r: _number(r.val_metric, 4))]),
-        ("tokens/s", 8, lambda r: f"{r.tokens_per_second:,.0f}"),
-        ("seconds", 8, lambda r: f"{r.seconds:.1f}"),
-    ]
-    for spare in _SPARE:
-        if sum(2 + wide for _, wide, _ in columns) + len("best") <= width:
-            break
-        columns = [column for column in columns if column[0] != spare]
-    return columns
-
-
-def _number(value: float | None, digits: int) -> str:
-    return "-" if value is None else f"{value:.{digits}f}"
-
-
-def _line(console: Console, cells: Sequence[str], style: str | None = None) -> None:
-    console.print("  ".join(cells), style=style, soft_wrap=True)
-
-
-class _Smooth:
-    """Loss and speed over the last updates, so that they can be read; as a text, nothing before the first."""
-
-    def __init__(self) -> None:
-        self.at = ""
-        self.loss = 0.0
-        self.speed = 0.0
-
-    def take(self, step: Step) -> None:
-        weight = 0.05 if self.at else 1.0
-        speed = step.tokens / max(step.seconds, 1e-9)
-        self.loss += weight * (step.loss - self.loss)
-        self.speed += weight * (speed - self.speed)
-        self.at = f"update {step.number:,} of {step.steps:,}"
-
-    def __str__(self) -> str:
-        return f"loss {self.loss:.3f}  {self.speed:,.0f} tokens/s" if self.at else ""

@@ -46,6 +46,11 @@ def say(text: str, *, err: bool = False) -> None:
     print(shown(text, encoding), file=stream, flush=True)
 
 
+def warn(text: str) -> None:
+    """A warning on standard error, so that standard output is the result alone."""
+    say(f"warning: {text}", err=True)
+
+
 def settle_output() -> None:
     """Have standard output and standard error take any text in their encoding, and never raise.
 

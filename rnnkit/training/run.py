@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec
 
 import attrs
 
@@ -37,6 +37,7 @@ from rnnkit.registry.labels import name_of
 from rnnkit.spec import Spec, parse_spec, source_of
 from rnnkit.system.files import remove_left_over, sole_owner
 from rnnkit.system.glance import AtAGlance, Glance
+from rnnkit.training.display import Display, is_wanted
 from rnnkit.training.folders import (
     SPEC,
     as_run,
@@ -51,6 +52,8 @@ from rnnkit.training.trainer import Place, Trainer
 from rnnkit.training.watching import Watch, look_before
 
 VAL = "val"
+
+P = ParamSpec("P")
 
 
 @attrs.frozen(repr=False)
@@ -98,6 +101,14 @@ def _nothing(*_: object) -> None:
     pass
 
 
+def _both(first: Callable[P, None], then: Callable[P, None]) -> Callable[P, None]:
+    def call(*args: P.args, **kwargs: P.kwargs) -> None:
+        first(*args, **kwargs)
+        then(*args, **kwargs)
+
+    return call
+
+
 def train(
     spec: str | Path | Spec | None = None,
     data: str | Path | Dataset | None = None,
@@ -111,6 +122,7 @@ def train(
     on_damage: Callable[[str], None] = _nothing,
     on_warning: Callable[[str], None] = _nothing,
     on_edit: Callable[[str], None] = _nothing,
+    progress: bool | None = None,
     ranks: Ranks = ALONE,
 ) -> Run:
     """Train the network of a spec, and keep what comes of it in a folder; or go on with a run.
@@ -132,6 +144,8 @@ def train(
         on_warning: called with a sentence, once for each, about data that is suspicious, and evaluations that
             show that nothing is learnt.
         on_edit: called with a sentence if the run's `spec.toml` has been edited; the run goes on with the edits.
+        progress: whether to show a bar, a row for each evaluation, and what is told to `on_damage`, `on_warning`
+            and `on_edit`; if left open, in a terminal or a notebook. A bar in a notebook needs ipywidgets.
         ranks: processes that do this together, such as `rnnkit.parallel.job` has them: each is called with
             the same arguments, and the first alone writes files and calls what there is to be called. A run
             does not know how many there were, and may go on with more or fewer.
@@ -147,6 +161,14 @@ def train(
     if ranks.rank:
         on_start = on_step = on_record = on_edit = _nothing
     with ExitStack() as entered:
+        if ranks.rank == 0 and is_wanted(progress):
+            of = spec if resume is None else resume
+            called = "a spec in memory" if isinstance(of, Spec) else str(of)
+            display = Display(called, resume is not None, plain=ranks.size > 1)
+            entered.enter_context(display)
+            on_start, on_step = _both(display.on_start, on_start), _both(display.on_step, on_step)
+            on_record, on_edit = _both(display.on_record, on_record), _both(display.tell, on_edit)
+            on_damage, on_warning = _both(display.tell, on_damage), _both(display.warn, on_warning)
         kept: Kept | None = None
         source = None
         if resume is not None:

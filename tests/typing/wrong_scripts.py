@@ -14,11 +14,13 @@ from rnnkit import biuld  # BAD: there is build
 from rnnkit.testing import chek  # BAD: there is check
 
 rnnkit.build(3)  # BAD: a number is no spec
+rnnkit.train("specs/lstm.toml", progress="yes")  # BAD: progress is true, false or left open
 model = rnnkit.build("specs/lstm.toml")
 model.caption(np.zeros((2, 3)), decoder=3)  # BAD: a number is no decoder
 captions: list[int] = model.caption(np.zeros((2, 3)))  # BAD: captions are texts
 
 model.caption(np.zeros((2, 3)), decoder="beam")
+rnnkit.train("specs/lstm.toml", progress=True).model.caption(np.zeros((2, 3)))
 rnnkit.testing.check(lambda x: (x, x), lambda dy, x: dy, x=np.zeros(3))
 rnnkit.metrics.scores({1: "a man"}, {1: ["a man"]})["bleu4"]
 rnnkit.load_plugin(rnnkit.kinds.Decoder, "beam")

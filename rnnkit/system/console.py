@@ -1,0 +1,77 @@
+"""Where texts are printed with style: a terminal, a notebook, or a file that is neither.
+
+Texts are printed as they are: nothing in a name, a word or a path means anything to the terminal or to rich.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from rich.console import Console
+from rich.text import Text
+
+from rnnkit.system.terminal import say, shown
+
+REMIND_SECONDS: Final = 30.0
+"""How often long work says how far it is, where no bar can."""
+
+_WIDE: Final = 200
+"""Columns where there is no terminal, and so no width to keep to."""
+
+
+class Plain(Console):
+    """Shows texts, and obeys nothing in them."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(highlight=False, markup=False, emoji=False, **options)
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        return super().render_str(shown(text, self.encoding), **options)
+
+
+def is_live(to: Console) -> bool:
+    """Whether somebody looks on: at a terminal, or at a notebook."""
+    return to.is_terminal or to.is_jupyter
+
+
+def shows_bars(to: Console) -> bool:
+    """Whether a bar can move: in a notebook, only with ipywidgets."""
+    widgets = to.is_jupyter and importlib.util.find_spec("ipywidgets") is not None
+    return to.is_terminal or widgets
+
+
+def console(plain: bool = False, *, stderr: bool = False) -> Console:
+    """Standard output, or standard error.
+
+    Where it is no terminal and no notebook, or is to be used as none, it is wide enough for every table.
+    """
+    found = Plain(stderr=stderr)
+    if is_live(found) and not plain:
+        return found
+    return Plain(stderr=stderr, width=_WIDE, soft_wrap=True, force_terminal=False)
+
+
+@contextmanager
+def reminding(far: Callable[[], str], *, wanted: bool = True) -> Iterator[None]:
+    """Say how far the work in the block is, on standard error, every now and then."""
+    if not wanted:
+        yield
+        return
+    ended = threading.Event()
+
+    def remind() -> None:
+        while not ended.wait(REMIND_SECONDS):
+            if text := far():
+                say(text, err=True)
+
+    thread = threading.Thread(target=remind, name="reminder", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
