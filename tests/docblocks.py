@@ -23,7 +23,7 @@ FENCE: Final = re.compile(r"^(\s*)(```+)\s*(.*?)\s*$")
 TITLE: Final = re.compile(r'title="([^"]+)"')
 REASON: Final = re.compile(r"^\s*<!-- not run: (.+?) -->$")
 ENDS_WITH: Final = re.compile(r"^\s*<!-- ends with (\d+) -->$")
-NUMBER: Final = re.compile(r"-?\d+(?:[.,]\d+)*(?:e[-+]?\d+)?")
+NUMBER: Final = re.compile(r"~?-?\d+(?:[.,]\d+)*(?:e[-+]?\d+)?")
 
 PROGRAMS: Final = ("rnnkit", "pip", "pytest", "mypy")
 
@@ -182,7 +182,7 @@ class Workspace:
 
 
 def shows(expected: str, printed: str) -> bool:
-    """Whether a page shows what was printed, whatever the numbers; `...` stands for anything, or for lines."""
+    """Whether a page shows what was printed, whatever the numbers and their marks; `...` stands for anything, or for lines."""
     pattern = ""
     for line in expected.strip().splitlines():
         if line.strip() == "...":

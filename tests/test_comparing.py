@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -19,9 +21,20 @@ from rnnkit.data import as_characters
 from rnnkit.errors import CheckpointError, RnnkitError, SpecError
 from rnnkit.kinds import Array, Ints
 from rnnkit.parallel import Alone
-from rnnkit.training import Step, Trainer
-from rnnkit.training.comparing import Failed, Learnt, Result, compare
-from rnnkit.training.curves import draw_curves, write_curves
+from rnnkit.training import (
+    Estimate,
+    Failed,
+    Learnt,
+    Point,
+    Result,
+    Step,
+    Trainer,
+    compare,
+    draw_curves,
+    level_with_best,
+    rows_of,
+    write_curves,
+)
 
 T = TypeVar("T")
 
@@ -36,6 +49,11 @@ epochs = 4
 batch = 16
 optimizer = { use = "adam", learning_rate = 1e-2 }
 """
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture
@@ -389,6 +407,144 @@ def test_without_matplotlib_drawing_says_what_to_install(
         draw_curves(results, tmp_path / "loss.png")
 
 
+def test_each_run_is_kept_as_train_keeps_it(tanh: Path, tiny_data: Path, tmp_path: Path) -> None:
+    overrides = ["train.epochs=[1, 2]"]
+    one, two = learnt(compare([tanh], tiny_data, overrides=overrides))
+    assert one.folder == Path("runs/compare/1-tanh-epochs-1")
+    assert two.folder == Path("runs/compare/2-tanh-epochs-2")
+    run = rnnkit.train(tanh, tiny_data, "alone", ["train.epochs=2"])
+    kept = rnnkit.load(two.folder)
+    for name, w in run.model.parameters.items():
+        np.testing.assert_array_equal(kept.parameters[name], w)
+    alike = [(folder / "spec.toml").read_text() for folder in (two.folder, run.folder)]
+    assert alike[0] == alike[1]
+    assert alike[0].startswith(f"# from {tanh}\n")
+    # Resumed for an epoch more, the first is the second.
+    longer = rnnkit.train(resume=one.folder, data=tiny_data, overrides=["train.epochs=2"])
+    assert longer.history.records[-1].val_nats == two.val_nats
+
+
+def test_an_earlier_comparison_stays(tanh: Path, tiny_data: Path) -> None:
+    short = ["train.epochs=1"]
+    folders = [
+        learnt(compare([tanh], tiny_data, overrides=short))[0].folder.parent for _ in range(3)
+    ]
+    assert folders == [Path("runs") / name for name in ("compare", "compare-2", "compare-3")]
+    with pytest.raises(CheckpointError, match="compare-2 is not empty; choose a folder that is"):
+        compare([tanh], tiny_data, out="runs/compare-2", overrides=short)
+    Path("empty").mkdir()
+    (in_it,) = learnt(compare([tanh], tiny_data, out="empty", overrides=short))
+    assert in_it.folder == Path("empty/1-tanh")
+    (failed,) = compare([tanh], tiny_data, out="nothing", overrides=["train.epochs=0"])
+    assert isinstance(failed, Failed)
+    assert not Path("nothing").exists()
+
+
+def test_what_has_ended_is_in_the_folder_when_the_next_is_killed(
+    tanh: Path, tiny_data: Path
+) -> None:
+    def killed(name: str, _: Trainer) -> None:
+        if name.endswith("=2"):
+            raise SystemExit
+
+    with pytest.raises(SystemExit):
+        compare([tanh], tiny_data, overrides=["train.epochs=[1, 2]"], on_start=killed)
+    (row,) = json.loads(Path("runs/compare/results.json").read_text())
+    assert row["run"] == f"{tanh} epochs=1"
+    with Path("runs/compare/curves.csv").open() as file:
+        assert {line["spec"] for line in csv.DictReader(file)} == {row["run"]}
+
+
+def test_ctrl_c_leaves_a_run_that_goes_on_as_if_nothing_had_been(
+    tanh: Path, tiny_data: Path
+) -> None:
+    def stop(step: Step) -> None:
+        if step.number == 5:
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        compare([tanh], tiny_data, on_step=stop)
+    (whole,) = learnt(compare([tanh], tiny_data))
+    resumed = rnnkit.train(resume="runs/compare/1-tanh", data=tiny_data)
+    assert resumed.history.records[-1].val_nats == whole.val_nats
+
+
+def test_several_seeds_are_runs_of_one_row(tanh: Path, sigmoid: Path, tiny_data: Path) -> None:
+    short = ["train.epochs=1"]
+    found = learnt(compare([tanh, sigmoid], tiny_data, seed=4, seeds=3, overrides=short))
+    assert [r.row for r in found] == [str(tanh)] * 3 + [str(sigmoid)] * 3
+    assert [r.seed for r in found] == [4, 5, 6] * 2
+    assert found[1].name == f"{tanh} seed=5"
+    assert found[5].folder == Path("runs/compare/6-sigmoid-seed-6")
+    (alone,) = learnt(compare([sigmoid], tiny_data, overrides=short, seed=6))
+    assert losses(found[5]) == losses(alone)
+    first, second = rows_of(found)
+    assert (first.name, second.name) == (str(tanh), str(sigmoid))
+    a, b, c = (r.loss for r in found[:3])
+    mean = (a + b + c) / 3
+    spread = (((a - mean) ** 2 + (b - mean) ** 2 + (c - mean) ** 2) / 2) ** 0.5
+    loss = first.values["loss"]
+    assert loss.n == 3
+    assert loss.mean == pytest.approx(mean, rel=1e-12)
+    assert loss.spread == pytest.approx(spread, rel=1e-12)
+    given = learnt(compare([tanh], tiny_data, seeds=2, overrides=[*short, "model.seed=8"]))
+    assert [r.seed for r in given] == [8, 9]
+    with pytest.raises(SpecError, match="3 seeds cannot be those of all runs"):
+        compare([tanh], tiny_data, seeds=3, overrides=["model.seed=[1, 2]"])
+    with pytest.raises(SpecError, match="takes 1 seed or more, not 0"):
+        compare([tanh], tiny_data, seeds=0)
+
+
+def test_mean_and_spread_of_a_sample() -> None:
+    """2, 4, 9: the mean is 5, the squares 9 + 1 + 16 = 26 over n - 1 = 2 give 13."""
+    found = Estimate.of([2.0, 4.0, 9.0])
+    assert (found.mean, found.n) == (5.0, 3)
+    assert found.spread == pytest.approx(13**0.5, rel=1e-15)
+    assert Estimate.of([7.0]) == Estimate(7.0, None, 1)
+
+
+def test_rows_are_apart_if_mean_and_spread_do_not_overlap() -> None:
+    one = Estimate(5.0, 1.0, 3)
+    assert not one.apart_from(Estimate(7.0, 1.0, 3))
+    assert one.apart_from(Estimate(7.0, 0.75, 3))
+    assert Estimate(7.0, 0.75, 3).apart_from(one)
+    assert not one.apart_from(Estimate(9.0, None, 1))
+
+
+def some_run(number: int, row: str, loss: float, cider: float) -> Learnt:
+    return Learnt(
+        number=number,
+        row=row,
+        name=f"{row} seed={number}",
+        seed=number,
+        folder=Path(row),
+        cell="lstm",
+        hidden=(8,),
+        parameters=100,
+        window=1,
+        curve=[Point(1, loss, loss, 0.5)],
+        reached=False,
+        val_nats=None,
+        scores={"cider": cider},
+    )
+
+
+def test_rows_level_with_the_best_are_those_within_the_spread() -> None:
+    """a: loss 2 +- 1, b: 3 +- 1, c: 9 +- 1; the best loss is the least, the best score the greatest."""
+    values = {"a": (1, 2, 3), "b": (2, 3, 4), "c": (8, 9, 10)}
+    runs = [
+        some_run(3 * k + i, row, loss, loss)
+        for k, (row, seeds) in enumerate(values.items())
+        for i, loss in enumerate(seeds)
+    ]
+    rows = rows_of(runs[::-1])
+    assert [row.name for row in rows] == ["a", "b", "c"]
+    assert rows[1].values == {"loss": Estimate(3, 1, 3), "cider": Estimate(3, 1, 3)}
+    assert level_with_best(rows, "loss") == {"b"}
+    assert level_with_best(rows, "cider") == set()
+    assert level_with_best(rows, "val_nats") == set()
+
+
 Ran = subprocess.CompletedProcess[str]
 
 
@@ -418,8 +574,14 @@ def test_the_command_prints_a_table_and_writes_a_plot(
     assert row[5:8] == [str(a.updates), f"{a.loss:.3f}", f"{a.val_nats:.3f}"]
     assert lines[2].split()[3:8] == ["not", "reached", "-", str(b.updates), f"{b.loss:.3f}"]
     assert f"over the last {a.window} updates" in ran.stdout
-    assert lines[-1] == f"wrote {out / 'loss.png'} and {out / 'curves.csv'}"
-    assert sorted(f.name for f in out.iterdir()) == ["curves.csv", "loss.png"]
+    files = ["results.json", "curves.csv", "loss.png"]
+    assert lines[-1] == f"wrote {', '.join(files)} and the folder of each run into {out}"
+    runs = ["1-tanh", "2-sigmoid"]
+    assert sorted(f.name for f in out.iterdir()) == sorted([*files, *runs])
+    told = [line for line in ran.stderr.splitlines() if not line.startswith("warning: ")]
+    assert told[0].startswith(f"1 of 2: {tanh}: loss {a.loss:.3f} after ")
+    assert told[1].startswith(f"2 of 2: {sigmoid}: loss {b.loss:.3f} after ")
+    assert [line.rpartition(" in ")[2] for line in told] == [str(out / run) for run in runs]
 
 
 def test_without_matplotlib_the_command_gives_the_table_and_the_curves(
@@ -429,8 +591,10 @@ def test_without_matplotlib_the_command_gives_the_table_and_the_curves(
     command = [sys.executable, "-c", AWAY, "compare", *map(str, arguments)]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
-    assert ran.stderr == 'no plot without matplotlib: pip install "rnnkit[plots]"\n'
-    assert ran.stdout.splitlines()[-1] == f"wrote {tmp_path / 'out' / 'curves.csv'}"
+    last = ran.stderr.splitlines()[-1]
+    assert last == 'no plot without matplotlib: pip install "rnnkit[plots]"'
+    into = f"and the folder of each run into {tmp_path / 'out'}"
+    assert ran.stdout.splitlines()[-1] == f"wrote results.json, curves.csv {into}"
 
 
 AWAY = """
@@ -443,13 +607,19 @@ main()
 
 
 def test_the_command_prints_json(tanh: Path, tiny_data: Path, tmp_path: Path) -> None:
-    ran = rnnkit_compare(tanh, "--data", tiny_data, "--out", tmp_path, "--json", "--seed", "3")
+    out = tmp_path / "out"
+    ran = rnnkit_compare(tanh, "--data", tiny_data, "--out", out, "--json", "--seed", "3")
     (found,) = json.loads(ran.stdout)
+    assert json.loads((out / "results.json").read_text()) == [found]
     (result,) = learnt(compare([tanh], tiny_data, seed=3))
     assert found.pop("seconds") > 0
     assert found == {
         "spec": str(tanh),
+        "run": str(tanh),
+        "seed": 3,
+        "folder": str(out / "1-tanh"),
         "cell": "vanilla(activation=tanh)",
+        "hidden": [24],
         "parameters": result.parameters,
         "reached": False,
         "updates": result.updates,
@@ -468,7 +638,8 @@ def test_the_command_goes_on_after_a_failure_and_exits_1(
     # Short names: the table breaks messages into lines where the others leave them little room.
     ran = rnnkit_compare(bad.name, tanh.name, "--data", tiny_data, "--out", "out", cwd=tmp_path)
     assert ran.returncode == 1
-    assert ran.stderr == ""
+    assert ran.stderr.startswith("1 of 2: bad.toml: failed: bad.toml:6: ")
+    assert len(ran.stderr.splitlines()) == 2
     assert "did you mean 'tanh'?" in ran.stdout
     assert "did you mean 'batch'?" in ran.stdout
     assert "vanilla(activation=tanh)" in ran.stdout
@@ -485,8 +656,65 @@ def test_the_command_exits_2_if_there_is_nothing_but_mistakes(
     assert "none.toml: cannot read the spec" in table
     assert "none does not exist; give the path of a data folder" in table
     assert "Traceback" not in ran.stderr
-    assert list(out.iterdir()) == []
+    assert not out.exists()
     assert rnnkit_compare("--data", tiny_data).returncode == 2
     ran = rnnkit_compare(tanh, "--data", tiny_data, "--out", tanh)
     assert ran.returncode == 2
     assert ran.stderr == f"cannot make the folder {tanh}: File exists\n"
+
+
+def test_the_command_tells_mean_and_spread_and_marks_what_is_within_it(
+    tanh: Path, tiny_data: Path, tmp_path: Path
+) -> None:
+    twice = ["--seeds", "2", "--set", "train.epochs=1"]
+    ran = rnnkit_compare(tanh, tanh, "--data", tiny_data, *twice)
+    assert ran.returncode == 0, ran.stderr
+    first = rows_of(learnt(compare([tanh], tiny_data, seeds=2, overrides=["train.epochs=1"])))[0]
+    loss, nats = first.values["loss"], first.values["val_nats"]
+    head, one, other, *below = ran.stdout.splitlines()
+    assert head.split()[:4] == ["spec", "cell", "params", "seeds"]
+    told = (
+        f"{loss.mean:.3f} ± {loss.spread:.3f}",
+        f"{nats.mean:.3f} ± {nats.spread:.3f}",
+    )
+    assert " ".join(one.split()[4:11]) == " ".join([str(first.learnt[0].updates), *told])
+    assert " ".join(other.split()[5:12]) == " ".join(
+        [str(first.learnt[0].updates), *(f"~{text}" for text in told)]
+    )
+    assert any(line.startswith("~ differs from the best of its column") for line in below)
+    assert sum(" of 4: " in line for line in ran.stderr.splitlines()) == 4
+
+
+def test_an_out_folder_that_holds_something_is_refused(tanh: Path, tmp_path: Path) -> None:
+    ran = rnnkit_compare(tanh, "--data", "none", "--out", tmp_path)
+    assert ran.returncode == 2
+    assert ran.stderr == (
+        f"{tmp_path} is not empty; choose a folder that is not there yet, or remove it\n"
+    )
+
+
+def test_ctrl_c_prints_what_has_ended_and_how_to_go_on(
+    tanh: Path, tiny_data: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    arguments = [tanh, "--data", tiny_data, "--out", out, "--set", "train.epochs=[1, 100000]"]
+    command = [sys.executable, "-m", "rnnkit", "compare", *map(str, arguments)]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8"
+    )
+    under_way = out / "2-tanh-epochs-100000"
+    end = time.monotonic() + 60
+    while not (under_way / "last.h5").exists():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    told, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    rows = [line for line in told.splitlines() if line.startswith(str(tanh))]
+    assert [row.split()[1] for row in rows] == ["epochs=1"]
+    assert (
+        f"interrupted; only the runs shown had ended\ngo on with: rnnkit train --resume {under_way}"
+        in err
+    )
+    assert "Traceback" not in err

@@ -84,6 +84,7 @@ def test_the_runs_of_several_ranks_are_those_of_one(
     for row, expected in zip(found, wanted, strict=True):
         for key in ("loss", "val_nats"):
             assert row.pop(key, 0.0) == pytest.approx(expected.pop(key, 0.0), rel=1e-12)
+        assert Path(row.pop("folder", ".")).name == Path(expected.pop("folder", ".")).name
         assert {**row, "seconds": 0} == {**expected, "seconds": 0}
     points = curves(tmp_path / "ours" / "curves.csv")
     for point, other in zip(points, curves(tmp_path / "theirs" / "curves.csv"), strict=True):
@@ -124,6 +125,7 @@ def test_an_interrupt_shows_what_was_done_and_ends_all_ranks(
     assert err.count("interrupted; only the runs shown had ended") == 1
     assert "Traceback" not in err
     assert (tmp_path / "out" / "curves.csv").exists()
+    assert len(json.loads((tmp_path / "out" / "results.json").read_text())) == 2
     ids = [int((tmp_path / f"rank{rank}.pid").read_text()) for rank in range(3)]
     end = time.monotonic() + 30
     while any(map(runs, ids)):

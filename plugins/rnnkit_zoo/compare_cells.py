@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import rnnkit
-from rnnkit.data import Dataset
 from rnnkit.kinds import RecurrentCell
 from rnnkit.parallel import settle
 from rnnkit.registry import entries_of
@@ -57,38 +56,20 @@ def spec_of(cell: str, hidden: int, epochs: int) -> rnnkit.Spec:
     )
 
 
-def parameters(cell: str, hidden: int, data: Dataset) -> int:
-    """Of the whole network."""
-    model = rnnkit.build(spec_of(cell, hidden, 1), data)
-    return sum(w.size for w in model.parameters.values())
-
-
-def as_wide_as(cell: str, wanted: int, data: Dataset) -> int:
-    """The width, a multiple of 8, that comes nearest to so many parameters."""
-    low, high = 1, 512
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (
-            (middle, high) if parameters(cell, 8 * middle, data) <= wanted else (low, middle)
-        )
-    return min(8 * low, 8 * high, key=lambda h: abs(parameters(cell, h, data) - wanted))
-
-
 def measure(folder: Path, hidden: int, epochs: int) -> dict[str, Any]:
-    """Train every cell on a data folder, one after the other."""
+    """Train every cell on a data folder, one after the other, with about the parameters of an LSTM."""
     with rnnkit.open_data(folder) as data:
-        wanted = parameters("lstm", hidden, data)
-        widths = {cell: as_wide_as(cell, wanted, data) for cell in cells()}
+        lstm = rnnkit.build(spec_of("lstm", hidden, epochs), data)
         rows: list[dict[str, Any]] = []
 
         def told(result: Result) -> None:
-            cell = list(widths)[len(rows)]
+            cell = names[result.number]
             if isinstance(result, Failed):
                 raise SystemExit(f"{cell}: {result.reason}")
             rows.append(
                 {
                     "cell": cell,
-                    "hidden": widths[cell],
+                    "hidden": result.hidden[0],
                     "parameters": result.parameters,
                     "seconds_per_epoch": result.seconds / epochs,
                     "val_nats": result.val_nats,
@@ -97,8 +78,14 @@ def measure(folder: Path, hidden: int, epochs: int) -> dict[str, Any]:
             )
             print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
 
-        specs = [spec_of(cell, width, epochs) for cell, width in widths.items()]
-        rnnkit.compare(specs, data, metrics=METRICS, on_result=told)
+        names = cells()
+        rnnkit.compare(
+            [spec_of(cell, hidden, epochs) for cell in names],
+            data,
+            equal_parameters=sum(w.size for w in lstm.parameters.values()),
+            metrics=METRICS,
+            on_result=told,
+        )
     return {"data": folder.name, "hidden": hidden, "epochs": epochs, "rows": rows}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -16,10 +16,8 @@ from rnnkit.system.process import settle
 from rnnkit.system.terminal import say, shown
 
 if TYPE_CHECKING:
-    from rnnkit.training import Step, Trainer
-    from rnnkit.training.comparing import Learnt, Result
+    from rnnkit.training import Estimate, Result, Row, Step, Trainer
 
-CURVES: Final = "curves.csv"
 PLOT: Final = "loss.png"
 
 
@@ -27,9 +25,14 @@ def compare(
     specs: Annotated[list[Path], typer.Argument(help="Specs, in TOML.", metavar="SPEC")],
     data: DataFolder = None,
     out: Annotated[
-        Path,
-        typer.Option("--out", metavar="DIR", help=f"Folder for {PLOT} and {CURVES}."),
-    ] = Path("runs/compare"),
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="DIR",
+            help="A new folder for the runs, their results and curves; runs/compare, or the next that is free, if "
+            "not given.",
+        ),
+    ] = None,
     until_loss: Annotated[
         float | None,
         typer.Option(
@@ -43,6 +46,32 @@ def compare(
     seed: Annotated[
         int | None,
         typer.Option("--seed", min=0, help="The seed of all runs; the first spec's if not given."),
+    ] = None,
+    seeds: Annotated[
+        int,
+        typer.Option(
+            "--seeds",
+            metavar="N",
+            min=1,
+            help="Run each with N seeds; the table has mean and spread.",
+        ),
+    ] = 1,
+    equal_parameters: Annotated[
+        bool,
+        typer.Option(
+            "--equal-parameters",
+            help="Give each spec the hidden sizes at which it has about as many parameters as the first.",
+        ),
+    ] = False,
+    parameters: Annotated[
+        int | None,
+        typer.Option(
+            "--parameters",
+            metavar="N",
+            min=1,
+            help="The same, with about N parameters.",
+            show_default=False,
+        ),
     ] = None,
     metrics: Annotated[
         str,
@@ -62,8 +91,10 @@ def compare(
     of arrays.
 
     Under mpiexec -n R, R processes share the runs. A run that fails is shown in its row, with the reason, and the
-    others go on. Exit code 1 if a run failed, 2 if all failed and the specs or options are the reason. Ctrl-C shows
-    the runs that have ended.
+    others go on. Exit code 1 if a run failed, 2 if all failed and the specs or options are the reason.
+
+    Each run is a folder in DIR, as rnnkit train makes it. Ctrl-C shows the runs that have ended; the one under way can
+    be resumed.
     """
     with job() as ranks:
         code = _compare(
@@ -73,6 +104,8 @@ def compare(
             until_loss,
             override or (),
             seed,
+            seeds,
+            equal_parameters if parameters is None else parameters,
             metrics.replace(",", " ").split(),
             as_json,
             ranks,
@@ -84,98 +117,154 @@ def compare(
 def _compare(
     specs: Sequence[Path],
     data: Path | None,
-    out: Path,
+    out: Path | None,
     until_loss: float | None,
     override: Sequence[str],
     seed: int | None,
+    seeds: int,
+    equal_parameters: bool | int,
     metrics: Sequence[str],
     as_json: bool,
     ranks: Ranks,
 ) -> int:
     """The exit code, which the first rank has for all."""
     settle(ranks.sharing)
-    from rnnkit.training.comparing import compare as train_each
-    from rnnkit.training.curves import make_folder
+    from rnnkit.training import compare as train_each
 
-    results: list[Result] = []
-
-    def on_result(result: Result) -> None:
-        results.append(result)
-        if ranks.size > 1:  # instead of a bar
-            say(_line(result), err=True)
-
-    ranks.first(partial(make_folder, out))
-    tell = partial(_tell, results, out, until_loss, as_json, plain=ranks.size > 1)
+    told = _Told(as_json, until_loss, several=seeds > 1, equal=bool(equal_parameters))
     try:
-        with _progress(alone=ranks.size == 1) as (on_start, on_step):
+        with _progress(told, alone=ranks.size == 1) as (on_start, on_step, on_result):
             train_each(
                 specs,
                 data,
+                out=out,
                 until_loss=until_loss,
                 overrides=override,
                 seed=seed,
+                seeds=seeds,
+                equal_parameters=equal_parameters,
                 metrics=metrics,
+                on_plan=told.on_plan,
                 on_start=on_start,
                 on_step=on_step,
                 on_result=on_result,
+                on_warning=told.on_warning,
                 ranks=ranks,
             )
     except KeyboardInterrupt:
-        if ranks.rank == 0:
-            tell()
+        if ranks.rank == 0 and told.folder is not None:
+            told.tell(plain=ranks.size > 1)
             say("interrupted; only the runs shown had ended", err=True)
+            for folder in told.under_way():
+                say(f"go on with: rnnkit train --resume {folder}", err=True)
         raise
-    code = ranks.first(tell)
+    code = ranks.first(partial(told.tell, plain=ranks.size > 1))
     return 0 if ranks.rank else code
 
 
-def _tell(
-    results: list[Result], out: Path, until_loss: float | None, as_json: bool, *, plain: bool
-) -> int:
-    """Print the results and write the curves; the exit code."""
-    from importlib.util import find_spec
+class _Told:
+    """What the comparison has told so far, on the first rank, and what is to be told of it."""
 
-    from rnnkit.cli import show
-    from rnnkit.training.comparing import Failed
-    from rnnkit.training.curves import draw_curves, write_curves
+    def __init__(
+        self, as_json: bool, until_loss: float | None, *, several: bool, equal: bool
+    ) -> None:
+        self.folder: Path | None = None
+        self.runs = 0
+        self.results: list[Result] = []
+        self._warned: set[str] = set()
+        self._as_json = as_json
+        self._until_loss = until_loss
+        self._several = several
+        self._equal = equal
 
-    results.sort(key=lambda result: result.number)
-    if as_json:
-        show.print_json([_json(result) for result in results])
-    else:
-        _print(results, targeted=until_loss is not None, plain=plain)
-    failed = [result for result in results if isinstance(result, Failed)]
-    if len(failed) < len(results):
-        write_curves(results, out / CURVES)
-        wrote = str(out / CURVES)
+    def on_plan(self, folder: Path, names: Sequence[str]) -> None:
+        self.folder, self.runs = folder, len(names)
+
+    def on_warning(self, name: str, text: str) -> None:
+        """Each sentence once: what is wrong with the data is so for all runs."""
+        from rnnkit.cli import show
+
+        if text not in self._warned:
+            self._warned.add(text)
+            show.warn(f"{name}: {text}")
+
+    def under_way(self) -> list[Path]:
+        """The folders of runs that have begun, but not ended."""
+        assert self.folder is not None
+        ended = {result.folder for result in self.results}
+        return [
+            run.parent for run in sorted(self.folder.glob("*/last.h5")) if run.parent not in ended
+        ]
+
+    def tell(self, *, plain: bool) -> int:
+        """Print the results and draw the curves; the exit code."""
+        from rnnkit.cli import show
+        from rnnkit.training import Failed, rows_of
+        from rnnkit.training.results import as_json
+
+        self.results.sort(key=lambda result: result.number)
+        if self._as_json:
+            show.print_json([as_json(result) for result in self.results])
+        else:
+            targeted = self._until_loss is not None
+            _print(
+                rows_of(self.results),
+                targeted=targeted,
+                several=self._several,
+                equal=self._equal,
+                plain=plain,
+            )
+        failed = [result for result in self.results if isinstance(result, Failed)]
+        if len(failed) < len(self.results):
+            self._draw()
+        if not failed:
+            return 0
+        hopeless = len(failed) == len(self.results) and all(result.mistake for result in failed)
+        return 2 if hopeless else 1
+
+    def _draw(self) -> None:
+        from importlib.util import find_spec
+
+        from rnnkit.training import draw_curves
+        from rnnkit.training.comparing import CURVES, RESULTS
+
+        assert self.folder is not None
+        files = [RESULTS, CURVES]
         if find_spec("matplotlib"):
-            draw_curves(results, out / PLOT, until_loss)
-            wrote = f"{out / PLOT} and {wrote}"
+            draw_curves(self.results, self.folder / PLOT, self._until_loss)
+            files.append(PLOT)
         else:
             say('no plot without matplotlib: pip install "rnnkit[plots]"', err=True)
-        if not as_json:
-            say(f"\nwrote {wrote}")
-    if not failed:
-        return 0
-    hopeless = len(failed) == len(results) and all(result.mistake for result in failed)
-    return 2 if hopeless else 1
+        if not self._as_json:
+            say(f"\nwrote {', '.join(files)} and the folder of each run into {self.folder}")
 
 
 def _line(result: Result) -> str:
     """A result in a line, while others are still to come."""
-    from rnnkit.training.comparing import Failed
+    from rnnkit.training import Failed
 
     if isinstance(result, Failed):
-        return f"{result.name}: failed: {result.reason}"
-    return f"{result.name}: loss {result.loss:.3f} after {result.seconds:.1f} s"
+        return f"{result.name}: failed: {result.reason.splitlines()[0]}"
+    return f"{result.name}: loss {result.loss:.3f} after {result.seconds:.1f} s, in {result.folder}"
 
 
 @contextmanager
 def _progress(
-    *, alone: bool
-) -> Iterator[tuple[Callable[[str, Trainer], None], Callable[[Step], None]]]:
-    """A bar for the spec under way, in a terminal: what to call at its start, and at each update."""
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+    told: _Told, *, alone: bool
+) -> Iterator[
+    tuple[Callable[[str, Trainer], None], Callable[[Step], None], Callable[[Result], None]]
+]:
+    """A bar for all runs, in a terminal; else a line for each that has ended.
+
+    Yields what to call at the start of a run, at each update, and with each result.
+    """
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
     from rnnkit.cli import show
 
@@ -188,6 +277,8 @@ def _progress(
         BarColumn(),
         TaskProgressColumn(),
         TextColumn("{task.fields[said]}"),
+        TimeRemainingColumn(),
+        TextColumn("left"),
         console=console,
         disable=not barred,
         transient=True,
@@ -196,14 +287,21 @@ def _progress(
 
     def on_start(name: str, trainer: Trainer) -> None:
         nonlocal now
-        now = (name, None)
-        described = shown(name, console.encoding)
-        progress.reset(bar, description=described, total=trainer.steps, said="")
+        now = f"{len(told.results) + 1} of {told.runs}: {name}", None
+        described = shown(now[0], console.encoding)
+        progress.update(bar, description=described, total=told.runs, said="")
 
     def on_step(step: Step) -> None:
         nonlocal now
-        now = (now[0], step)
-        progress.update(bar, completed=step.number, said=f"loss {step.loss:.3f}")
+        now = now[0], step
+        done = len(told.results) + step.number / step.steps
+        progress.update(bar, completed=done, said=f"loss {step.loss:.3f}")
+
+    def on_result(result: Result) -> None:
+        told.results.append(result)
+        progress.update(bar, completed=len(told.results))
+        if not barred:
+            say(f"{len(told.results)} of {told.runs}: {_line(result)}", err=True)
 
     def far() -> str:
         name, step = now
@@ -214,83 +312,94 @@ def _progress(
         )
 
     with progress, show.reminding(far, wanted=alone and not barred):
-        yield on_start, on_step
+        yield on_start, on_step, on_result
 
 
-def _print(results: Sequence[Result], *, targeted: bool, plain: bool) -> None:
+def _print(rows: Sequence[Row], *, targeted: bool, several: bool, equal: bool, plain: bool) -> None:
     from rnnkit.cli import show
     from rnnkit.metrics import TITLES
-    from rnnkit.training.comparing import Learnt
+    from rnnkit.training import level_with_best
 
-    columns = ["spec", "cell", ">params"]
+    columns = ["spec", "cell", *([">hidden"] if equal else []), ">params"]
+    if several:
+        columns.append(">seeds")
     if targeted:
         columns += [">updates to target", ">seconds to target"]
-    names = list(dict.fromkeys(name for r in results if isinstance(r, Learnt) for name in r.scores))
+    names = list(dict.fromkeys(name for row in rows for run in row.learnt for name in run.scores))
     columns += [">updates", ">loss", ">val nats", *(f">{TITLES[n]}" for n in names), ">seconds"]
-    troubled = not all(isinstance(result, Learnt) for result in results)
+    troubled = any(row.failed for row in rows)
     if troubled:
         columns.append("failed because")
-    rows = [
+    values = ("loss", "val_nats", *names)
+    level = {name: level_with_best(rows, name) if several else set() for name in values}
+    lines = [
         (
-            result.name,
+            row.name,
             *(
-                _numbers(result, names, targeted=targeted)
-                if isinstance(result, Learnt)
+                _numbers(row, level, targeted=targeted, several=several, equal=equal)
+                if row.learnt
                 else ["-"] * (len(columns) - 2)
             ),
-            *([_reason(result)] if troubled else []),
+            *([_reasons(row)] if troubled else []),
         )
-        for result in results
+        for row in rows
     ]
     console = show.console(plain)
     show.print_table(
         console,
         columns,
-        rows,
+        lines,
         folding=("spec", "cell", "failed because"),
         spare=("params", "seconds", "updates", "cell"),
     )
-    windows = sorted({result.window for result in results if isinstance(result, Learnt)})
+    windows = sorted({run.window for row in rows for run in row.learnt})
     if windows:
         over = " or ".join(str(window) for window in windows)
         console.print(f"\nLoss: mean per caption over the last {over} updates. Nats are per token.")
+    if several and windows:
+        console.print(
+            "Values: mean ± spread over the seeds, the sample standard deviation.\n"
+            "~ differs from the best of its column by no more than their two spreads together."
+        )
 
 
-def _numbers(result: Learnt, names: Sequence[str], *, targeted: bool) -> Iterator[str]:
+def _numbers(
+    row: Row, level: Mapping[str, set[str]], *, targeted: bool, several: bool, equal: bool
+) -> Iterator[str]:
+    """The cells of a row behind its name; `level` has the rows to be marked for each value."""
+    from statistics import fmean
+
     from rnnkit.cli import show
 
-    updates, seconds = show.count(result.updates), f"{result.seconds:.1f}"
-    yield result.cell
-    yield show.count(result.parameters)
+    runs, first = row.learnt, row.learnt[0]
+    yield first.cell
+    if equal:
+        yield " + ".join(map(str, first.hidden))
+    yield show.count(first.parameters)
+    if several:
+        yield f"{len(runs)} of {len(runs) + len(row.failed)}" if row.failed else str(len(runs))
+    updates, seconds = (
+        f"{fmean(r.updates for r in runs):,.0f}",
+        f"{fmean(r.seconds for r in runs):.1f}",
+    )
     if targeted:
-        yield from (updates, seconds) if result.reached else ("not reached", "-")
+        there = [run for run in runs if run.reached]
+        if len(there) == len(runs):
+            yield from (updates, seconds)
+        else:
+            yield from (f"{len(there)} of {len(runs)} reached it" if there else "not reached", "-")
     yield updates
-    yield f"{result.loss:.3f}"
-    yield "-" if result.val_nats is None else f"{result.val_nats:.3f}"
-    yield from (f"{result.scores[name]:.3f}" if name in result.scores else "-" for name in names)
+    for name, among in level.items():
+        found = row.values.get(name)
+        yield "-" if found is None else f"{'~' if row.name in among else ''}{_text(found)}"
     yield seconds
 
 
-def _reason(result: Result) -> str:
-    from rnnkit.training.comparing import Failed
+def _text(found: Estimate) -> str:
+    spread = "" if found.spread is None else f" ± {found.spread:.3f}"
+    return f"{found.mean:.3f}{spread}"
 
-    return result.reason if isinstance(result, Failed) else ""
 
-
-def _json(result: Result) -> dict[str, object]:
-    from rnnkit.training.comparing import Failed
-
-    if isinstance(result, Failed):
-        return {"spec": result.name, "failed": result.reason, "mistake": result.mistake}
-    return {
-        "spec": result.name,
-        "cell": result.cell,
-        "parameters": result.parameters,
-        "reached": result.reached,
-        "updates": result.updates,
-        "window": result.window,
-        "loss": result.loss,
-        "val_nats": result.val_nats,
-        "scores": dict(result.scores),
-        "seconds": result.seconds,
-    }
+def _reasons(row: Row) -> str:
+    """Why runs of the row failed, each reason once."""
+    return "\n".join(dict.fromkeys(run.reason for run in row.failed))

@@ -9,25 +9,13 @@ from pathlib import Path
 
 import attrs
 
-from rnnkit.errors import CheckpointError, RnnkitError
+from rnnkit.errors import RnnkitError
 from rnnkit.system.files import write_text_whole, write_whole
-from rnnkit.training.comparing import Learnt, Point, Result
-
-
-def make_folder(folder: Path) -> None:
-    """Make the folder for curves, if it is not there: better now than when all specs are trained.
-
-    Raises:
-        CheckpointError: it cannot be made.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as e:
-        raise CheckpointError(f"cannot make the folder {folder}: {e.strerror}") from e
+from rnnkit.training.results import Learnt, Point, Result
 
 
 def write_curves(results: Sequence[Result], file: Path) -> None:
-    """Write the curves as CSV: a row for each update of each spec.
+    """Write the curves as CSV: a row for each update of each run.
 
     Raises:
         CheckpointError: the file cannot be written.
@@ -41,7 +29,7 @@ def write_curves(results: Sequence[Result], file: Path) -> None:
 
 
 def draw_curves(results: Sequence[Result], file: Path, until_loss: float | None = None) -> None:
-    """Draw loss against updates into a PNG, one line for each spec; the losses of single updates are faint.
+    """Draw loss against updates into a PNG, one line for each run; the losses of single updates are faint.
 
     Raises:
         RnnkitError: matplotlib is not installed.
@@ -67,4 +55,5 @@ def draw_curves(results: Sequence[Result], file: Path, until_loss: float | None 
 
 
 def _learnt(results: Sequence[Result]) -> Iterator[Learnt]:
-    return (result for result in results if isinstance(result, Learnt))
+    ordered = sorted(results, key=lambda result: result.number)
+    return (result for result in ordered if isinstance(result, Learnt))

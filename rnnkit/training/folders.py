@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
 import os
 import tomllib
@@ -70,6 +72,50 @@ def as_run(folder: str | Path) -> Path:
         if folder.suffix == ".toml":
             hint = f"; it is a spec: rnnkit train {folder} makes a run of it"
     raise CheckpointError(f"{folder} is not the folder of a run{hint}")
+
+
+def make_folder(folder: Path, *, exist_ok: bool = True) -> Path:
+    """Make a folder, and those around it.
+
+    Raises:
+        FileExistsError: it is there, and is not to be.
+        CheckpointError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=exist_ok)
+    except OSError as e:
+        if not exist_ok and folder.exists():
+            raise
+        raise CheckpointError(f"cannot make the folder {folder}: {e.strerror}") from e
+    return folder
+
+
+def make_new(folder: Path) -> Path:
+    """Make the folder, in which there must be nothing.
+
+    Raises:
+        CheckpointError: there is something, or it cannot be made.
+    """
+    make_folder(folder)
+    if any(folder.iterdir()):
+        raise CheckpointError(
+            f"{folder} is not empty; choose a folder that is not there yet, or remove it"
+        )
+    return folder
+
+
+def make_free(folder: Path) -> Path:
+    """Make the first of `folder`, `folder-2`, `folder-3`, ... that is not there yet.
+
+    Raises:
+        CheckpointError: it cannot be made.
+    """
+    for number in itertools.count(1):
+        free = folder if number == 1 else folder.with_name(f"{folder.name}-{number}")
+        with contextlib.suppress(FileExistsError):
+            make_folder(free, exist_ok=False)
+            break
+    return free
 
 
 def write_settings(folder: Path, spec: Spec, source: str | None) -> None:

@@ -43,6 +43,8 @@ from rnnkit.training.folders import (
     as_run,
     edits,
     keep_settings,
+    make_folder,
+    make_free,
     path_in,
     write_settings,
     written_by_run,
@@ -202,7 +204,11 @@ def train(
             ranks,
         )
         if resume is None:
-            folder = ranks.first(partial(_make, out, name))
+            folder = ranks.first(
+                partial(make_free, Path("runs") / name)
+                if out is None
+                else partial(make_folder, Path(out))
+            )
             ranks.first(partial(entered.enter_context, sole_owner(folder)))
             ranks.first(partial(_check_free, folder))
         if kept is not None:
@@ -371,20 +377,6 @@ def _stopping_on_interrupt(trainer: Trainer, ranks: Ranks) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _make(out: str | Path | None, name: str) -> Path:
-    """Make the folder of a new run: `out`, or the first of `runs/name`, `runs/name-2`, ... that is not there."""
-    free = Path("runs") / name if out is None else Path(out)
-    number = 1
-    while out is None and free.exists():
-        number += 1
-        free = free.with_name(f"{name}-{number}")
-    try:
-        free.mkdir(parents=True, exist_ok=True)
-    except OSError as e:
-        raise CheckpointError(f"cannot make the folder {free}: {e.strerror}") from e
-    return free
 
 
 def _check_free(folder: Path) -> None:
