@@ -14,6 +14,7 @@ from rnnkit.data.vocabulary import Vocabulary
 from rnnkit.errors import DataError
 from rnnkit.kinds import Array, DType, Ints, Memory
 from rnnkit.network.checkpoint import load_model
+from rnnkit.network.maps import regions_of
 from rnnkit.network.memory import Remembered
 from rnnkit.network.model import Captioner
 from rnnkit.network.writer import Writer
@@ -55,6 +56,7 @@ class Ensemble(AtAGlance, Writer[Memories]):
         vocabulary: the words behind the tokens.
         feature_width: F.
         length: T of the first.
+        map: of the first that was built for maps.
     """
 
     models: tuple[Captioner, ...]
@@ -62,6 +64,7 @@ class Ensemble(AtAGlance, Writer[Memories]):
     vocabulary: Vocabulary
     feature_width: int
     length: int
+    map: tuple[int, ...] | None
 
     def __init__(self, models: Sequence[Captioner]) -> None:
         """Put networks together.
@@ -72,7 +75,12 @@ class Ensemble(AtAGlance, Writer[Memories]):
         check_alike(models, [f"model {k}" for k in range(1, len(models) + 1)])
         first = models[0]
         self.__attrs_init__(
-            tuple(models), first.spec, first.vocabulary, first.feature_width, first.length
+            tuple(models),
+            first.spec,
+            first.vocabulary,
+            first.feature_width,
+            first.length,
+            next((model.map for model in models if model.map), None),
         )
 
     @property
@@ -172,6 +180,11 @@ def check_alike(models: Sequence[Captioner], names: Sequence[str]) -> None:
             raise DataError(
                 f"{name} takes image features of width {model.feature_width}, and {names[0]} of width "
                 f"{first.feature_width}; an ensemble needs models that take the same features"
+            )
+        if model.map and first.map and regions_of(model.map) != regions_of(first.map):
+            raise DataError(
+                f"{name} takes maps of {regions_of(model.map)}, and {names[0]} of {regions_of(first.map)}; an "
+                "ensemble needs models that take the same features"
             )
         if model.spec.data.raw != first.spec.data.raw:
             kinds = ["raw" if m.spec.data.raw else "reduced" for m in (model, first)]

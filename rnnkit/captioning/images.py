@@ -13,6 +13,7 @@ from rnnkit.data.references import References, read_references
 from rnnkit.data.vocabulary import PTB, WRITTEN
 from rnnkit.errors import DataError
 from rnnkit.kinds import Decoder, Ints
+from rnnkit.network.maps import map_misfit
 from rnnkit.network.writer import Writer
 from rnnkit.parallel import ALONE, Ranks
 
@@ -96,6 +97,9 @@ def check_fits(model: Writer[Any], dataset: Dataset) -> None:
             f"{dataset.folder} has features of width {dataset.feature_width}, but the model takes "
             f"{model.feature_width}"
         )
+    misfit = map_misfit(model.map, dataset)
+    if misfit is not None:
+        raise DataError(f"{dataset.folder} has {misfit}")
     vocabulary, models = dataset.vocabulary, model.vocabulary
     if models.by_character:
         vocabulary = characters_of(vocabulary)

@@ -32,13 +32,17 @@ def build(
     from rnnkit.describing.summary import size_in_words, summarize
     from rnnkit.network.builder import build as build_model
     from rnnkit.network.checkpoint import save_model
+    from rnnkit.network.maps import about_features
     from rnnkit.network.sizes import as_spec, opened
 
     read = as_spec(spec, override or ())
     with opened(read, data) as dataset:
         model = build_model(read, dataset)
         words = size_in_words(read, dataset) if dataset else None
+        assumed = about_features(model, dataset)
     summary = summarize(model)
+    if assumed is not None:
+        show.warn(assumed)
     if out:
         save_model(model, out)
     if as_json:

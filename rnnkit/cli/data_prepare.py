@@ -33,7 +33,7 @@ def prepare(
         typer.Option(
             "--features",
             metavar="FILE",
-            help="An HDF5 file with the dataset features, or a .npy file: a row for each image, in the order of "
+            help="An HDF5 file with the dataset features, or a .npy file: a row (or a map) for each image, in the order of "
             "the JSON unless the HDF5 file has image_ids: ids, or names of the pictures. Repeatable: the files' rows follow each other.",
         ),
     ],
@@ -73,6 +73,15 @@ def prepare(
             help="Reduce the features to K dimensions of variance 1 on average.",
         ),
     ] = None,
+    layout: Annotated[
+        str | None,
+        typer.Option(
+            "--layout",
+            metavar="chw|hwc|lc",
+            help="The order of feature maps: channels first (chw), or last (hwc; lc for L regions). If not given, "
+            "the file says it, or the shape does if it fits one order only.",
+        ),
+    ] = None,
     shards: Annotated[
         int,
         typer.Option(
@@ -102,6 +111,7 @@ def prepare(
                 seed=seed,
                 pca=pca,
                 shards=shards,
+                layout=layout,
                 ranks=ranks,
             )
         if ranks.rank == 0:
@@ -131,6 +141,9 @@ def _show(done: Prepared, out: Path, length: int, plain: bool) -> None:
     )
     if done.kept_variance is not None:
         console.print(f"the PCA keeps {100 * done.kept_variance:.1f} % of the variance")
+    if done.map is not None:
+        guess = "" if not done.map.guessed else ", as only that makes the regions a square"
+        console.print(f"features are maps of {done.map}, in the layout {done.map.layout}{guess}")
     for warning in _warnings(done):
         show.warn(warning)
     if done.matched.by not in (None, "id"):

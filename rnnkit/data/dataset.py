@@ -12,7 +12,7 @@ from typing import Self
 import attrs
 import numpy as np
 
-from rnnkit.data.features import Features, ignore
+from rnnkit.data.features import FeatureMap, Features, ignore
 from rnnkit.data.vocabulary import Vocabulary
 from rnnkit.errors import DataError, listed
 from rnnkit.kinds.arrays import Array, DType, Ints
@@ -104,6 +104,11 @@ class Dataset(AtAGlance):
     def feature_width(self) -> int:
         """F."""
         return next(iter(self.splits.values())).features.width
+
+    @property
+    def feature_map(self) -> FeatureMap | None:
+        """What the F numbers of an image are, if they are known to be a map."""
+        return next(iter(self.splits.values())).features.map
 
     @property
     def length(self) -> int:

@@ -208,8 +208,18 @@ def _check_alike(path: Path, splits: Sequence[Split]) -> None:
                 f"{first.features.source} of width {first.features.width}; one network needs the same "
                 "features in every split"
             )
+        if other.features.map != first.features.map:
+            raise DataError(
+                f"{other.features.source} has features of another form ({_form(other.features)}) than "
+                f"{first.features.source} ({_form(first.features)}); one network needs the same features in "
+                "every split"
+            )
         if other.captions.shape[1] != first.captions.shape[1]:
             raise DataError(
                 f"{path}: {other.name}_captions has rows of {other.captions.shape[1]} tokens, but "
                 f"{first.name}_captions of {first.captions.shape[1]}; fill both up to one length"
             )
+
+
+def _form(features: Features) -> str:
+    return str(features.map or "flat")

@@ -30,6 +30,10 @@ class RecurrentCell(Plugin, Generic[P, S, C]):
         """The width of what `start` takes: H = `hidden`, unless a cell wants to know more of the image."""
         return hidden
 
+    def map_regions(self) -> int | None:
+        """L, if `start` takes a map (H, L), flattened with the features first; None for any vector."""
+        return None
+
     @abc.abstractmethod
     def start(self, h0: Array) -> S:
         """The state before the first step, from h0 (N, start_width(H)), which is what the image gives.

@@ -34,6 +34,13 @@ class Layer(Plugin, Generic[X, P, C]):
         """
         return self
 
+    def map_regions(self) -> int | None:
+        """L, if the input is a feature map (C, L), flattened with the channels first; None for any vector.
+
+        Features whose layout is known come in this order. Of others, this layer's user is told what it assumes.
+        """
+        return None
+
     @abc.abstractmethod
     def out_features(self, in_features: int) -> int:
         """The width of the output for an input of width `in_features` (for tokens: vocabulary size).

@@ -15,6 +15,7 @@ from rnnkit.network.body import Body, Level
 from rnnkit.network.chain import Chain, Elementwise, Link
 from rnnkit.network.engine import recurrent_layer
 from rnnkit.network.head import Head
+from rnnkit.network.maps import misfits
 from rnnkit.network.model import Captioner
 from rnnkit.network.recurrence import Recurrence
 from rnnkit.network.sizes import Sizes, as_spec, opened, sizes_of
@@ -61,6 +62,8 @@ def assemble(spec: Spec, sizes: Sizes) -> Captioner:
     image = fitter.chain(
         table.image, ("model", "image"), sizes.features, room, open_end=table.inject in BESIDE
     )
+    for misfit in misfits(table, image, sizes.map):
+        fitter.wrong(*misfit)
     words = fitter.chain(table.words, ("model", "words"), len(sizes.vocabulary), None, tokens=True)
     levels, width = [], words[-1].out_features if words else 1
     beside = image[-1].out_features if image else sizes.features
@@ -81,6 +84,7 @@ def assemble(spec: Spec, sizes: Sizes) -> Captioner:
         spec=_resolved(spec, sizes, image, words, [inputs for _, inputs, _ in levels], head),
         vocabulary=sizes.vocabulary,
         feature_width=sizes.features,
+        map=sizes.map,
         length=sizes.length,
         body=Body(
             inject=table.inject,

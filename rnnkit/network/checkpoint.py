@@ -7,6 +7,7 @@ texts        rnnkit (format), version, spec (TOML), words (JSON), joiner (what s
              provenance (JSON: package -> version), note (whatever was given to be kept beside the model),
              seen (JSON: the data it was trained on: folder, digests of features and captions; need not be there)
 parameters/  an array for each name of the flat view, "rnn.0.Wx" and so on
+map          (JSON), the sizes of the feature maps it takes, channels first, if it was built for maps
 extra/       arrays that were given to be kept beside the model
 """
 
@@ -65,6 +66,7 @@ class Kept:
     note: str
     extra: Mapping[str, Array]
     seen: Seen | None
+    map: tuple[int, ...] | None
     _words: str
     _joiner: str
     _cut: str
@@ -86,11 +88,11 @@ class Kept:
         """
         words = self.vocabulary
         if spec is not None:
-            model = assemble(spec, _sizes(spec, words))
+            model = assemble(spec, _sizes(spec, words, self.map))
         else:
             try:
                 spec = parse_spec(self.spec, name=f"{self.file}:spec")
-                model = assemble(spec, _sizes(spec, words))
+                model = assemble(spec, _sizes(spec, words, self.map))
             except RnnkitError as e:
                 packages = [f"{p} {v}" for p, v in json.loads(self._provenance).items()]
                 raise CheckpointError(
@@ -129,6 +131,7 @@ def save_model(
         "cut": model.vocabulary.cut,
         "provenance": json.dumps(dict(_provenance(model.spec))),
         "note": note,
+        **({"map": json.dumps(model.map)} if model.map else {}),
         **({"seen": model.seen.text()} if model.seen else {}),
     }
 
@@ -182,6 +185,7 @@ def read_model_file(file: Path) -> Kept:
                 note=_text(h5, "note"),
                 extra=_arrays(h5, "extra"),
                 seen=Seen.from_text(_text(h5, "seen")) if "seen" in names else None,
+                map=tuple(json.loads(_text(h5, "map"))) if "map" in names else None,
                 words=_text(h5, "words"),
                 joiner=_text(h5, "joiner"),
                 cut=_text(h5, "cut") if "cut" in names else PLAIN,
@@ -255,8 +259,8 @@ def _arrays(h5: Any, group: str) -> dict[str, Array]:
     return {name: np.asarray(take(arrays, name)) for name in arrays}
 
 
-def _sizes(spec: Spec, words: Vocabulary) -> Sizes:
-    return Sizes(spec.data.features or 0, words, spec.data.length or 0)
+def _sizes(spec: Spec, words: Vocabulary, of: tuple[int, ...] | None) -> Sizes:
+    return Sizes(spec.data.features or 0, words, spec.data.length or 0, of)
 
 
 def _fill(model: Captioner, arrays: Mapping[str, Array], file: Path) -> None:

@@ -65,6 +65,7 @@ class Captioner(AtAGlance, Writer[Remembered]):
         body: what is before the head.
         head: from what the top recurrent layer puts out to scores.
         lexicon: of a frozen network, the words that it has met so far.
+        map: (C, h, w) or (C, L), if it was built for features that are known to be maps, channels first.
         seen: what it was trained on, if that is known.
     """
 
@@ -75,6 +76,7 @@ class Captioner(AtAGlance, Writer[Remembered]):
     body: Body
     head: Head
     lexicon: Lexicon | None = None
+    map: tuple[int, ...] | None = None
     seen: Seen | None = None
 
     @property

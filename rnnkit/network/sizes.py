@@ -22,11 +22,13 @@ class Sizes:
         features: F, width of the image features.
         vocabulary: its words or characters; V is their number.
         length: T, tokens of the longest caption, start and end included.
+        map: (C, h, w) or (C, L), if the features are known to be a map, channels first.
     """
 
     features: int
     vocabulary: Vocabulary
     length: int
+    map: tuple[int, ...] | None = None
 
 
 @contextmanager
@@ -84,8 +86,13 @@ def sizes_of(spec: Spec, dataset: Dataset | None) -> Sizes:
         SpecError: a size is given by neither, or differently by both.
     """
     if dataset is not None:
-        dataset = tokenized(spec, dataset)
-        sizes = Sizes(dataset.feature_width, dataset.vocabulary, dataset.length)
+        dataset, of = tokenized(spec, dataset), dataset.feature_map
+        sizes = Sizes(
+            dataset.feature_width,
+            dataset.vocabulary,
+            dataset.length,
+            None if of is None else (of.channels, *of.regions),
+        )
         has = {
             "features": sizes.features,
             "vocabulary": len(sizes.vocabulary),

@@ -23,12 +23,14 @@ class Writer(abc.ABC, Generic[M]):
         vocabulary: the words behind the tokens.
         feature_width: F.
         length: T, tokens of the longest caption it was built for, start and end included.
+        map: (C, h, w) or (C, L), if it was built for features that are known to be maps, channels first.
     """
 
     spec: Spec
     vocabulary: Vocabulary
     feature_width: int
     length: int
+    map: tuple[int, ...] | None
 
     @property
     @abc.abstractmethod

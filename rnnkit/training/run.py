@@ -30,6 +30,7 @@ from rnnkit.kinds import Array
 from rnnkit.metrics import METRICS, check
 from rnnkit.network.builder import assemble
 from rnnkit.network.checkpoint import BEST, LAST, PREVIOUS, Kept, read_model_file, save_model
+from rnnkit.network.maps import about_features
 from rnnkit.network.model import Captioner
 from rnnkit.network.sizes import as_spec, opened, sizes_of, tokenized
 from rnnkit.parallel import ALONE, Ranks
@@ -193,6 +194,9 @@ def train(
             model = kept.model(spec)
             check_fits(model, in_words)
             ranks.first(partial(_check_seen, kept, in_words))
+        said = about_features(model, in_words)
+        if said is not None and not ranks.rank:
+            on_warning(said)
         in_memory = isinstance(data, Dataset)
         seen = ranks.first(partial(Seen.of, in_words, None if in_memory else in_words.folder))
         trainer = Trainer(

@@ -64,6 +64,9 @@ class AttentionLSTM(GatedCell[AttentionParams, AttentionState, AttentionCache]):
     def start_width(self, hidden: int) -> int:
         return hidden * self.regions
 
+    def map_regions(self) -> int:
+        return self.regions
+
     def start(self, h0: Array) -> AttentionState:
         A = h0.reshape(len(h0), -1, self.regions)
         mean = A.mean(axis=2)

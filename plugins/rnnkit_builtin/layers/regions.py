@@ -45,6 +45,9 @@ class Regions(Layer[Array, RegionsParams, Array]):
             return self
         return attrs.evolve(self, units=width // self.count)
 
+    def map_regions(self) -> int:
+        return self.count
+
     def out_features(self, in_features: int) -> int:
         if in_features % self.count:
             raise ValueError(

@@ -9,6 +9,7 @@ import attrs
 import numpy as np
 
 from rnnkit.data.features.interface import Features, check_finite, ignore
+from rnnkit.data.features.maps import FeatureMap
 from rnnkit.kinds.arrays import Array, DType, Ints
 
 
@@ -21,12 +22,14 @@ class HeldFeatures(Features):
         source: what errors call them.
         stored: the type they had in the files; that of `values` unless given.
         files: how many files they are from.
+        map: what the numbers of a row are, if that is known.
     """
 
     values: Array = attrs.field(repr=False)
     source: str = "the array of features"
     stored: DType = attrs.field()
     files: int = 0
+    map: FeatureMap | None = None
     held: ClassVar[bool] = True
 
     @stored.default

@@ -17,6 +17,7 @@ import numpy as np
 from rnnkit.data.features.ahead import read_ahead
 from rnnkit.data.features.groups import GROUP_BYTES, GroupReader, groups
 from rnnkit.data.features.interface import Features, check_finite, ignore
+from rnnkit.data.features.maps import FeatureMap, channels_first
 from rnnkit.data.features.one_file import blocks
 from rnnkit.data.features.reading import called, reading
 from rnnkit.errors import DataError
@@ -78,11 +79,13 @@ class FileFeatures(Features):
         paths: of the files; their rows follow each other.
         shape: (n, F).
         stored: the type of their values.
+        map: what the numbers of a row are, if that is known.
     """
 
     paths: tuple[Path, ...]
     shape: tuple[int, int]
     stored: DType
+    map: FeatureMap | None
     _row: tuple[int, ...] = attrs.field(repr=False)
     _bounds: Ints = attrs.field(repr=False)
     _open: OpenFiles = attrs.field(repr=False)
@@ -130,27 +133,27 @@ class FileFeatures(Features):
 
     def _fill_from(self, path: Path, values: Array, at: Ints, rows: Ints) -> None:
         size = self.width * self.stored.itemsize
-        apart = np.diff(rows) > 1 + GAP_BYTES // size
-        apart |= np.diff(rows // max(1, READ_BYTES // size)) > 0
-        bounds = [0, *(np.flatnonzero(apart) + 1).tolist(), len(rows)]
+        breaks = np.diff(rows) > 1 + GAP_BYTES // size
+        breaks |= np.diff(rows // max(1, READ_BYTES // size)) > 0
+        bounds = [0, *(np.flatnonzero(breaks) + 1).tolist(), len(rows)]
         # By HDF5's own functions: h5py's fancy indexing and slicing take up to eight times as long.
         with self._open.features(path) as dataset:
             there = dataset.get_space()
             for begin, end in itertools.pairwise(bounds):
                 wanted, place = rows[begin:end], int(at[begin])
                 first, count = int(wanted[0]), int(wanted[-1] - wanted[0]) + 1
-                gaps = count > len(wanted)
+                apart = count > len(wanted) or (self.map is not None and self.map.channels_last)
                 block = (
                     np.empty((count, self.width), self.stored)
-                    if gaps
+                    if apart
                     else values[place : place + count]
                 )
                 shape = (count, *self._row)
                 there.select_hyperslab((first, *(0 for _ in self._row)), shape)
                 dataset.read(h5py.h5s.create_simple(shape), there, block.reshape(shape))
-                if gaps:
+                if apart:
                     block = block[wanted - first]
-                    values[at[begin:end]] = block
+                    values[at[begin:end]] = channels_first(block, self.map)
                 check_finite(str(path), wanted, block)
 
     def _take(self, indices: Ints, dtype: DType) -> Array:

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from rnnkit.data.features.maps import FeatureMap
 from rnnkit.errors import DataError
 from rnnkit.kinds.arrays import Array, DType, Ints
 
@@ -19,7 +20,7 @@ def ignore(_: int) -> None:
 class Features(abc.ABC):
     """The feature vectors of a split's images: n rows of width F, finite in float32.
 
-    A feature map (C, K, K) for each image is one row of width F = C K K here.
+    A feature map is one row of width F = C L here, channels first, whatever its layout in the files.
     """
 
     held: ClassVar[bool]
@@ -34,6 +35,11 @@ class Features(abc.ABC):
     @abc.abstractmethod
     def stored(self) -> DType:
         """The type of the values in the files."""
+
+    @property
+    @abc.abstractmethod
+    def map(self) -> FeatureMap | None:
+        """What the numbers of a row are; None if the files do not tell that it is a map."""
 
     @property
     @abc.abstractmethod

@@ -11,6 +11,7 @@ import attrs
 import numpy as np
 
 from rnnkit.data.features.interface import check_finite
+from rnnkit.data.features.maps import said_in
 from rnnkit.data.features.reading import find_dataset, open_hdf5, reading
 from rnnkit.kinds.arrays import Array, DType
 
@@ -20,11 +21,12 @@ BLOCK_BYTES = 16 * 2**20
 
 @attrs.frozen
 class Header:
-    """What a file has: so many rows of a shape and a type, compressed or not."""
+    """What a file has: so many rows of a shape and a type, the layout it names, compressed or not."""
 
     rows: int
     row: tuple[int, ...]
     stored: DType
+    layout: str | None
     packed: bool
 
 
@@ -34,11 +36,13 @@ def read_header(path: Path) -> Header:
         dataset = _find(file, path)
         rows, *row = dataset.shape
         packed = dataset.id.get_create_plist().get_nfilters() > 0
-        return Header(rows, tuple(row), dataset.dtype, packed)
+        with reading(path):
+            said = said_in(dataset)
+        return Header(rows, tuple(row), dataset.dtype, said, packed)
 
 
 def blocks(paths: Sequence[Path]) -> Iterator[Array]:
-    """All rows from first to last, looked at, in pieces of whole chunks."""
+    """All rows from first to last as they are stored, flat, looked at, in pieces of whole chunks."""
     for path in paths:
         with open_hdf5(path) as file:
             dataset = _find(file, path)

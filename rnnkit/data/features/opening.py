@@ -10,6 +10,7 @@ import numpy as np
 from rnnkit.data.features.held import HeldFeatures
 from rnnkit.data.features.in_files import FileFeatures, OpenFiles
 from rnnkit.data.features.interface import Features
+from rnnkit.data.features.maps import channels_first, in_file, map_of
 from rnnkit.data.features.one_file import blocks, read_header
 from rnnkit.data.features.reading import called
 from rnnkit.errors import DataError
@@ -22,7 +23,7 @@ CACHE_BYTES = 32 * 2**20
 
 
 def open_features(*paths: Path) -> Features:
-    """Open the dataset `features` (n, F), or of feature maps (n, C, K, K), of files whose rows follow each other.
+    """Open the dataset `features`, flat (n, F) or of feature maps, of files whose rows follow each other.
 
     Features that are held are looked at, all of them; others when they are read, or with `check`.
 
@@ -37,6 +38,13 @@ def open_features(*paths: Path) -> Features:
                 f"{path} has rows of shape {header.row} and type {header.stored}, but {paths[0]} of "
                 f"{first.row} and {first.stored}; shards of one split must be alike"
             )
+        if header.layout != first.layout:
+            raise DataError(
+                f"{path} has rows of the layout {header.layout}, but {paths[0]} of {first.layout}; shards of "
+                "one split must be alike"
+            )
+    where = f"{paths[0]}: features"
+    of = map_of(first.row, first.layout, where, in_file(paths[0]), as_before=True)
     bounds = np.cumsum([0, *(header.rows for header in headers)])
     n, width, stored = int(bounds[-1]), math.prod(first.row), first.stored
     in_memory = np.result_type(stored, np.float32)
@@ -45,12 +53,18 @@ def open_features(*paths: Path) -> Features:
         # which fetches whole chunks where rows would do.
         packed = any(header.packed for header in headers)
         return FileFeatures(
-            paths, (n, width), stored, first.row, bounds, OpenFiles(CACHE_BYTES if packed else 0)
+            paths,
+            (n, width),
+            stored,
+            of,
+            first.row,
+            bounds,
+            OpenFiles(CACHE_BYTES if packed else 0),
         )
     values = np.empty((n, width), in_memory)
     done = 0
     for block in blocks(paths):
-        values[done : done + len(block)] = block
+        values[done : done + len(block)] = channels_first(block, of)
         done += len(block)
     values.flags.writeable = False
-    return HeldFeatures(values, called(paths), stored, len(paths))
+    return HeldFeatures(values, called(paths), stored, len(paths), of)

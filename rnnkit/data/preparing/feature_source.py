@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -13,6 +14,7 @@ import attrs
 import numpy as np
 
 from rnnkit.data.annotations import ImageId
+from rnnkit.data.features.maps import LAST, FeatureMap, map_of, said_in
 from rnnkit.data.features.reading import called, find_dataset, open_hdf5, reading
 from rnnkit.data.mistakes import Mistakes
 from rnnkit.errors import DataError, shown
@@ -29,11 +31,12 @@ _IDS = ("image_ids", "ids")
 
 @attrs.frozen(eq=False)
 class _File:
-    """An open file: its shape and type, how rows `first` to before `last` are read, and the ids of its images."""
+    """An open file: its shape and type, what its rows are, how rows `first` to before `last` are read, and the ids of its images."""
 
     path: Path
-    shape: tuple[int, int]
+    shape: tuple[int, ...]
     stored: DType
+    map: FeatureMap | None
     read: Callable[[int, int], Array]
     read_ids: Callable[[], list[ImageId] | None]
     ids_name: str | None
@@ -45,12 +48,19 @@ class FeatureSource:
 
     Attributes:
         name: what errors call them.
-        width: F.
+        row: the shape of a row: (F,), or that of a map.
+        map: what the numbers of a row are, if they are a map.
     """
 
     name: str
-    width: int
+    row: tuple[int, ...]
+    map: FeatureMap | None
     _files: Sequence[_File]
+
+    @property
+    def width(self) -> int:
+        """F, the numbers of a row."""
+        return math.prod(self.row)
 
     def __len__(self) -> int:
         return sum(file.shape[0] for file in self._files)
@@ -86,7 +96,7 @@ class FeatureSource:
         return [image for ids in by_file for image in ids or ()]
 
     def blocks(self, rows: Ints) -> Iterator[tuple[int, Array]]:
-        """Some rows in pieces, as (how many came before, values).
+        """Some rows in pieces, as (how many came before, values), flat but in the order of the file.
 
         Args:
             rows: (k,), rising. Blocks of the files that have none of them are not read.
@@ -106,7 +116,7 @@ class FeatureSource:
 
     def _read(self, file: _File, rows: Ints) -> Array:
         first, last = int(rows[0]), int(rows[-1]) + 1
-        block = file.read(first, last)
+        block = file.read(first, last).reshape(last - first, -1)
         if len(block) > len(rows):
             block = block[rows - first]
         with np.errstate(over="ignore"):
@@ -123,35 +133,50 @@ class FeatureSource:
 
 
 @contextlib.contextmanager
-def open_source(paths: Sequence[Path]) -> Iterator[FeatureSource]:
-    """Open features, (images, width), floating-point.
+def open_source(paths: Sequence[Path], layout: str | None = None) -> Iterator[FeatureSource]:
+    """Open features, (images, width) or maps, floating-point.
 
     Args:
         paths: NumPy files if they end in .npy; else HDF5 files with the dataset `features` and perhaps
             `image_ids` (or `ids`), the image of each row.
+        layout: of maps: chw, hwc or lc; where it is left open, the files say it, or their shape must.
 
     Raises:
         DataError: a file is not of this form, or has another width than the first.
     """
     with contextlib.ExitStack() as opened:
         files = [
-            _npy(path)
+            _npy(path, layout)
             if path.suffix == ".npy"
-            else _hdf5(path, opened.enter_context(open_hdf5(path)))
+            else _hdf5(path, opened.enter_context(open_hdf5(path)), layout)
             for path in paths
         ]
-        width = files[0].shape[1]
+        first = files[0]
         for file in files:
-            if file.shape[1] != width:
+            if file.shape[1:] != first.shape[1:]:
                 raise DataError(
-                    f"{file.path} has features of width {file.shape[1]}, but {paths[0]} of width {width}; "
-                    "features of one kind have one width"
+                    f"{file.path} has {_rows(file)}, but {paths[0]} {_rows(first)}; features of one kind are "
+                    "alike"
                 )
-        yield FeatureSource(called(paths), width, files)
+            if file.map and first.map and file.map.layout != first.map.layout:
+                raise DataError(
+                    f"{file.path} has maps in the layout {file.map.layout}, but {paths[0]} in "
+                    f"{first.map.layout}; prepare those of one layout"
+                )
+        yield FeatureSource(called(paths), first.shape[1:], first.map, files)
 
 
-def _hdf5(path: Path, file: Any) -> _File:
-    values = find_dataset(file, path, ("features",), np.floating, ("images", "width"))
+def _rows(file: _File) -> str:
+    row = file.shape[1:]
+    return f"features of width {row[0]}" if len(row) == 1 else f"maps of shape {row}"
+
+
+def _map_of(path: Path, row: tuple[int, ...], layout: str | None) -> FeatureMap | None:
+    return map_of(row, layout, f"{path}: features", "with --layout")
+
+
+def _hdf5(path: Path, file: Any, layout: str | None) -> _File:
+    values = find_dataset(file, path, ("features",), np.floating, ("images", "width"), True)
 
     def read(first: int, last: int) -> Array:
         with reading(path):
@@ -160,17 +185,24 @@ def _hdf5(path: Path, file: Any) -> _File:
 
     with reading(path):
         name = next((name for name in _IDS if file.id.links.exists(name.encode())), None)
+        said = said_in(values)
     ids = partial(_read_ids, file, path, name, len(values))
-    return _File(path, values.shape, values.dtype, read, ids, name)
+    if None not in (layout, said) and (layout in LAST) != (said in LAST):
+        raise DataError(
+            f"{path} says that its layout is {said}, but --layout says {layout}; leave that out"
+        )
+    found = _map_of(path, values.shape[1:], said or layout)
+    return _File(path, values.shape, values.dtype, found, read, ids, name)
 
 
-def _npy(path: Path) -> _File:
+def _npy(path: Path, layout: str | None) -> _File:
     def read(first: int, last: int) -> Array:
         # Mapped anew each time: of a map that stays, all that was ever read counts as this process's memory.
         return np.array(_open_npy(path)[first:last])
 
     values = _open_npy(path)
-    return _File(path, values.shape, values.dtype, read, lambda: None, None)
+    found = _map_of(path, values.shape[1:], layout)
+    return _File(path, values.shape, values.dtype, found, read, lambda: None, None)
 
 
 def _open_npy(path: Path) -> Any:
@@ -182,11 +214,13 @@ def _open_npy(path: Path) -> Any:
     if not (
         isinstance(values, np.ndarray)
         and np.issubdtype(values.dtype, np.floating)
-        and values.ndim == 2
+        and values.ndim >= 2
         and values.size
     ):
         found = f"{values.dtype} {values.shape}" if isinstance(values, np.ndarray) else "an archive"
-        raise DataError(f"{path} has {found}, but must have floating-point numbers (images, width)")
+        raise DataError(
+            f"{path} has {found}, but must have floating-point numbers (images, width), or maps"
+        )
     return values
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from functools import partial
@@ -13,6 +14,7 @@ import numpy as np
 
 import rnnkit.system.hdf5
 from rnnkit.data.features import file_names
+from rnnkit.data.features.maps import ATTRIBUTE, FeatureMap
 from rnnkit.data.layout import DATA_FOLDER
 from rnnkit.data.preparing.feature_source import open_source
 from rnnkit.data.preparing.new_folder import writing
@@ -21,7 +23,10 @@ from rnnkit.kinds.arrays import Array, DType, Ints
 from rnnkit.parallel import Ranks
 
 CHUNK = 64
-"""Rows of features in a chunk of a file."""
+"""The most rows of features in a chunk of a file."""
+
+CHUNK_BYTES = 2**20
+"""The most bytes in a chunk that has more than one: HDF5 writes larger ones again for each piece of them."""
 
 
 @attrs.frozen
@@ -42,6 +47,7 @@ class NewFeatures:
         rows: of the source, for each split; rising.
         shards: how many files a split has, at most one for each row.
         ranks: who writes.
+        layout: of maps, where the source does not say it.
     """
 
     folder: Path
@@ -49,6 +55,7 @@ class NewFeatures:
     rows: Mapping[str, Ints]
     shards: int
     ranks: Ranks
+    layout: str | None = None
 
     def copy(self, sources: Sequence[Path], *, raw: bool) -> int:
         """Give each split its rows, as features or as raw ones; their width."""
@@ -86,12 +93,12 @@ class NewFeatures:
             if mine
         }
         wanted = np.sort(np.concatenate([*rows.values(), np.empty(0, np.int64)]))
-        with writing(self.out), open_source(sources) as source, ExitStack() as writers:
+        with writing(self.out), open_source(sources, self.layout) as source, ExitStack() as writers:
             targets = [
                 (
                     np.searchsorted(wanted, of_split),
                     writers.enter_context(
-                        closing(_Writer(shards[split], source.width, source.dtype))
+                        closing(_Writer(shards[split], source.row, source.dtype, source.map))
                     ),
                 )
                 for split, of_split in rows.items()
@@ -123,7 +130,7 @@ class NewFeatures:
                     with (
                         open_source([raw.path]) as source,
                         closing(
-                            _Writer([target], len(pca.components), np.dtype(np.float32))
+                            _Writer([target], (len(pca.components),), np.dtype(np.float32))
                         ) as writer,
                     ):
                         for _, block in source.blocks(np.arange(len(source))):
@@ -142,9 +149,16 @@ def _part(count: int, number: int, of: int) -> range:
 class _Writer:
     """Writes the rows of shards, which come in order, into one file after the other; one is open at a time."""
 
-    def __init__(self, shards: Sequence[_Shard], width: int, dtype: DType) -> None:
+    def __init__(
+        self,
+        shards: Sequence[_Shard],
+        row: tuple[int, ...],
+        dtype: DType,
+        of: FeatureMap | None = None,
+    ) -> None:
         self._left = list(shards)
-        self._width = width
+        self._row = row
+        self._map = of
         self._dtype = dtype
         self._open = ExitStack()
         self._dataset: Any = None
@@ -156,12 +170,15 @@ class _Writer:
             size = len(self._left[0].rows)
             if self._dataset is None:
                 file = self._open.enter_context(rnnkit.system.hdf5.writing(self._left[0].path))
-                chunks = (min(CHUNK, size), self._width)
+                few = CHUNK_BYTES // (math.prod(self._row) * self._dtype.itemsize)
+                chunks = (min(CHUNK, size, max(1, few)), *self._row)
                 self._dataset = file.create_dataset(
-                    "features", (size, self._width), self._dtype, chunks=chunks
+                    "features", (size, *self._row), self._dtype, chunks=chunks
                 )
+                if self._map is not None:
+                    self._dataset.attrs[ATTRIBUTE] = self._map.layout
             now = rows[: size - self._done]
-            self._dataset[self._done : self._done + len(now)] = now
+            self._dataset[self._done : self._done + len(now)] = now.reshape(-1, *self._row)
             self._done += len(now)
             rows = rows[len(now) :]
             if self._done == size:

@@ -13,9 +13,10 @@ import numpy as np
 import rnnkit.system.hdf5
 from rnnkit.data.annotations import AnnotatedImage, ImageId, read_annotations
 from rnnkit.data.doubts import Doubt, doubts
+from rnnkit.data.features import FeatureMap
 from rnnkit.data.folder import open_data
 from rnnkit.data.layout import DATA_FOLDER
-from rnnkit.data.preparing.feature_source import open_source
+from rnnkit.data.preparing.feature_source import FeatureSource, open_source
 from rnnkit.data.preparing.identity import Matched, match
 from rnnkit.data.preparing.new_features import NewFeatures
 from rnnkit.data.preparing.new_folder import new_folder, writing
@@ -40,6 +41,7 @@ class Prepared:
         matched: which images have which features, and what was left out or merged.
         numbers_as_text: captions whose `image_id` is the text of a number and the image's `id` the number, or the
             other way round.
+        map: what the features of an image are, if they are a map.
         kept_variance: the share of the variance that the PCA keeps, 0 to 1; None without PCA.
         doubts: what is suspicious about the data.
     """
@@ -48,6 +50,7 @@ class Prepared:
     cut: Mapping[str, int]
     matched: Matched
     numbers_as_text: int
+    map: FeatureMap | None
     kept_variance: float | None
     doubts: tuple[Doubt, ...]
 
@@ -64,6 +67,7 @@ def prepare(
     seed: int = 231,
     pca: int | None = None,
     shards: int = 1,
+    layout: str | None = None,
     ranks: Ranks = ALONE,
 ) -> Prepared:
     """Write a data folder that `open_data` reads.
@@ -84,7 +88,8 @@ def prepare(
 
     Args:
         captions: JSON, `{"images": [{"id", "file_name", ..}], "annotations": [{"image_id", "caption"}]}`.
-        features: HDF5 with the dataset `features` (images, F), or a NumPy file (.npy). The rows are those of
+        features: HDF5 with the dataset `features` (images, F), or a NumPy file (.npy); or maps, such as
+            (images, C, h, w), which are kept as they are. The rows are those of
             `images`, in that order, unless the HDF5 file names the image of each in `image_ids` or `ids`: by
             its id, or by its file name, with or without folder and suffix. Of several files the rows follow each other.
         out: the folder; must not exist.
@@ -96,6 +101,8 @@ def prepare(
         seed: decides which images are drawn for val.
         pca: K, the number of dimensions to keep; no PCA if left open.
         shards: how many files the features of a split are written to, at most one for each image.
+        layout: of feature maps: chw, hwc, or lc for (images, L, C). If left open, the attribute `layout` of the
+            dataset says it, or the shape, where it can be in one way only.
         ranks: processes that do this together, each called with the same arguments, on one file system.
 
     Raises:
@@ -121,8 +128,12 @@ def prepare(
     with new_folder(out, ranks) as folder:
 
         def begin() -> _Begun:
-            with writing(out):
-                return _begin(folder, Path(captions), sources, tokens, min_count, length, val, seed)
+            with writing(out), open_source(sources, layout) as source:
+                if pca is not None and source.map is not None:
+                    raise DataError(
+                        f"{source.name} has maps ({source.map}), which a PCA would mix; leave --pca out"
+                    )
+                return _begin(folder, Path(captions), source, tokens, min_count, length, val, seed)
 
         def end() -> tuple[Summary, tuple[Doubt, ...]]:
             with open_data(folder) as written:
@@ -130,7 +141,7 @@ def prepare(
                 return attrs.evolve(describe(written), folder=str(out)), found
 
         begun = ranks.first(begin)
-        written = NewFeatures(folder, out, begun.rows, shards, ranks)
+        written = NewFeatures(folder, out, begun.rows, shards, ranks, layout)
         width = written.copy(sources, raw=pca is not None)
         fitted = None if pca is None else written.reduce(width, pca)
         summary, found = ranks.first(end)
@@ -139,6 +150,7 @@ def prepare(
         cut=begun.cut,
         matched=begun.matched,
         numbers_as_text=begun.numbers_as_text,
+        map=begun.map,
         kept_variance=None if fitted is None else fitted.kept,
         doubts=found,
     )
@@ -151,13 +163,14 @@ class _Begun:
     rows: Mapping[str, Ints]
     cut: Mapping[str, int]
     matched: Matched
+    map: FeatureMap | None
     numbers_as_text: int
 
 
 def _begin(
     folder: Path,
     captions: Path,
-    sources: Sequence[Path],
+    source: FeatureSource,
     tokens: str,
     min_count: int,
     length: int,
@@ -165,8 +178,7 @@ def _begin(
     seed: int,
 ) -> _Begun:
     found = read_annotations(captions)
-    with open_source(sources) as source:
-        matched = match(found.images, captions, source, split=val is None)
+    matched = match(found.images, captions, source, split=val is None)
     rows = {image.id: row for image, row in zip(matched.images, matched.rows, strict=True)}
     splits = _split(matched.images, captions, val, seed, rows)
     cut = _write_captions(folder, splits, tokens, min_count, length)
@@ -178,6 +190,7 @@ def _begin(
         },
         cut=cut,
         matched=matched,
+        map=source.map,
         numbers_as_text=found.numbers_as_text,
     )
 
