@@ -439,6 +439,7 @@ def test_a_folder_is_described_in_numbers(tmp_path: Path, monkeypatch: pytest.Mo
         folder=str(folder),
         vocabulary=10,
         length=5,
+        map=None,
         splits=(SplitSummary("train", 2, 4, 1.5, 100 / 3, 12, "float16", 48, 1, held=True),),
     )
     assert describe(open_data(folder, raw=True)) == expected

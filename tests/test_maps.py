@@ -272,7 +272,7 @@ def test_the_command_says_what_the_maps_are(tmp_path: Path) -> None:
     arguments += ["--features", str(tmp_path / "x" / "features.npy"), "--val", "0.2"]
     shown = CliRunner().invoke(app, [*arguments, "--out", str(tmp_path / "y")])
     assert (
-        "features are maps of 6 channels in 3 x 3 regions, in the layout hwc, as only that makes the regions a"
+        "features are maps of 6 channels in 3 x 3 regions, in the layout hwc, to judge by its shape: only so"
     ) in " ".join(shown.output.split())
     refused = CliRunner().invoke(app, [*arguments, "--out", str(tmp_path / "z"), "--pca", "2"])
     assert isinstance(refused.exception, DataError)

@@ -124,5 +124,7 @@ def info(
         f"\n{show.count(summary.vocabulary)} words; captions of at most {summary.length} tokens, "
         "start and end included"
     )
+    if summary.map is not None:
+        console.print(f"the features are {summary.map.described()}")
     for doubt in found:
         show.warn(doubt.text)

@@ -142,8 +142,7 @@ def _show(done: Prepared, out: Path, length: int, plain: bool) -> None:
     if done.kept_variance is not None:
         console.print(f"the PCA keeps {100 * done.kept_variance:.1f} % of the variance")
     if done.map is not None:
-        guess = "" if not done.map.guessed else ", as only that makes the regions a square"
-        console.print(f"features are maps of {done.map}, in the layout {done.map.layout}{guess}")
+        console.print(f"the features are {done.map.described()}")
     for warning in _warnings(done):
         show.warn(warning)
     if done.matched.by not in (None, "id"):

@@ -6,6 +6,7 @@ import attrs
 import numpy as np
 
 from rnnkit.data.dataset import Dataset, Split
+from rnnkit.data.features import FeatureMap
 from rnnkit.data.vocabulary import Vocabulary
 from rnnkit.kinds.arrays import Ints
 
@@ -49,12 +50,14 @@ class Summary:
         folder: its path.
         vocabulary: number of words, the special ones included.
         length: T, the tokens of a caption, `<START>` and `<END>` included.
+        map: what the features of an image are, if they are a map.
         splits: train first.
     """
 
     folder: str
     vocabulary: int
     length: int
+    map: FeatureMap | None
     splits: tuple[SplitSummary, ...]
 
 
@@ -64,6 +67,7 @@ def describe(dataset: Dataset) -> Summary:
         folder=str(dataset.folder),
         vocabulary=len(dataset.vocabulary),
         length=dataset.length,
+        map=dataset.feature_map,
         splits=tuple(_describe(s, dataset.vocabulary) for s in dataset.splits.values()),
     )
 

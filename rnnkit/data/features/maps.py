@@ -49,6 +49,11 @@ class FeatureMap:
         """Whether rows must be turned round."""
         return self.layout in LAST
 
+    def described(self) -> str:
+        """What it is, in which layout it is stored, and how that is known."""
+        guess = ", to judge by its shape: only so the regions make a square" if self.guessed else ""
+        return f"maps of {self}, in the layout {self.layout}{guess}"
+
     def __str__(self) -> str:
         return f"{self.channels} channels in {' x '.join(map(str, self.regions))} regions"
 
