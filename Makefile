@@ -3,8 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 BENCH := .venv-bench/bin
 ZOO := .venv-zoo/bin
+NOTEBOOK := .venv-notebook/bin
 
-.PHONY: demo test test-all how-long style types zoo-types mutants bench scaling docs format clean
+.PHONY: demo test test-all how-long style types zoo-types mutants bench scaling docs notebook format clean
 
 .venv/ready: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -74,9 +75,20 @@ bench: .venv-bench/ready
 scaling: .venv/ready
 	$(BIN)/python -m benchmarks.scaling $(SCALING_ARGS)
 
+.venv-notebook/ready: pyproject.toml
+	$(PYTHON) -m venv .venv-notebook
+	$(NOTEBOOK)/python -m pip install --quiet --disable-pip-version-check -e ".[plots]" nbconvert ipykernel
+	@touch $@
+
+# Run the notebook in Jupyter, from data of its own, and store it with its outputs.
+notebook: .venv-notebook/ready
+	@rm -rf examples/data
+	$(NOTEBOOK)/jupyter nbconvert --to notebook --execute --inplace \
+		--ExecutePreprocessor.record_timing=False examples/rnn_captioning.ipynb
+
 format: .venv/ready
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
 clean:
-	rm -rf .venv .venv-bench .venv-zoo site .mypy_cache .pytest_cache .ruff_cache dist
+	rm -rf .venv .venv-bench .venv-zoo .venv-notebook site .mypy_cache .pytest_cache .ruff_cache dist
