@@ -21,14 +21,15 @@ import pytest
 from rnnkit.data.features import open_features
 from rnnkit.data.preparing.feature_source import open_source
 from rnnkit.data.texts import read_json, read_text
-from rnnkit.errors import CheckpointError, DataError
+from rnnkit.errors import CheckpointError, DataError, SpecError
 from rnnkit.network.checkpoint import load_model
+from rnnkit.spec.reader import source_of
 from rnnkit.system.why import HDF5, why
 
 
 def said(read: Callable[[Path], object], path: Path) -> str:
     """What is said of a file, behind its name."""
-    with pytest.raises((DataError, CheckpointError)) as caught:
+    with pytest.raises((DataError, CheckpointError, SpecError)) as caught:
         read(path)
     text = str(caught.value)
     assert text.startswith(f"{path} "), text
@@ -95,6 +96,7 @@ READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "NumPy to prepare": ("a.npy", source),
     "text": ("a.txt", read_text),
     "JSON": ("a.json", read_json),
+    "a spec": ("a.toml", source_of),
     "a model": ("a.h5", lambda path: load_model(path)),
 }
 
@@ -108,7 +110,7 @@ def test_a_pipe_is_not_waited_for(reader: str, tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("reader", [r for r in READERS if r != "a model"])
+@pytest.mark.parametrize("reader", [r for r in READERS if r not in ("a spec", "a model")])
 def test_a_folder_and_a_device_are_named(reader: str, tmp_path: Path) -> None:
     name, read = READERS[reader]
     (tmp_path / name).mkdir()
@@ -118,7 +120,7 @@ def test_a_folder_and_a_device_are_named(reader: str, tmp_path: Path) -> None:
     assert said(read, tmp_path / name).startswith("is a device, where a file must be")
 
 
-@pytest.mark.parametrize("reader", [r for r in READERS if r not in ("text", "a model")])
+@pytest.mark.parametrize("reader", [r for r in READERS if r not in ("text", "a spec", "a model")])
 def test_an_empty_file_and_none_are_named(reader: str, tmp_path: Path) -> None:
     name, read = READERS[reader]
     (tmp_path / name).touch()
@@ -136,6 +138,18 @@ def test_a_cut_file_says_how_much_is_there(tmp_path: Path) -> None:
     assert said(open_features, path) == (
         f"is cut short: it has 3,000 of its {whole:,} bytes; write or download it again"
     )
+
+
+def test_a_cut_array_and_one_of_objects_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.npy"
+    np.save(path, np.ones((100, 4)))
+    for size in (1000, 60):
+        os.truncate(path, size)
+        assert said(source, path) == (
+            f"is cut short: it has {size:,} bytes, fewer than it declares; write or download it again"
+        )
+    np.save(path, np.array([{}], object))
+    assert said(source, path).startswith("has Python objects, which may run code")
 
 
 def test_a_file_in_use_names_who_has_it(tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ from rnnkit.spec.origin import Origin, Place, Problem
 from rnnkit.spec.overrides import apply_overrides, as_texts, not_toml, read_override
 from rnnkit.spec.places import Path, lines_of, show
 from rnnkit.spec.schema import Spec
+from rnnkit.system.why import Refused, check_ordinary
 
 T = TypeVar("T")
 
@@ -67,7 +68,10 @@ def source_of(file: str | FilePath) -> str:
     if file.suffix == ".h5":
         raise SpecError(f"{file} is a model file, not a spec; {_instead_of(file.parent)}")
     try:
+        check_ordinary(file)
         return file.read_text(encoding="utf-8")
+    except Refused as e:
+        raise SpecError(f"{file} {e}") from e
     except OSError as e:
         raise SpecError(f"{file}: cannot read the spec: {e.strerror}") from e
     except UnicodeDecodeError as e:

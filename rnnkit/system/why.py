@@ -165,6 +165,10 @@ def _said_by_content(error: BaseException, path: Path, reads: str) -> str:
         there, wanted = map(int, declared.groups())  # without a block of the user's before them
         wanted += size - there
         return f"is cut short: it has {size:,} of its {wanted:,} bytes; write or download it again"
+    if reads == NPY and re.search(r"mmap length|^EOF", text):
+        return f"is cut short: it has {size:,} bytes, fewer than it declares; write or download it again"
+    if reads == NPY and "Python objects" in text:
+        return "has Python objects, which may run code when they are read; save numbers with numpy.save"
     if "already open for write" in text:
         return (
             "is still written to, or was not closed by the program that wrote it; wait for that, or repair "
