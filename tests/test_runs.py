@@ -25,11 +25,14 @@ def made(tiny_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with runs; the two of a comparison lie deeper. Not to be changed."""
     folder = tmp_path_factory.mktemp("runs")
     spec = folder / "small.toml"
-    spec.write_text(TRAINED)
+    learning = TRAINED.replace(
+        "5e-3", "2e-2"
+    )  # enough to beat guessing, or no evaluation is a best one
+    spec.write_text(learning)
     rnnkit.train(spec, tiny_data, folder / "lstm")
     cells = ["model.rnn[0].cell=gru", "train.epochs=1", "train.metric=bleu4"]
     rnnkit.train(spec, tiny_data, folder / "compared" / "gru", cells)
-    both = TRAINED.replace("[train]", '[[model.rnn]]\nhidden = 4\ncell = "vanilla"\n[train]')
+    both = learning.replace("[train]", '[[model.rnn]]\nhidden = 4\ncell = "vanilla"\n[train]')
     rnnkit.train(rnnkit.parse_spec(both), tiny_data, folder / "compared" / "two")
     return folder
 
