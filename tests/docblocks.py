@@ -23,7 +23,8 @@ FENCE: Final = re.compile(r"^(\s*)(```+)\s*(.*?)\s*$")
 TITLE: Final = re.compile(r'title="([^"]+)"')
 REASON: Final = re.compile(r"^\s*<!-- not run: (.+?) -->$")
 ENDS_WITH: Final = re.compile(r"^\s*<!-- ends with (\d+) -->$")
-NUMBER: Final = re.compile(r"~?-?\d+(?:[.,]\d+)*(?:e[-+]?\d+)?")
+NUMBER: Final = re.compile(r"~?-?\d+(?:[.,]\d+)*(?:e[-+]?\d+)?|(?<=\s)-(?=\s)")
+"""A number, or the dash that a table has where there is none."""
 
 PROGRAMS: Final = ("rnnkit", "pip", "pytest", "mypy")
 
