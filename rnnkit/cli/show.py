@@ -26,9 +26,6 @@ from rnnkit.system.terminal import warn as warn
 _FOLDED: Final = 16
 """The columns that texts which may go on in the next line are given before other columns are left out."""
 
-_LEAST: Final = 8
-"""Those that they are given in any case."""
-
 
 @attrs.frozen
 class Cell:
@@ -69,7 +66,7 @@ def print_table(
         for k in range(len(titles))
     ]
     needed = {
-        title: max(_LEAST, min(width, _FOLDED)) if title in folding else width
+        title: min(width, _FOLDED) if title in folding else width
         for title, width in zip(titles, longest, strict=True)
     }
     dropped: list[str] = []
