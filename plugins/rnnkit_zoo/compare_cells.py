@@ -7,6 +7,7 @@ python plugins/rnnkit_zoo/compare_cells.py --page docs/zoo.md flickr8k.json scen
 from __future__ import annotations
 
 import argparse
+import inspect
 import json
 import sys
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from typing import Any
 import rnnkit
 from rnnkit.kinds import RecurrentCell
 from rnnkit.parallel import settle
-from rnnkit.registry import entries_of
+from rnnkit.registry import entries_of, load
 from rnnkit.training import Failed, Result
 
 SPEC = """
@@ -89,6 +90,15 @@ def measure(folder: Path, hidden: int, epochs: int) -> dict[str, Any]:
     return {"data": folder.name, "hidden": hidden, "epochs": epochs, "rows": rows}
 
 
+def about() -> list[str]:
+    """A section that says of each cell, as its class does, what it is and when to try it."""
+    lines = ["## What each is, and when to try it", ""]
+    for name in sorted(entry.name for entry in entries_of(RecurrentCell)):
+        what, when = (inspect.getdoc(load(RecurrentCell, name)) or "").split("\n\n")[:2]
+        lines += [f"**{name}**: {' '.join(what.split())} {' '.join(when.split())}", ""]
+    return lines
+
+
 def page(found: Sequence[dict[str, Any]]) -> str:
     """The page with a table for each measurement."""
     lines = [
@@ -114,6 +124,7 @@ def page(found: Sequence[dict[str, Any]]) -> str:
         )
     names = " ".join(f"{run['data']}.json" for run in found)
     lines += [f"python plugins/rnnkit_zoo/compare_cells.py --page docs/zoo.md {names}", "```", ""]
+    lines += about()
     for run in found:
         lines += [
             f"## {run['data']}, {run['epochs']} epochs",

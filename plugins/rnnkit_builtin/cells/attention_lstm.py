@@ -44,6 +44,10 @@ class AttentionCache:
 class AttentionLSTM(GatedCell[AttentionParams, AttentionState, AttentionCache]):
     """LSTM that looks at the regions of the image at each step.
 
+    It weighs the regions anew before every word, so that a word can come from its own place in the image.
+    Try it when your features are a map of regions rather than one vector, and to see where the network
+    looks.
+
     The image chain must end in width H L, region by region for each of the H features: `regions` makes that of
     a feature map.
 

@@ -34,7 +34,11 @@ class GRUCache:
 
 @attrs.frozen
 class GRU(GatedCell[GRUParams, State, GRUCache]):
-    """Gated recurrent unit, reset after the product."""
+    """Gated recurrent unit, reset after the product.
+
+    Two gates and no memory cell: three products where an LSTM has four, for much the same memory. Try it
+    where an LSTM is too slow or too large.
+    """
 
     x_gates: ClassVar[tuple[str, ...]] = ("r", "u", "n")
     h_gates: ClassVar[tuple[str, ...]] = ("r", "u", "n")

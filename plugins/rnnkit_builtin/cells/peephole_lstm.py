@@ -34,6 +34,9 @@ class PeepholeCache(LSTMCache):
 class PeepholeLSTM(GatedCell[Peepholes, LSTMState, PeepholeCache]):
     """LSTM whose gates also see their own memory cell; it begins as a plain one, with peepholes of 0.
 
+    Each unit's gates see the c of that unit, at a cost of three vectors. Try it where timing or counting
+    matters; in most networks it does as well as an LSTM, no better.
+
     Attributes:
         forget_bias: initial bias of the forget gate.
     """

@@ -30,6 +30,9 @@ class IndRNNCache:
 class IndRNN(GatedCell[IndRNNParams, State, IndRNNCache]):
     """Plain recurrent network whose units see only themselves in time; units meet in the layer above.
 
+    Each unit has one recurrent weight, on itself, so the bounds of that weight alone decide how long it
+    remembers. Try it in deep stacks, where the layers above do the mixing, and for long sequences.
+
     Attributes:
         largest: u begins uniform between 0 and this. While |u| is at most 2^(1/T), T steps at most double a
             gradient; the paper holds u there by clipping it after each update, and here nothing does.

@@ -29,6 +29,9 @@ class JANETCache:
 class JANET(GatedCell[NoParams, State, JANETCache]):
     """Just another network: an LSTM of which only the forget gate is left.
 
+    It keeps what the forget gate holds, writes the rest, and squashes nothing on the way out. Try it where
+    an LSTM learns slowly: it has half the gates, and is among the quickest learners in docs/zoo.md.
+
     Attributes:
         beta: with it the cell writes a little more than it forgets; 0 couples both, as in `ugrnn`.
         forget_bias: initial bias of the forget gate. The paper draws it unit by unit as log(U(1, T - 1)), T

@@ -27,7 +27,11 @@ class LightGRUCache:
 
 @attrs.frozen
 class LightGRU(GatedCell[NoParams, State, LightGRUCache]):
-    """Light GRU: no reset gate, and a rectifier in the place of tanh."""
+    """Light GRU: no reset gate, and a rectifier in the place of tanh.
+
+    One gate mixes the old state with a rectified new value, which has no upper bound. Try it where a GRU is
+    too slow; with recurrent weights that are too large it can diverge, so clip gradients.
+    """
 
     x_gates: ClassVar[tuple[str, ...]] = ("u", "n")
     h_gates: ClassVar[tuple[str, ...]] = ("u", "n")

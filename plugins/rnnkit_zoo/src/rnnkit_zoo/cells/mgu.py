@@ -35,6 +35,9 @@ class MGUCache:
 class MGU(Cell[MGUParams, State, MGUCache]):
     """Minimal gated unit: a GRU whose one gate both resets and updates.
 
+    It has a third fewer parameters than a GRU. Try it where parameters are dear; its two products wait for
+    each other, so it is no faster than `gru`.
+
     Attributes:
         input_weights: initial blocks (D, H) of Wx, gate by gate; normal with std 1/sqrt(D) if left open.
         recurrent_weights: initial Wf and Wn; normal with std 1/sqrt(H) if left open.

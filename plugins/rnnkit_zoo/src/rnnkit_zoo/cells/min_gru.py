@@ -29,6 +29,10 @@ class MinGRUCache:
 class MinGRU(GatedCell[NoParams, State, MinGRUCache]):
     """Minimal gated recurrent unit.
 
+    Gates and new values see the input alone, so all products are made before the first step. Try it for
+    long sequences and wide layers, and stack several: one layer alone cannot let what it remembers decide
+    what it reads.
+
     Attributes:
         positive: whether n = g(x_n), with g(x) = x + 0.5 where x >= 0, else sigmoid(x).
     """

@@ -31,6 +31,9 @@ class MinLSTMCache:
 class MinLSTM(GatedCell[NoParams, State, MinLSTMCache]):
     """Minimal long short-term memory.
 
+    Gates see the input alone, and forget and input gate are normalized to sum to one. Try it where you
+    would take `min-gru`, if two gates help your data; stack several layers.
+
     Attributes:
         positive: whether n = g(x_n), with g(x) = x + 0.5 where x >= 0, else sigmoid(x).
         forget_bias: initial bias of the forget gate.

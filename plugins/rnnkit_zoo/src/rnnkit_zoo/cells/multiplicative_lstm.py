@@ -43,6 +43,10 @@ class MultiplicativeCache:
 class MultiplicativeLSTM(GatedCell[MultiplicativeParams, MultiplicativeState, MultiplicativeCache]):
     """LSTM whose recurrent weights depend on the input: what its gates see of h is scaled by x, unit by unit.
 
+    Each input thereby has a recurrent matrix of its own, so that it can change the state in its own way.
+    Try it for characters, or where an input should overrule what is remembered; it takes more parameters
+    and smaller learning rates.
+
     Attributes:
         forget_bias: initial bias of the forget gate.
         gate_weights: initial blocks (H, H) of Wm, gate by gate; normal with std 1/sqrt(H) if left open.

@@ -36,6 +36,9 @@ class MUT1Cache:
 class MUT1(GatedCell[MUT1Params, State, MUT1Cache]):
     """The first mutation of the gated recurrent unit.
 
+    A search over ten thousand architectures found it: the update gate sees the input alone, and the input
+    passes through tanh twice. Try it beside a GRU, which it beat on some tasks of that search.
+
     Attributes:
         candidate_weights: initial Wn; normal with std 1/sqrt(H) if left open.
     """

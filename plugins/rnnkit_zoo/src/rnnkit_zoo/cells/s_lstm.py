@@ -43,6 +43,9 @@ class SLSTMCache:
 class SLSTM(GatedCell[NoParams, SLSTMState, SLSTMCache]):
     """LSTM with an exponential input gate, and its output normalized by all that the gates have let in.
 
+    The exponential gate lets a later word outweigh all before it, so that the cell can revise what it has
+    stored. Try it where an LSTM clings to what it saw first.
+
     Attributes:
         forget: f is the sigmoid of z_f, or its exponential.
         forget_bias: initial bias of the forget gate.

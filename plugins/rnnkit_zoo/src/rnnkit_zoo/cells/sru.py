@@ -43,6 +43,9 @@ class SRUCache:
 class SRU(GatedCell[SRUParams, SRUState, SRUCache]):
     """Simple recurrent unit: its steps are pointwise, and every product is made before the first of them.
 
+    Its gates see the input and the unit's own c, and a highway carries the input to the output. Try it
+    where time counts: in a stack of several layers it comes near an LSTM at a fraction of the steps' work.
+
     Nothing reads the h of the step before, so what the image gives begins as c.
 
     Attributes:
