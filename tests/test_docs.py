@@ -6,6 +6,8 @@ import re
 import shutil
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +17,7 @@ import rnnkit
 from rnnkit.data.scenes import write_scenes
 from rnnkit.kinds import KINDS
 from rnnkit.registry import entries_of
+from tests import browser
 from tests.docblocks import Block, Workspace, blocks_of, shows, write_programs
 
 ROOT: Final = Path(__file__).parents[1]
@@ -173,7 +176,52 @@ def test_an_option_has_its_bounds_its_default_and_its_meaning(site: Path) -> Non
     assert "<td><code>width</code></td>\n<td>whole number, at least 1</td>" in beam
 
 
+def test_the_page_of_rnnkit_begins_with_what_everybody_calls(site: Path) -> None:
+    page = (site / "reference" / "api" / "rnnkit.html").read_text(encoding="utf-8")
+    found = re.findall(r'<h2 id="rnnkit\.(\w+)"', page)
+    assert found[:3] == ["build", "train", "load"]
+    assert sorted(found) == sorted(set(rnnkit.__all__) - {"__version__"})
+
+
 def test_no_mark_is_left_in_the_site(site: Path) -> None:
     assert [
         page.name for page in site.rglob("*.html") if "<!-- rnnkit:" in page.read_text("utf-8")
     ] == []
+
+
+@pytest.fixture(scope="module")
+def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[browser.Browser]:
+    program = browser.installed()
+    if program is None:
+        pytest.skip(f"no browser is installed: none of {', '.join(browser.NAMES)}")
+    with browser.browser(program, tmp_path_factory.mktemp("profile")) as opened:
+        yield opened
+
+
+LEAVING: Final = """[...document.querySelectorAll('.md-content :is(table, pre > code)')].filter(e =>
+    e.scrollWidth > e.clientWidth + 1 || e.getBoundingClientRect().right > innerWidth + 1).length"""
+"""Tables and code of which a reader sees a part only."""
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_no_code_or_table_leaves_the_screen(width: int, site: Path, tab: browser.Browser) -> None:
+    pages = ["howto/compare", "tutorial", "zoo", "reference/spec", "assignment"]
+    for name in pages:
+        seen = tab.show(site / f"{name}.html", width, dark=False)
+        assert seen.complaints == []
+        assert seen.width == width
+        assert tab.value(LEAVING) == 0, name
+
+
+SEARCH: Final = """(() => {
+    const query = document.querySelector('[data-md-component=search-query]');
+    query.focus(); query.value = 'beam'; query.dispatchEvent(new Event('keyup'));
+    return document.querySelector('.md-search-result__list').innerText; })()"""
+
+
+def test_search_works_in_pages_that_are_opened_as_files(site: Path, tab: browser.Browser) -> None:
+    assert tab.show(site / "index.html", 1280, dark=False).complaints == []
+    end = time.monotonic() + 60
+    while not (found := tab.value(SEARCH)) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert "Decoders" in found

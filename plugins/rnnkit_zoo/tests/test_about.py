@@ -6,6 +6,7 @@ import inspect
 from pathlib import Path
 
 import pytest
+
 from rnnkit.kinds import RecurrentCell
 from rnnkit.registry import entries_of, load
 
