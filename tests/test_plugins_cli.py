@@ -80,7 +80,9 @@ def test_a_card_says_what_the_module_and_the_class_say() -> None:
     assert made.summary.endswith("c' = f c + i g; h' = o tanh(c')")
     assert made.notation.startswith("with z = x Wx + h Wh + b; Wx (D, 4H)")
     assert made.source.startswith('Hochreiter & Schmidhuber, "Long short-term memory" (1997)')
-    assert made.description == "Long short-term memory."
+    what, when = made.description.splitlines()
+    assert what == "Long short-term memory."
+    assert "Try it where you have no reason for another cell" in when
     assert [option.name for option in made.options] == ["forget_bias"]
 
 
