@@ -25,8 +25,13 @@ class Tokens(StrEnum):
 
 def prepare(
     captions: Annotated[
-        Path,
-        typer.Option("--captions", metavar="JSON", help="Images and captions, in COCO's form."),
+        list[Path],
+        typer.Option(
+            "--captions",
+            metavar="FILE",
+            help="Images and captions: COCO's or Karpathy's JSON, Flickr8k.token.txt, captions.txt, metadata.jsonl, "
+            "a folder with a text beside each photo and more. Repeatable: the names of several files say their splits.",
+        ),
     ],
     features: Annotated[
         list[Path],
@@ -34,7 +39,7 @@ def prepare(
             "--features",
             metavar="FILE",
             help="An HDF5 file with the dataset features, or a .npy file: a row (or a map) for each image, in the order of "
-            "the JSON unless the HDF5 file has image_ids: ids, or names of the pictures. Repeatable: the files' rows follow each other.",
+            "the images unless the HDF5 file has image_ids: ids, or names of the pictures. Repeatable: the files' rows follow each other.",
         ),
     ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder to make.")],
@@ -60,7 +65,7 @@ def prepare(
             "--val",
             metavar="SHARE|FILE",
             help="The share of the images for validation, or a file with their names. If not given, the "
-            "split of each image in the JSON, or a share of 0.1 if they have none.",
+            "split of each image in the captions, or a share of 0.1 if they have none.",
         ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="The seed of the random split.")] = 231,
@@ -171,6 +176,12 @@ def _warnings(done: Prepared) -> Iterator[str]:
             f"{done.numbers_as_text:,} captions have an image_id of another type than the id of the image, "
             'such as "7" and 7; they were matched by their text'
         )
+    if done.unlisted:
+        yield (
+            f"{len(done.unlisted):,} images are in none of the lists of splits and were left out: "
+            f"{listed(done.unlisted, 3)}"
+        )
+    yield from done.notes
     for doubt in done.doubts:
         yield doubt.text
 

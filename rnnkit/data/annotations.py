@@ -47,10 +47,14 @@ class Annotations:
         images: in the order of the file, also those without captions.
         numbers_as_text: captions whose image_id is the text of a number, and the image's id the number, or the
             other way round, as "7" and 7; both name the same image.
+        notes: what else to tell the user of how the file was read, a sentence each.
+        unlisted: file names of the images that no list of a split has, where the file has such lists with it.
     """
 
     images: tuple[AnnotatedImage, ...]
-    numbers_as_text: int
+    numbers_as_text: int = 0
+    notes: tuple[str, ...] = ()
+    unlisted: frozenset[str] = frozenset()
 
 
 def id_text(image_id: ImageId) -> str:
@@ -69,7 +73,11 @@ def read_annotations(path: Path) -> Annotations:
         DataError: the file cannot be read, is of another form, names an image twice, has a caption of an image
             it does not have, or one without words. It tells all mistakes at once.
     """
-    content = read_json(path)
+    return annotations_in(read_json(path), path)
+
+
+def annotations_in(content: object, path: Path) -> Annotations:
+    """What the content of a file in COCO's annotation form says; see `read_annotations`."""
     if not isinstance(content, dict):
         raise DataError(f"{path} is not an object with the lists images and annotations")
     listed = _list(path, content, "images")

@@ -28,7 +28,11 @@ def read_json(path: Path, *, spelled: bool = False) -> object:
     Raises:
         DataError: it cannot be read, is something else, or has half a character in a text.
     """
-    text = _read(path)
+    return json_in(_read(path), path, spelled=spelled)
+
+
+def json_in(text: str, path: Path, *, spelled: bool = False) -> object:
+    """What the text of a JSON file holds; see `read_json`."""
     try:
         content: object = json.loads(text)
         if not spelled and ("\\u" in text or not text.isascii()):

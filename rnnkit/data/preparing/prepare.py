@@ -1,4 +1,4 @@
-"""A data folder out of captions in COCO's form and features of their images: whole, or not at all."""
+"""A data folder out of captions in any form and features of their images: whole, or not at all."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ import attrs
 import numpy as np
 
 import rnnkit.system.hdf5
-from rnnkit.data.annotations import AnnotatedImage, ImageId, read_annotations
+from rnnkit.data.annotations import AnnotatedImage, ImageId
 from rnnkit.data.doubts import Doubt, doubts
 from rnnkit.data.features import FeatureMap
 from rnnkit.data.folder import open_data
 from rnnkit.data.layout import DATA_FOLDER
+from rnnkit.data.preparing.captions import read_captions
 from rnnkit.data.preparing.feature_source import FeatureSource, open_source
 from rnnkit.data.preparing.identity import Matched, match
 from rnnkit.data.preparing.new_features import NewFeatures
@@ -44,6 +45,8 @@ class Prepared:
         map: what the features of an image are, if they are a map.
         kept_variance: the share of the variance that the PCA keeps, 0 to 1; None without PCA.
         doubts: what is suspicious about the data.
+        unlisted: file names of the images that are in none of the lists of splits, and were left out.
+        notes: what else there is to tell of how the captions were read, a sentence each.
     """
 
     summary: Summary
@@ -53,10 +56,12 @@ class Prepared:
     map: FeatureMap | None
     kept_variance: float | None
     doubts: tuple[Doubt, ...]
+    unlisted: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 def prepare(
-    captions: str | Path,
+    captions: str | Path | Sequence[str | Path],
     features: str | Path | Sequence[str | Path],
     out: str | Path,
     *,
@@ -87,7 +92,8 @@ def prepare(
     writes, but for the last digits of a PCA.
 
     Args:
-        captions: JSON, `{"images": [{"id", "file_name", ..}], "annotations": [{"image_id", "caption"}]}`.
+        captions: a file, or several, in any of the forms of `rnnkit.data.preparing.captions`, such as COCO's JSON;
+            or a folder of photos with captions. Several files may be the splits, by their names.
         features: HDF5 with the dataset `features` (images, F), or a NumPy file (.npy); or maps, such as
             (images, C, h, w), which are kept as they are. The rows are those of
             `images`, in that order, unless the HDF5 file names the image of each in `image_ids` or `ids`: by
@@ -119,6 +125,9 @@ def prepare(
     ):
         if value < least:
             raise DataError(f"{name} is {value}, but must be at least {least}")
+    said = [Path(captions)] if isinstance(captions, str | Path) else list(map(Path, captions))
+    if not said:
+        raise DataError("there is no file of captions; name one")
     sources = [Path(features)] if isinstance(features, str | Path) else list(map(Path, features))
     if not sources:
         raise DataError("there is no file of features; name one")
@@ -133,7 +142,7 @@ def prepare(
                     raise DataError(
                         f"{source.name} has maps ({source.map}), which a PCA would mix; leave --pca out"
                     )
-                return _begin(folder, Path(captions), source, tokens, min_count, length, val, seed)
+                return _begin(folder, said, source, tokens, min_count, length, val, seed)
 
         def end() -> tuple[Summary, tuple[Doubt, ...]]:
             with open_data(folder) as written:
@@ -153,6 +162,8 @@ def prepare(
         map=begun.map,
         kept_variance=None if fitted is None else fitted.kept,
         doubts=found,
+        unlisted=begun.unlisted,
+        notes=begun.notes,
     )
 
 
@@ -165,11 +176,13 @@ class _Begun:
     matched: Matched
     map: FeatureMap | None
     numbers_as_text: int
+    unlisted: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 def _begin(
     folder: Path,
-    captions: Path,
+    captions: Sequence[Path],
     source: FeatureSource,
     tokens: str,
     min_count: int,
@@ -177,10 +190,12 @@ def _begin(
     val: float | Path | None,
     seed: int,
 ) -> _Begun:
-    found = read_annotations(captions)
-    matched = match(found.images, captions, source, split=val is None)
+    found, path = read_captions(captions)
+    matched = match(found.images, path, source, split=val is None)
+    unlisted = found.unlisted if val is None else ()
+    images = [image for image in matched.images if image.file_name not in unlisted]
     rows = {image.id: row for image, row in zip(matched.images, matched.rows, strict=True)}
-    splits = _split(matched.images, captions, val, seed, rows)
+    splits = _split(images, path, val, seed, rows)
     cut = _write_captions(folder, splits, tokens, min_count, length)
     _write_pictures(folder, splits)
     return _Begun(
@@ -192,6 +207,8 @@ def _begin(
         matched=matched,
         map=source.map,
         numbers_as_text=found.numbers_as_text,
+        unlisted=tuple(i.file_name for i in matched.images if i.file_name in unlisted),
+        notes=found.notes,
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from rnnkit.data.annotations import AnnotatedImage
 from rnnkit.data.mistakes import Mistakes
+from rnnkit.data.preparing.captions.form import picture_name
 from rnnkit.data.texts import read_text
 from rnnkit.errors import DataError, shown
 
@@ -64,7 +65,7 @@ def _listed(images: Sequence[AnnotatedImage], path: Path) -> list[str]:
     mistakes = Mistakes(path)
     listed = set()
     for number, line in enumerate(read_text(path).splitlines(), start=1):
-        name = line.strip()
+        name = picture_name(line)
         if name and name not in known:
             mistakes.add(
                 f"line {number}",
