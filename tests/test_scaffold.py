@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import attrs
 import numpy as np
@@ -354,6 +354,48 @@ def test_only_cells_have_tiers(tmp_path: Path) -> None:
         new_project(kind_called("loss"), "mine", tmp_path / "new", tier="free")
     with pytest.raises(RegistryError, match="there is no tier 'fast'; a cell is gated or free"):
         new_project(RecurrentCell, "mine", tmp_path / "new", tier="fast")
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_a_cell_has_the_slots_that_are_asked_for(tier: str, tmp_path: Path) -> None:
+    project = new_project(
+        RecurrentCell, "two", tmp_path / "new", tier=tier, slots=["h", "c"], anyway=True
+    )
+    code = (project.folder / project.plugin).read_text()
+    space: dict[str, Any] = {"__name__": "two"}
+    exec(compile(code, project.plugin, "exec", dont_inherit=True), space)
+    state = space[project.names.cls]().start(np.ones((2, 3)))
+    assert attrs.asdict(state, recurse=False).keys() == {"h", "c"}
+    np.testing.assert_array_equal(state.h, np.ones((2, 3)))
+    np.testing.assert_array_equal(state.c, np.zeros((2, 3)))
+    ran = subprocess.run(
+        [sys.executable, "-m", "mypy", "--cache-dir", str(tmp_path / "cache"), "src"],
+        cwd=project.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout
+
+
+@pytest.mark.parametrize(
+    ("kind", "slots", "said"),
+    [
+        ("cell", ["c", "h"], "the first slot is h, what the cell puts out, as in --slots h,c"),
+        ("cell", ["h", "2"], "'2' cannot be the name of a slot; write letters, as in h,c"),
+        ("cell", ["h", ""], "'' cannot be the name of a slot"),
+        ("cell", ["h", "lambda"], "'lambda' cannot be the name of a slot"),
+        ("cell", ["h", "c", "c"], "a slot is named twice in h,c,c"),
+        ("loss", ["h", "c"], "only a cell has slots; leave --slots out for a loss"),
+    ],
+)
+def test_slots_that_will_not_do_are_told(
+    kind: str, slots: list[str], said: str, tmp_path: Path
+) -> None:
+    with pytest.raises(RegistryError) as caught:
+        new_project(kind_called(kind), "mine", tmp_path / "new", slots=slots)
+    assert said in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_method_that_refuses_some_of_its_inputs_is_written() -> None:

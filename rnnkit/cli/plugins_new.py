@@ -33,6 +33,15 @@ def new(
             "products, which is fast. free: the cell has its own parameters and products.",
         ),
     ] = None,
+    slots: Annotated[
+        str,
+        typer.Option(
+            "--slots",
+            metavar="h,c",
+            help="For a cell: what its state has, h first. Each more than h begins at 0.",
+            show_default=False,
+        ),
+    ] = "h",
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="DIR", help="The folder to make; rnnkit-NAME if not given."),
@@ -46,7 +55,7 @@ def new(
     from rnnkit.registry import kind_called
     from rnnkit.registry.scaffold import new_project
 
-    made = new_project(kind_called(kind), name, out, tier=tier, anyway=anyway)
+    made = new_project(kind_called(kind), name, out, tier=tier, slots=_slots(slots), anyway=anyway)
     say(f"wrote {made.folder}:")
     for file in made.files:
         say(f"  {file}")
@@ -57,3 +66,8 @@ def new(
         f'  pip install -e ".[dev]"\n'
         f"  rnnkit gradcheck {made.names.spec_name}   # says what is missing, then whether it is right"
     )
+
+
+def _slots(text: str) -> list[str]:
+    """`h,c` as names."""
+    return [slot.strip() for slot in text.split(",")]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import keyword
 import os
+import re
 import shutil
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from string import Template
@@ -78,6 +81,7 @@ def new_project(
     folder: Path | None = None,
     *,
     tier: str | None = None,
+    slots: Sequence[str] = ("h",),
     anyway: bool = False,
 ) -> Project:
     """Write an installable project with one plugin, in which the maths is left to write.
@@ -87,6 +91,7 @@ def new_project(
         name: lower-case words with hyphens between them.
         folder: to make; called like the distribution, in the current folder, if left open.
         tier: of a cell, "gated" (the default) or "free".
+        slots: of a cell's state, h first.
         anyway: whether an installed plugin of that kind may have the name too.
 
     Raises:
@@ -96,12 +101,14 @@ def new_project(
         raise RegistryError(f"only a cell has a tier; leave --tier out for a {kind.noun}")
     if tier is not None and tier not in TIERS:
         raise RegistryError(f"there is no tier {tier!r}; a cell is {' or '.join(TIERS)}")
+    if tuple(slots) != ("h",):
+        _check_slots(kind, slots)
     names = names_of(kind, name, anyway=anyway)
     folder = Path(names.distribution) if folder is None else folder
     if folder.exists() or folder.is_symlink():
         raise RegistryError(f"{folder} exists; give a new folder with --out")
     source = kind.noun if kind is not RecurrentCell else f"{tier or TIERS[0]}_cell"
-    texts = _texts(kind, names, source)
+    texts = _texts(kind, names, source, slots)
     _write_together(folder, texts)
     plugin = f"src/{names.package}/{names.module}.py"
     lines = enumerate(texts[plugin].splitlines(), 1)
@@ -109,7 +116,7 @@ def new_project(
     return Project(folder, names, plugin, tuple(texts), gaps)
 
 
-def _texts(kind: type[Plugin], names: Names, source: str) -> dict[str, str]:
+def _texts(kind: type[Plugin], names: Names, source: str, slots: Sequence[str]) -> dict[str, str]:
     """Path in the project -> text. A plugin's template is Python itself, with stand-ins for names."""
     place, value = PLACES[kind]
     fill = {
@@ -126,7 +133,7 @@ def _texts(kind: type[Plugin], names: Names, source: str) -> dict[str, str]:
         text = _template(f"project/{template}.template")
         return Template(text).substitute(fill)
 
-    code = _template(f"plugins/{source}.py").replace("NewPlugin", names.cls)
+    code = _with_slots(_template(f"plugins/{source}.py"), slots).replace("NewPlugin", names.cls)
     code = code.replace("\n\nfrom rnnkit", "\nfrom rnnkit", 1)  # not a third party here, but there
     package = f"src/{names.package}"
     return {
@@ -138,6 +145,40 @@ def _texts(kind: type[Plugin], names: Names, source: str) -> dict[str, str]:
         f"specs/{names.name}.toml": filled("spec.toml"),
         "tests/test_plugin.py": filled("test_plugin.py"),
     }
+
+
+def _check_slots(kind: type[Plugin], slots: Sequence[str]) -> None:
+    """Make sure that a state can have these slots."""
+    if kind is not RecurrentCell:
+        raise RegistryError(f"only a cell has slots; leave --slots out for a {kind.noun}")
+    if slots[0] != "h":
+        raise RegistryError("the first slot is h, what the cell puts out, as in --slots h,c")
+    for slot in slots:
+        if not slot.isidentifier() or keyword.iskeyword(slot) or slot.startswith("_"):
+            raise RegistryError(f"{slot!r} cannot be the name of a slot; write letters, as in h,c")
+    if len(set(slots)) < len(slots):
+        raise RegistryError(f"a slot is named twice in {','.join(slots)}")
+
+
+def _with_slots(code: str, slots: Sequence[str]) -> str:
+    """The template of a cell with a state of its own, if it has more slots than h."""
+    more = slots[1:]
+    if not more:
+        return code
+    fields = "".join(f"    {slot}: Array  # (N, H)\n" for slot in more)
+    state = (
+        f'@attrs.frozen\nclass NewPluginState(State):\n    """What goes from step to step: {", ".join(slots)}."""\n\n'
+        f"{fields}\n\n"
+    )
+    zeros = "".join(f", {slot}=np.zeros_like(h0)" for slot in more)
+    code = re.sub(r"\bState\b(?=[\],(:])", "NewPluginState", code)
+    code = code.replace("NewPluginState(h0)", f"NewPluginState(h0{zeros})")
+    code = re.sub(r"(\bd?s): State,", r"\1: NewPluginState,", code)
+    code = code.replace("# s.h (N, H)", f"# {', '.join(f's.{slot}' for slot in slots)} (N, H)")
+    code = code.replace("# ds.h (N, H)", f"# {', '.join(f'ds.{slot}' for slot in slots)} (N, H)")
+    if "import numpy" not in code:
+        code = code.replace("import attrs\n", "import attrs\nimport numpy as np\n", 1)
+    return code.replace("@attrs.frozen\n", f"{state}@attrs.frozen\n", 1)
 
 
 def _commands(kind: type[Plugin], names: Names) -> str:
