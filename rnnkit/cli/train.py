@@ -135,14 +135,7 @@ def _train(
             soft_wrap=True,
         )
     elif records and records[-1].val_nats is not None:
-        metric = run.model.spec.train.metric
-        best_file = run.folder / "best.h5"
-        better = "better than guessing" if metric == "nats" else f"one with {metric} above 0"
-        console.print(
-            f"no evaluation was {better}: {best_file} "
-            + ("only stands in for a best model" if best_file.exists() else "is not written"),
-            soft_wrap=True,
-        )
+        console.print("no evaluation shows anything learnt, so that there is no best.h5")
     console.print(f"wrote {run.folder / 'last.h5'}", soft_wrap=True)
     return 0
 

@@ -2,7 +2,7 @@
 
 last.h5       the model with all that going on takes, written at every evaluation and on Ctrl-C
 previous.h5   the one before, should `last.h5` be damaged
-best.h5       the model of the best evaluation; of the last one, until one beats guessing words by their frequency
+best.h5       the model of the best evaluation, if one shows that something is learnt
 history.csv   a row for each evaluation;  updates.csv  a row for every few updates
 spec.toml     the resolved spec;  spec-until-N.toml  what it was up to update N, if the run went on with another
 """
@@ -227,7 +227,7 @@ def train(
         watch = Watch(trainer, in_words, on_warning)
         with _stopping_on_interrupt(trainer, ranks):
             for record in trainer.records():
-                ranks.first(partial(_save, trainer, trainer.slots(), folder, trainer.keeps(record)))
+                ranks.first(partial(_save, trainer, trainer.slots(), folder, record.best))
                 on_record(record)
                 ranks.first(partial(watch.look, record))
         if trainer.stopped():

@@ -18,6 +18,7 @@ from rnnkit.kinds import Array, Ints, Progress
 from rnnkit.network.model import Captioner
 from rnnkit.numerics import clip_factor
 from rnnkit.parallel import ALONE, Ranks
+from rnnkit.registry.labels import label
 from rnnkit.training.descent import Descent, WholeDescent
 from rnnkit.training.history import History, Record, Step, Tally, Update
 from rnnkit.training.order import images_together, shuffled
@@ -26,6 +27,12 @@ from rnnkit.training.sharing import share
 
 EVERY: Final = 10
 """Updates in a row of `updates.csv`; the gradient's norm, which costs a pass over it, is measured once."""
+
+LIKELIHOOD: Final = "softmax-cross-entropy(smoothing=0.0)"
+"""The loss that is nats; others cannot be compared with a guess."""
+
+LOST: Final = 1.1
+"""A network that has seen nothing guesses among all words nearly alike; one so much worse has lost its way."""
 
 _SHUFFLE: Final = 1
 """Second word of a training generator's seed: its numbers must not repeat those of initial values."""
@@ -189,18 +196,24 @@ class Trainer:
             else:
                 self._train_on()
 
-    def keeps(self, record: Record) -> bool:
-        """Whether a record's model is to be kept as the best: it is, or stands in as long as none is."""
-        nats = record.val_nats
-        stands_in = self._place.best is None and nats is not None and not self.worthless(nats)
-        return record.best or stands_in
-
-    def worthless(self, nats: float) -> bool:
-        """Whether nats per token are no number, or more than those of a network that has learnt nothing.
-
-        That guesses among all words alike, within a hundredth.
+    def learns_nothing(self, record: Record) -> bool:
+        """Whether an evaluation is worse than guessing words by their frequency, in train (if its loss is nats)
+        as in val, and that not because the network is young and comes down to it.
         """
-        return not nats <= 1.01 * math.log(len(self.model.vocabulary))
+        nats = self.comparable(record)
+        if any(not math.isfinite(one) for one in nats):
+            return True
+        if not nats or any(one <= self.guess for one in nats):
+            return False
+        before = [r.train_loss for r in self.history.records if r.step < record.step]
+        lost = LOST * math.log(len(self.model.vocabulary))
+        return max(nats) > lost or record.train_loss >= min(before, default=math.inf)
+
+    def comparable(self, record: Record) -> list[float]:
+        """What of an evaluation can be compared with `guess`."""
+        likelihood = label(self.model.spec.train.loss) == LIKELIHOOD
+        own = [record.train_nats] if likelihood else []
+        return own if record.val_nats is None else [*own, record.val_nats]
 
     def stopped(self) -> bool:
         """Whether any rank is to stop; asked by all."""
@@ -329,8 +342,6 @@ class Trainer:
         if table.metric != "nats" and self._score is not None:
             with np.errstate(all="ignore"):  # what diverged is told by its loss
                 value = self._score(self.model)
-        best = self._place.best
-        better = value is not None and self._better(value, best)
         place = self.place
         record = Record(
             epoch=math.ceil(self.step / self.epoch_steps),
@@ -343,22 +354,27 @@ class Trainer:
             val_nats=val_nats,
             val_perplexity=None if val_nats is None else perplexity(val_nats),
             val_metric=value,
-            best=better,
+            best=False,
             tokens_per_second=sums.tokens / sums.seconds,
         )
+        better = self._better(record)
+        record = attrs.evolve(record, best=better)
         self._place = attrs.evolve(
             self._place,
             since_record=Tally(),
-            best=value if better else best,
+            best=value if better else self._place.best,
             waited=0 if better or value is None else self._place.waited + 1,
             history=attrs.evolve(place.history, records=(*place.history.records, record)),
         )
         return record
 
-    def _better(self, value: float, best: float | None) -> bool:
-        """Whether an evaluation is the best so far; one that shows nothing learnt is never."""
+    def _better(self, record: Record) -> bool:
+        """Whether an evaluation is the best so far; never one that shows nothing learnt."""
+        value, best = record.val_metric, self._place.best
+        if value is None or self.learns_nothing(record):
+            return False
         if self.model.spec.train.metric == "nats":
-            return value <= self.guess and (best is None or value < best)
+            return best is None or value < best
         return value > (best or 0.0)
 
 

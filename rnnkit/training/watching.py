@@ -14,16 +14,12 @@ from rnnkit.data import Dataset, doubts
 from rnnkit.data.references import read_references
 from rnnkit.errors import DataError
 from rnnkit.metrics import scores
-from rnnkit.registry.labels import label
 from rnnkit.spec import Spec
 from rnnkit.training.history import Record
 from rnnkit.training.trainer import Trainer
 
 LOOKED_AT: Final = 32
 """Images of val that are captioned at each evaluation."""
-
-LIKELIHOOD: Final = "softmax-cross-entropy(smoothing=0.0)"
-"""The loss that is nats; others cannot be compared with a guess."""
 
 
 def look_before(
@@ -81,11 +77,12 @@ class Watch:
                 self._tell(text)
 
     def _troubles(self, record: Record) -> Iterator[tuple[str, str]]:
-        trainer, nats = self._trainer, self._nats(record)
-        if record.step >= trainer.epoch_steps and nats and self._learns_nothing(nats):
+        trainer = self._trainer
+        if record.step >= trainer.epoch_steps and trainer.learns_nothing(record):
+            nats = next(one for one in trainer.comparable(record) if not one <= trainer.guess)
             yield (
                 "guess",
-                f"in epoch {record.epoch} the loss per token was {nats[0]:.3g} nats, and guessing words by their "
+                f"in epoch {record.epoch} the loss per token was {nats:.3g} nats, and guessing words by their "
                 f"frequency has {trainer.guess:.3g}: the network learns nothing; try another "
                 "train.optimizer.learning_rate, or train.clip",
             )
@@ -95,16 +92,3 @@ class Watch:
             text = monotony([one.caption for one in captions])
             if text:
                 yield "monotony", f"at update {record.step:,} {text}"
-
-    def _nats(self, record: Record) -> list[float]:
-        """What can be compared with a guess: of train over the epoch, if its loss is nats, and of val."""
-        likelihood = label(self._trainer.model.spec.train.loss) == LIKELIHOOD
-        own = [record.train_nats] if likelihood else []
-        return own if record.val_nats is None else [*own, record.val_nats]
-
-    def _learns_nothing(self, nats: list[float]) -> bool:
-        """Whether all are above a guess, and that not only because the network is young and comes down to it."""
-        if any(one <= self._trainer.guess for one in nats):
-            return False
-        *before, now = (record.train_loss for record in self._trainer.history.records)
-        return any(map(self._trainer.worthless, nats)) or not now < min(before, default=math.inf)
