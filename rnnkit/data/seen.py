@@ -72,12 +72,13 @@ class Seen:
 def own_folder(given: str | None, seen: Seen | None) -> str | None:
     """Where the data of a model or a run is, if no folder is named.
 
-    That is where it was, so that no other folder is taken which has the same name from where one is now. If
-    that is gone, as on another machine, it is the path as it was given.
+    That is where it was, so that no other folder is taken which has the same name from where one is now. The path
+    as it was given leads there from the folder it was given in; and it is all there is to go by if that place is
+    gone, as on another machine.
     """
-    if seen is not None and seen.folder is not None and Path(seen.folder).is_dir():
-        return seen.folder
-    return given
+    if seen is None or seen.folder is None or not Path(seen.folder).is_dir():
+        return given
+    return given if given is not None and seen.is_of(given) else seen.folder
 
 
 def features_digest(features: Features) -> str:
