@@ -38,8 +38,9 @@ def prepare(
         typer.Option(
             "--features",
             metavar="FILE",
-            help="An HDF5 file with the dataset features, or a .npy file: a row (or a map) for each image, in the order of "
-            "the images unless the HDF5 file has image_ids: ids, or names of the pictures. Repeatable: the files' rows follow each other.",
+            help="An HDF5 file or .npz with the dataset features, or a .npy file: a row (or a map) for each image, in the "
+            "order of the images unless the file has image_ids: ids, or names of the pictures. Or a dataset for each image, "
+            "or a folder with a .npy file for each. Repeatable: the files' rows follow each other.",
         ),
     ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder to make.")],
@@ -87,6 +88,14 @@ def prepare(
             "the file says it, or the shape does if it fits one order only.",
         ),
     ] = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option(
+            "--dataset",
+            metavar="NAME",
+            help="What the features are called in the HDF5 file or .npz, if not features.",
+        ),
+    ] = None,
     shards: Annotated[
         int,
         typer.Option(
@@ -117,6 +126,7 @@ def prepare(
                 pca=pca,
                 shards=shards,
                 layout=layout,
+                dataset=dataset,
                 ranks=ranks,
             )
         if ranks.rank == 0:

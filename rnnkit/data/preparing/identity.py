@@ -113,11 +113,13 @@ def _stem(name: str) -> str:
     return re.sub(r"(?<=.)\.[^.]*$", "", _last_part(name))
 
 
-_NAMES: Final[Mapping[str, Callable[[str], str]]] = {
-    "file name": str,
-    "file name without the folder": _last_part,
-    "file name without folder and suffix": _stem,
-}
+_NAMES: Final[Sequence[tuple[str, Callable[[str], str], Callable[[str], str]]]] = (
+    ("file name", str, str),
+    ("file name without the folder", _last_part, _last_part),
+    ("file name without folder and suffix", _stem, _stem),
+    ("file name without folder and suffix", _stem, _last_part),
+)
+"""Ways to match, and what of the images' file names and of the rows' names is the same then."""
 
 
 def _named(
@@ -129,18 +131,15 @@ def _named(
     """What rows call an image, and its rows: of all ways to read them, the one by which most images have some."""
     names = [id_text(i) for i in ids]
     numbers = {type(i) for i in ids} != {type(image.id) for image in images}
-    ways: dict[str, Rows] = {
-        "the text of the id" if numbers else "id": _pairs(
-            images, [id_text(image.id) for image in images], names
-        )
-    }
-    for way, part in _NAMES.items():
-        whole = {image.file_name for image in images}
-        if len({*map(part, whole)}) == len(whole) and len({*map(part, names)}) == len({*names}):
-            ways[way] = _pairs(
-                images, [part(image.file_name) for image in images], [*map(part, names)]
-            )
-    by, found = max(ways.items(), key=lambda item: len(item[1]))
+    way = "the text of the id" if numbers else "id"
+    ways = [(way, _pairs(images, [id_text(image.id) for image in images], names))]
+    whole = {image.file_name for image in images}
+    for way, of_image, of_row in _NAMES:
+        one_each = len({*map(of_image, whole)}) == len(whole)
+        if one_each and len({*map(of_row, names)}) == len({*names}):
+            keys = [of_image(image.file_name) for image in images]
+            ways.append((way, _pairs(images, keys, [*map(of_row, names)])))
+    by, found = max(ways, key=lambda item: len(item[1]))
     if not found:
         raise DataError(
             f"{source.name} has features of no image of {path}: its image_ids are {listed(ids, 3)}, but "

@@ -48,6 +48,7 @@ class NewFeatures:
         shards: how many files a split has, at most one for each row.
         ranks: who writes.
         layout: of maps, where the source does not say it.
+        dataset: the name of the features in the source, if not `features`.
     """
 
     folder: Path
@@ -56,6 +57,7 @@ class NewFeatures:
     shards: int
     ranks: Ranks
     layout: str | None = None
+    dataset: str | None = None
 
     def copy(self, sources: Sequence[Path], *, raw: bool) -> int:
         """Give each split its rows, as features or as raw ones; their width."""
@@ -93,7 +95,11 @@ class NewFeatures:
             if mine
         }
         wanted = np.sort(np.concatenate([*rows.values(), np.empty(0, np.int64)]))
-        with writing(self.out), open_source(sources, self.layout) as source, ExitStack() as writers:
+        with (
+            writing(self.out),
+            open_source(sources, self.layout, self.dataset) as source,
+            ExitStack() as writers,
+        ):
             targets = [
                 (
                     np.searchsorted(wanted, of_split),

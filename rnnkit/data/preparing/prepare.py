@@ -73,6 +73,7 @@ def prepare(
     pca: int | None = None,
     shards: int = 1,
     layout: str | None = None,
+    dataset: str | None = None,
     ranks: Ranks = ALONE,
 ) -> Prepared:
     """Write a data folder that `open_data` reads.
@@ -94,10 +95,11 @@ def prepare(
     Args:
         captions: a file, or several, in any of the forms of `rnnkit.data.preparing.captions`, such as COCO's JSON;
             or a folder of photos with captions. Several files may be the splits, by their names.
-        features: HDF5 with the dataset `features` (images, F), or a NumPy file (.npy); or maps, such as
-            (images, C, h, w), which are kept as they are. The rows are those of
-            `images`, in that order, unless the HDF5 file names the image of each in `image_ids` or `ids`: by
-            its id, or by its file name, with or without folder and suffix. Of several files the rows follow each other.
+        features: a file, or several whose rows follow each other. HDF5 or a NumPy archive (.npz) with the dataset
+            `features` (images, F), or a NumPy file (.npy); or maps, such as (images, C, h, w), which are kept as they
+            are. The rows are those of the images, in that order, unless the file names the image of each in
+            `image_ids` or `ids`: by its id, or by its file name, with or without folder and suffix. Or HDF5 or an
+            archive with a dataset for each image, under such a name, or a folder with such .npy files.
         out: the folder; must not exist.
         tokens: how captions are cut into words: "plain", or "ptb".
         min_count: how often train must have a word for the vocabulary.
@@ -109,6 +111,7 @@ def prepare(
         shards: how many files the features of a split are written to, at most one for each image.
         layout: of feature maps: chw, hwc, or lc for (images, L, C). If left open, the attribute `layout` of the
             dataset says it, or the shape, where it can be in one way only.
+        dataset: what the features are called in an HDF5 file or an archive, if not `features`.
         ranks: processes that do this together, each called with the same arguments, on one file system.
 
     Raises:
@@ -137,7 +140,7 @@ def prepare(
     with new_folder(out, ranks) as folder:
 
         def begin() -> _Begun:
-            with writing(out), open_source(sources, layout) as source:
+            with writing(out), open_source(sources, layout, dataset) as source:
                 if pca is not None and source.map is not None:
                     raise DataError(
                         f"{source.name} has maps ({source.map}), which a PCA would mix; leave --pca out"
@@ -150,7 +153,7 @@ def prepare(
                 return attrs.evolve(describe(written), folder=str(out)), found
 
         begun = ranks.first(begin)
-        written = NewFeatures(folder, out, begun.rows, shards, ranks, layout)
+        written = NewFeatures(folder, out, begun.rows, shards, ranks, layout, dataset)
         width = written.copy(sources, raw=pca is not None)
         fitted = None if pca is None else written.reduce(width, pca)
         summary, found = ranks.first(end)
