@@ -149,6 +149,8 @@ def test_a_cut_array_and_one_of_objects_are_named(tmp_path: Path) -> None:
             f"is cut short: it has {size:,} bytes, fewer than it declares; write or download it again"
         )
     np.save(path, np.array([{}], object))
+    assert said(source, path).startswith("is a pickle, which may run code")
+    np.save(path, np.array([(1, {})], [("number", int), ("other", object)]))
     assert said(source, path).startswith("has Python objects, which may run code")
 
 

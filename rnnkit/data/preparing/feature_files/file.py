@@ -121,7 +121,7 @@ def ids_of_rows(path: Path, name: str, found: Any, rows: int) -> list[ImageId]:
 def no_features(path: Path, wanted: str, names: Sequence[str]) -> DataError:
     """That a file has no features of that name, and how to say another."""
     return DataError(
-        f"{path} has no dataset {wanted}; it has {listed(names)}; name the one of the features with --dataset"
+        f"{path} has no dataset {wanted}; name the one with the features with --dataset; it has {listed(names)}"
     )
 
 
