@@ -167,12 +167,16 @@ def test_a_dataset_may_have_another_name(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "x.h5", "w") as file:
         file["pool5"], file["other"], file["ids"] = FLAT[::-1], np.zeros(3), [13, 12, 11, 10]
         file["each/10"], file["each/11"] = FLAT[0], FLAT[1]
-    assert "x.h5 has no dataset features; name the one with the features with --dataset; it has each, ids" in wrong(
-        tmp_path, tmp_path / "x.h5"
+    assert (
+        "x.h5 has no dataset features; name the one with the features with --dataset; it has each, ids"
+        in wrong(tmp_path, tmp_path / "x.h5")
     )
-    assert "x.h5 has no dataset pool; name the one" in wrong(tmp_path, tmp_path / "x.h5", dataset="pool")
-    assert "x.npz has no dataset pool; name the one with the features with --dataset; it has features" in wrong(
-        tmp_path, npz(tmp_path, FLAT), dataset="pool"
+    assert "x.h5 has no dataset pool; name the one" in wrong(
+        tmp_path, tmp_path / "x.h5", dataset="pool"
+    )
+    assert (
+        "x.npz has no dataset pool; name the one with the features with --dataset; it has features"
+        in wrong(tmp_path, npz(tmp_path, FLAT), dataset="pool")
     )
     made(tmp_path, tmp_path / "x.h5", dataset="pool5")
     assert rows_of(tmp_path) == dict(zip(NAMES, FLAT.tolist(), strict=True))

@@ -144,7 +144,11 @@ def test_each_of_several_files_says_whose_its_rows_are(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("second", "ids", "text"),
     [
-        (FEATURES[1:, :2], [10, 20, 30], "b.h5 has features of width 2, but {a} features of width 3"),
+        (
+            FEATURES[1:, :2],
+            [10, 20, 30],
+            "b.h5 has features of width 2, but {a} features of width 3",
+        ),
         (FEATURES[1:], None, "b.h5 has no image_ids, but other files have"),
         (FEATURES[1:], [10, 40, 30], "b.h5: image_ids has 40 as {a} has"),
     ],
