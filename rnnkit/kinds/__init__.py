@@ -22,6 +22,7 @@ from rnnkit.kinds.arrays import (
 from rnnkit.kinds.cell import Cell, GatedCell, RecurrentCell
 from rnnkit.kinds.decoder import Decoded, Decoder, M, Memory
 from rnnkit.kinds.decoding import block_repeats, finished, word_by_word
+from rnnkit.kinds.encoder import Encoder, Picture, Prepared
 from rnnkit.kinds.initializer import Initializer, weights
 from rnnkit.kinds.layer import Layer
 from rnnkit.kinds.loss import Loss
@@ -38,6 +39,7 @@ KINDS: tuple[type[Plugin], ...] = (
     Schedule,
     Initializer,
     Decoder,
+    Encoder,
 )
 """Every kind, one for each entry-point group."""
 
@@ -51,6 +53,7 @@ __all__ = [
     "DType",
     "Decoded",
     "Decoder",
+    "Encoder",
     "GatedCell",
     "Initializer",
     "Ints",
@@ -62,7 +65,9 @@ __all__ = [
     "NoParams",
     "Optimizer",
     "Params",
+    "Picture",
     "Plugin",
+    "Prepared",
     "Progress",
     "RecurrentCell",
     "Rng",
