@@ -17,7 +17,7 @@ def new(
         str,
         typer.Argument(
             metavar="KIND",
-            help="cell, activation, layer, loss, optimizer, initializer, schedule or decoder.",
+            help="cell, activation, layer, loss, optimizer, initializer, schedule, decoder or encoder.",
             autocompletion=kinds,
         ),
     ],

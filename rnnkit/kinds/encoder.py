@@ -51,7 +51,7 @@ class Encoder(Plugin):
         """The features of pictures.
 
         Args:
-            prepared: (n, ..), what `prepare` gave for each, stacked; must not be changed.
+            prepared: (n, ..), what `prepare` gave for each of one picture or more, stacked; must not be changed.
 
         Returns:
             (n, *shape), float32. Each row depends on its own picture alone, whatever stands beside it.

@@ -291,6 +291,10 @@ def _signature_misfits(cls: type[Plugin], kind: type[Plugin]) -> Iterator[str]:
         method = inspect.getattr_static(cls, name)
         if getattr(method, "__isabstractmethod__", False):
             continue
+        if isinstance(inspect.getattr_static(kind, name), property):
+            if inspect.isfunction(method):
+                yield f"{name} is a method: write @property above it"
+            continue
         wanted = list(inspect.signature(getattr(kind, name)).parameters)
         try:
             has = inspect.signature(getattr(cls, name))

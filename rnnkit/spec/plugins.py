@@ -23,8 +23,8 @@ def load_plugin(kind: type[Plugin] | str, name: str, /, **options: object) -> Pl
     """A plugin with these options: `load_plugin("cell", "lstm", forget_bias=1.0)`.
 
     Args:
-        kind: what it is: activation, layer, cell, loss, optimizer, schedule, initializer or decoder; or the class
-            of that kind in `rnnkit.kinds`, which tells a type checker the class of what is returned.
+        kind: what it is: activation, layer, cell, loss, optimizer, schedule, initializer, decoder or encoder; or
+            the class of that kind in `rnnkit.kinds`, which tells a type checker the class of what is returned.
         name: as specs and `rnnkit plugins` have it, also as `package:name`.
         options: as a spec has them. One that is a plugin is a name, a table such as `{"use": "elu", "alpha": 0.5}`,
             or a plugin.

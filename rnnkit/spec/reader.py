@@ -38,6 +38,7 @@ from rnnkit.spec.schema import Spec
 from rnnkit.system.why import Refused, check_ordinary
 
 T = TypeVar("T")
+P = TypeVar("P", bound=Plugin)
 
 _WRONG: Any = object()
 """Stands for a value that could not be read; its problem has been noted."""
@@ -111,6 +112,25 @@ def read_options(cls: type[T], options: Mapping[str, object], label: str) -> T:
     if reader.problems:
         lines = (": ".join(filter(None, (label, show(p.path), p.text))) for p in reader.problems)
         raise RegistryError("\n".join(lines))
+    return plugin
+
+
+def read_plugin(kind: type[P], text: str) -> P:
+    """A plugin from its name, or from a table such as `{ use = "beam", width = 5 }`, as the command line has it.
+
+    Raises:
+        RegistryError: a line `kind: option: what` for each problem.
+    """
+    override = read_override(f"{kind.noun}={text}")
+    reader = _Reader((), ())
+    if override.problem:
+        reader.wrong(override.path, override.problem)
+        plugin = _WRONG
+    else:
+        plugin = reader.plugin(override.value, [kind], override.path, None)
+    if reader.problems:
+        raise RegistryError("\n".join(f"{show(p.path)}: {p.text}" for p in reader.problems))
+    assert isinstance(plugin, kind)
     return plugin
 
 

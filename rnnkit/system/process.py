@@ -58,7 +58,7 @@ def settle(sharing: int = 1) -> None:
     if "numpy" in sys.modules:
         return
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
-    _threads = _allowed_threads(sharing)
+    _threads = allowed_threads(sharing)
     if sharing > 1 and not any(name in os.environ for name in THREAD_LIMITS):
         os.environ["OMP_NUM_THREADS"] = str(_threads)
     if not any(name in os.environ for name in _MALLOC_VARIABLES):
@@ -75,6 +75,14 @@ def cores() -> frozenset[int]:
 def threads() -> int:
     """How many threads elementwise work may take; 1 unless the process is settled."""
     return _threads
+
+
+def allowed_threads(sharing: int = 1) -> int:
+    """How many threads a process may take that shares its cores with others; what the user allows goes first."""
+    limits = [
+        int(given) for name in THREAD_LIMITS if (given := os.environ.get(name, "")).isdecimal()
+    ]
+    return max(1, min(len(cores()), *limits) if limits else len(cores()) // sharing)
 
 
 def pieces(rows: int, row_size: int) -> list[slice]:
@@ -126,13 +134,6 @@ def _forget_pool() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_pool)
-
-
-def _allowed_threads(sharing: int) -> int:
-    limits = [
-        int(given) for name in THREAD_LIMITS if (given := os.environ.get(name, "")).isdecimal()
-    ]
-    return max(1, min(len(cores()), *limits) if limits else len(cores()) // sharing)
 
 
 def _keep_freed_memory() -> None:

@@ -21,6 +21,7 @@ NPY: Final = "a NumPy file (.npy)"
 TEXT: Final = "UTF-8 text"
 JSON: Final = "JSON"
 ZIP: Final = "a zip archive"
+PICTURE: Final = "a picture"
 MODEL: Final = "a model of rnnkit"
 
 _SIGNATURE: Final = b"\x89HDF\r\n\x1a\n"
@@ -42,6 +43,9 @@ _BEGINNINGS: Final[tuple[tuple[bytes, str], ...]] = (
     (b"\x89PNG\r\n\x1a\n", "a PNG picture"),
     (b"\xff\xd8\xff", "a JPEG picture"),
     (b"GIF8", "a GIF picture"),
+    (b"II*\0", "a TIFF picture"),
+    (b"MM\0*", "a TIFF picture"),
+    (b"8BPS", "a Photoshop picture; save it as JPEG or PNG"),
     (b"\x1f\x8b", "packed by gzip; unpack it first"),
     (b"\xff\xfe", "UTF-16 text; save it as UTF-8"),
     (b"\xfe\xff", "UTF-16 text; save it as UTF-8"),
@@ -195,7 +199,16 @@ def what_is(head: bytes) -> str | None:
     # A record begins with its length, of which the upper bytes are 0, and a checksum; an example's first byte is 10.
     if len(head) > 12 and head[3:8] == bytes(5) and head[12] == 10:
         return "a TFRecord; save its arrays with numpy.save"
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "a WebP picture"
+    if head[4:8] == b"ftyp":
+        still = head[8:12] in (b"heic", b"heix", b"mif1", b"msf1", b"avif")
+        return (
+            "a HEIC or AVIF picture; save it as JPEG" if still else "a video; save a picture of it"
+        )
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if re.match(rb"(<\?xml[^>]*>\s*(<!--.*?-->\s*|<!DOCTYPE[^>]*>\s*)*)?<svg\b", start, re.DOTALL):
+        return "an SVG drawing; save it as PNG"
     if re.match(rb"<(!doctype html|html|head|body)", start, re.IGNORECASE):
         return f"{_MARKUP[0]}; download it again"
     if start.startswith(b"<?xml"):

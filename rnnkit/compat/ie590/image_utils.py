@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from rnnkit.errors import DataError
 
 if TYPE_CHECKING:
-    from rnnkit.data.looking.pictures import Pixels
+    from rnnkit.kinds import Picture
 
 __all__ = ["image_from_url"]
 
 
-def image_from_url(url: str) -> Pixels | None:
+def image_from_url(url: str) -> Picture | None:
     """The pixels (h, w, 3) behind an address in the web, or of a file.
 
     If there are none to have, as without a network, it prints why and returns None.

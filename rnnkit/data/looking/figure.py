@@ -12,8 +12,9 @@ import attrs
 import numpy as np
 
 from rnnkit.data.dataset import Dataset
-from rnnkit.data.looking.pictures import Pixels, load_picture
+from rnnkit.data.looking.pictures import load_picture
 from rnnkit.errors import DataError
+from rnnkit.kinds import Picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,7 +33,7 @@ class Shown:
         captions: in the order of the file.
     """
 
-    picture: Pixels | str
+    picture: Picture | str
     captions: tuple[str, ...]
 
 
@@ -41,7 +42,7 @@ def choose_pictures(
     split: str = "train",
     n: int = 6,
     seed: int | None = None,
-    load: Callable[[str], Pixels] = load_picture,
+    load: Callable[[str], Picture] = load_picture,
 ) -> list[Shown]:
     """Load pictures of a split.
 
@@ -61,7 +62,7 @@ def choose_pictures(
         order = np.random.default_rng(seed).permutation(order)
     images: list[int] = order[:n].tolist()
 
-    def picture(image: int) -> Pixels | str:
+    def picture(image: int) -> Picture | str:
         if chosen.pictures is None:
             return "the data folder does not say where its pictures are"
         try:

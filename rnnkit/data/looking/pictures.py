@@ -1,4 +1,4 @@
-"""Pictures from files and from the web, fetched with care and decoded."""
+"""Pictures from files and from the web, fetched with care."""
 
 from __future__ import annotations
 
@@ -13,16 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 import attrs
-import numpy as np
-import numpy.typing as npt
 
+from rnnkit.data.photos.opening import open_photo
 from rnnkit.errors import DataError
+from rnnkit.kinds import Picture
 from rnnkit.system.version import __version__
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-Pixels: TypeAlias = npt.NDArray[np.uint8]
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 TIMEOUT = 10.0
@@ -34,8 +33,6 @@ LIMIT = 20 * 2**20
 _REDIRECTS = 5
 _MOVED = (301, 302, 303, 307, 308)
 _PIECE = 1 << 16
-_MOST_PIXELS = 50_000_000
-_FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP")
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
@@ -76,43 +73,14 @@ def fetch_image(
     raise DataError(f"{url} is redirected more than {_REDIRECTS} times")
 
 
-def decode_image(data: bytes, source: str = "the file") -> Pixels:
-    """The pixels of a picture file.
-
-    Args:
-        data: JPEG, PNG, GIF, WebP or BMP.
-        source: what errors call it.
-
-    Returns:
-        (height, width, 3), uint8, red, green and blue.
-
-    Raises:
-        DataError: it is no such file, or damaged, or of more than 50 million pixels; or Pillow is missing.
-    """
-    try:
-        from PIL import Image, UnidentifiedImageError
-    except ImportError as error:
-        raise DataError('pictures need Pillow: pip install "rnnkit[plots]"') from error
-    try:
-        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
-            if image.width * image.height <= _MOST_PIXELS:
-                return np.array(image.convert("RGB"))
-            size = f"{image.width} x {image.height}"
-    except UnidentifiedImageError as error:
-        raise DataError(f"{source} is not a picture in {', '.join(_FORMATS)}") from error
-    except Exception as error:  # Pillow raises whatever a damaged file leads to
-        raise DataError(f"{source} is a damaged picture: {error}") from error
-    raise DataError(f"{source} has {size} pixels, too many to be shown")
-
-
-def load_picture(place: str) -> Pixels:
+def load_picture(place: str) -> Picture:
     """The pixels (height, width, 3) of a picture, by its path or its address in the web.
 
     Raises:
         DataError: it cannot be had.
     """
     if "://" in place:
-        return decode_image(fetch_image(place), place)
+        return open_photo(fetch_image(place), place)
     try:
         with Path(place).open("rb") as file:
             data = file.read(LIMIT + 1)
@@ -121,7 +89,7 @@ def load_picture(place: str) -> Pixels:
         raise DataError(f"{place} cannot be read: {reason}") from error
     if len(data) > LIMIT:
         raise DataError(f"{place} has more than {LIMIT:,} bytes")
-    return decode_image(data, place)
+    return open_photo(data, place)
 
 
 @attrs.frozen

@@ -10,9 +10,10 @@ from rnnkit.data.scenes.draw import Pixels, draw
 from rnnkit.data.scenes.features import features
 from rnnkit.data.scenes.files import load_scenes, write_scenes
 from rnnkit.data.scenes.grammar import describes
-from rnnkit.data.scenes.world import Object, Relation, Scene, Thing
+from rnnkit.data.scenes.world import SIDE, Object, Relation, Scene, Thing
 
 __all__ = [
+    "SIDE",
     "Object",
     "Pixels",
     "Relation",

@@ -10,8 +10,9 @@ from typing import Final
 
 import attrs
 
-from rnnkit.data.looking.pictures import Pixels, load_picture
+from rnnkit.data.looking.pictures import load_picture
 from rnnkit.errors import DataError
+from rnnkit.kinds import Picture as Pixels
 
 SIDE: Final = 480
 """Pixels of a picture's longer side at most: twice what it is on the page, for fine screens."""

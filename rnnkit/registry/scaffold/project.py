@@ -53,7 +53,7 @@ PLACES: Final[dict[type[Plugin], tuple[str, str]]] = {
     Initializer: ("image", '{{ use = "affine", weights = "{}" }}'),
     Decoder: ("decoder", '"{}"'),
 }
-"""Where in a spec each kind goes, and how."""
+"""Where in a spec each kind goes, and how; encoders are in none, for data folders have the features."""
 
 
 @attrs.frozen
@@ -118,7 +118,6 @@ def new_project(
 
 def _texts(kind: type[Plugin], names: Names, source: str, slots: Sequence[str]) -> dict[str, str]:
     """Path in the project -> text. A plugin's template is Python itself, with stand-ins for names."""
-    place, value = PLACES[kind]
     fill = {
         **attrs.asdict(names),
         "noun": kind.noun,
@@ -126,8 +125,10 @@ def _texts(kind: type[Plugin], names: Names, source: str, slots: Sequence[str]) 
         "version": ".".join(__version__.split(".")[:2]),
         "commands": _commands(kind, names),
         **NETWORK,
-        place: value.format(names.spec_name),
     }
+    if kind in PLACES:
+        place, value = PLACES[kind]
+        fill[place] = value.format(names.spec_name)
 
     def filled(template: str) -> str:
         text = _template(f"project/{template}.template")
@@ -136,13 +137,14 @@ def _texts(kind: type[Plugin], names: Names, source: str, slots: Sequence[str]) 
     code = _with_slots(_template(f"plugins/{source}.py"), slots).replace("NewPlugin", names.cls)
     code = code.replace("\n\nfrom rnnkit", "\nfrom rnnkit", 1)  # not a third party here, but there
     package = f"src/{names.package}"
+    spec = {f"specs/{names.name}.toml": filled("spec.toml")} if kind in PLACES else {}
     return {
         "README.md": filled("README.md"),
         "pyproject.toml": filled("pyproject.toml"),
         f"{package}/__init__.py": filled("init.py"),
         f"{package}/py.typed": "",
         f"{package}/{names.module}.py": code,
-        f"specs/{names.name}.toml": filled("spec.toml"),
+        **spec,
         "tests/test_plugin.py": filled("test_plugin.py"),
     }
 
@@ -190,9 +192,13 @@ def _commands(kind: type[Plugin], names: Names) -> str:
     told = {
         'pip install -e ".[dev]"': "from here on rnnkit finds it",
         f"rnnkit gradcheck {names.spec_name}": question,
-        "pytest": f"the same as tests, and the whole network of specs/{names.name}.toml",
-        f"rnnkit train specs/{names.name}.toml": "on the data of `rnnkit data demo data/scenes`",
     }
+    if kind in PLACES:
+        spec = f"specs/{names.name}.toml"
+        told["pytest"] = f"the same as tests, and the whole network of {spec}"
+        told[f"rnnkit train {spec}"] = "on the data of `rnnkit data demo data/scenes`"
+    else:
+        told["pytest"] = "the same as tests"
     width = max(map(len, told))
     return "\n".join(f"{command:{width}}   # {comment}" for command, comment in told.items())
 

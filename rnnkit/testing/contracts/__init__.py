@@ -1,4 +1,5 @@
-"""Contracts of what has no gradient: optimizers, schedules, initializers, decoders, and what others begin with."""
+"""Contracts of what has no gradient: optimizers, schedules, initializers, decoders, encoders,
+and what others begin with."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from collections.abc import Iterator
 
 from rnnkit.kinds import (
     Decoder,
+    Encoder,
     Initializer,
     Layer,
     Optimizer,
@@ -17,6 +19,7 @@ from rnnkit.kinds import (
 )
 from rnnkit.testing.contracts.contract import Contract
 from rnnkit.testing.contracts.decoder import decoder_contracts
+from rnnkit.testing.contracts.encoder import encoder_contracts
 from rnnkit.testing.contracts.initializer import initializer_contracts
 from rnnkit.testing.contracts.made import made_contracts
 from rnnkit.testing.contracts.optimizer import optimizer_contracts
@@ -44,6 +47,8 @@ def _contracts(plugin: Plugin) -> Iterator[Contract]:
             yield from initializer_contracts(plugin)
         case Decoder():
             yield from decoder_contracts(plugin)
+        case Encoder():
+            yield from encoder_contracts(plugin)
 
 
 def _quiet(contract: Contract) -> Contract:
