@@ -111,7 +111,9 @@ def test_latin_1_is_read_where_it_is_certain(tmp_path: Path, write: Any) -> None
         if file.suffix in (".json", ".jsonl"):
             text = text.encode("ascii").decode("raw_unicode_escape")
         file.write_bytes(text.encode("latin-1"))
-    assert said(path)["a.jpg"] == ("Un café près d'une forêt.", "Ein großer Hund")
+    found = read_captions([path])[0]
+    assert found.images[0].captions == ("Un café près d'une forêt.", "Ein großer Hund")
+    assert ["read as Latin-1" in note for note in found.notes] == [True]
 
 
 @pytest.mark.parametrize(

@@ -198,7 +198,6 @@ def test_arrays_that_are_unlike_are_named(tmp_path: Path) -> None:
     path = npz(tmp_path, FLAT)
     path.write_bytes(path.read_bytes()[:-60])
     assert "x.npz is damaged" in wrong(tmp_path, path)
-    (tmp_path / "x.npz").rename(tmp_path / "features.zip")
     (tmp_path / "empty").mkdir()
     assert "empty is a folder, where a file must be" in wrong(tmp_path, tmp_path / "empty")
 
@@ -242,3 +241,24 @@ def test_objects_in_an_archive_are_not_read(tmp_path: Path) -> None:
     assert "x.npz: features is object (1,), but must be floating-point numbers" in wrong(
         tmp_path, tmp_path / "x.npz"
     )
+
+
+@pytest.mark.parametrize(
+    ("write", "old", "new"),
+    [
+        (npy, b"'fortran", b'"""\n ran'),
+        (npy, b"NUMPY\x01", b"NUMPY\x09"),
+        (npz, b"NUMPY\x01", b"NUMPY\x09"),
+        (npz, b"PK\x01\x02", b"PK\x01\x03"),
+        (npz, b"features.npy", b"featurex.npy"),
+        (packed, b"PK\x01\x02\x14\x03\x14", b"PK\x01\x02\x14\x03\xff"),
+    ],
+)
+def test_damaged_files_are_told(
+    tmp_path: Path, write: Callable[[Path, Rows], Path], old: bytes, new: bytes
+) -> None:
+    path = write(tmp_path, FLAT)
+    content = path.read_bytes()
+    assert old in content
+    path.write_bytes(content.replace(old, new, 1))
+    assert wrong(tmp_path, path).startswith(f"{path} is damaged (")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar, Final
 
@@ -32,29 +31,41 @@ class Beside(Form):
 
     def read(self, file: CaptionFile) -> Annotations:
         """The photos by name, with the lines of their texts."""
-        photos = _photos(file.path)
-        texts = {text for photo in photos for text in _texts_of(photo)}
-        alone = sorted(
-            str(path.relative_to(file.path))
+        texts = {photo: _texts_of(photo) for photo in _photos(file.path)}
+        beside = {text for of_photo in texts.values() for text in of_photo}
+        opened = {text: CaptionFile(text) for text in beside if text.stat().st_size}
+        alone = {
+            path
             for path in file.path.rglob("*")
-            if path.suffix.lower() in _TEXTS and path not in texts
+            if path.suffix.lower() in _TEXTS and path not in beside
+        }
+        foreign = {text for text, content in opened.items() if content.notes}
+        notes = [
+            f"{len(found):,} texts {what}: {listed(sorted(_name(t, file.path) for t in found), 3)}"
+            for found, what in (
+                (alone, "have no photo beside them and were left out"),
+                (foreign, "are not UTF-8, and were read as Latin-1"),
+            )
+            if found
+        ]
+        said = (
+            Said(
+                _name(photo, file.path),
+                _name(photo, file.path),
+                tuple(
+                    (f"{_name(text, file.path)}, line {number}", line.strip())
+                    for text in of_photo
+                    if text in opened
+                    for number, line in opened[text].lines()
+                ),
+            )
+            for photo, of_photo in texts.items()
         )
-        note = (
-            f"{len(alone):,} texts have no photo beside them and were left out: {listed(alone, 3)}"
-        )
-        said = self._said(file.path, photos)
-        return gather(file, said, Mistakes(file.path), [note] if alone else ())
+        return gather(file, said, Mistakes(file.path), notes)
 
-    def _said(self, folder: Path, photos: list[Path]) -> Iterator[Said]:
-        for photo in photos:
-            name = photo.relative_to(folder).as_posix()
-            captions = [
-                (f"{text.relative_to(folder)}, line {number}", line.strip())
-                for text in _texts_of(photo)
-                if text.stat().st_size
-                for number, line in CaptionFile(text).lines()
-            ]
-            yield Said(name, name, tuple(captions))
+
+def _name(path: Path, folder: Path) -> str:
+    return path.relative_to(folder).as_posix()
 
 
 def _photos(folder: Path) -> list[Path]:

@@ -73,16 +73,16 @@ def one_by_one(
         )
 
     def read(begin: int, end: int) -> Array:
-        block = np.empty((end - begin, *row), dtype)
-        for k, name in enumerate(names[begin:end]):
+        block = []
+        for name in names[begin:end]:
             one = open_one(name)
             if _row(one) != row or one.dtype != dtype:
                 raise DataError(
                     f"{path}: {name} is {_what(one)}, but {names[0]} is {_what(first)}; features of one kind are "
                     "alike"
                 )
-            block[k] = np.asarray(one).reshape(row)
-        return block
+            block.append(np.asarray(one).reshape(row))
+        return np.stack(block)
 
     return FeatureFile(
         path,

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import tokenize
 import zipfile
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -12,6 +16,18 @@ from rnnkit.data.preparing.feature_files.file import FeatureFile, map_layout, on
 from rnnkit.errors import DataError
 from rnnkit.kinds.arrays import Array
 from rnnkit.system.why import NPY, check_ordinary, why
+
+_DAMAGED: Final = (
+    OSError,
+    ValueError,
+    EOFError,
+    MemoryError,
+    RuntimeError,
+    SyntaxError,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 def open_npy(path: Path, layout: str | None) -> FeatureFile:
@@ -43,12 +59,19 @@ def open_folder(path: Path, layout: str | None) -> FeatureFile:
     return one_by_one(path, names, lambda name: _open(path / f"{name}.npy"), layout)
 
 
-def _open(path: Path) -> Any:
+@contextlib.contextmanager
+def reading_numpy(path: Path, reads: str) -> Iterator[None]:
+    """Turn whatever NumPy and zipfile raise about a damaged file into a DataError that says why."""
     try:
+        yield
+    except _DAMAGED as error:
+        raise DataError(why(error, path, reads)) from error
+
+
+def _open(path: Path) -> Any:
+    with reading_numpy(path, NPY):
         check_ordinary(path)
         values = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile) as error:
-        raise DataError(why(error, path, NPY)) from error
     if not isinstance(values, np.ndarray):
         values.close()
         raise DataError(f"{path} is a NumPy archive; let its name end in .npz")

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import zipfile
-import zlib
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, Final, TypeVar
+from typing import IO, Final
 
 import attrs
 import numpy as np
@@ -21,13 +20,17 @@ from rnnkit.data.preparing.feature_files.file import (
     no_features,
     one_by_one,
 )
+from rnnkit.data.preparing.feature_files.npy import reading_numpy
 from rnnkit.errors import DataError
 from rnnkit.kinds.arrays import Array, DType
-from rnnkit.system.why import check_ordinary, why
-
-T = TypeVar("T")
+from rnnkit.system.why import check_ordinary
 
 NPZ: Final = "a NumPy archive (.npz)"
+
+_HEADERS: Final = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
 
 
 def open_npz(path: Path, layout: str | None, dataset: str | None, opened: ExitStack) -> FeatureFile:
@@ -36,7 +39,8 @@ def open_npz(path: Path, layout: str | None, dataset: str | None, opened: ExitSt
     The features are the array called `features`, or as the user says; with `image_ids` or `ids` beside it or not. An
     archive without it has an array for each image, or only one.
     """
-    members = _reading(path, lambda: _members(path, opened))
+    with reading_numpy(path, NPZ):
+        members = _members(path, opened)
     wanted = dataset or FEATURES
     arrays = [name for name in members if name not in IDS]
     if dataset is None and wanted not in members and len(arrays) == 1:
@@ -92,26 +96,20 @@ class _Member:
         shape = (last - first, *self.shape[1:])
         size = int(np.prod(shape[1:], dtype=np.int64)) * self.dtype.itemsize
 
-        def read() -> bytes:
+        with reading_numpy(self.path, NPZ):
             if not self._stream:
                 self._stream.append(self.open())
             self._stream[0].seek(self.begin + first * size)
-            return self._stream[0].read(len(range(first, last)) * size)
-
-        data = _reading(self.path, read)
+            data = self._stream[0].read(shape[0] * size)
         if len(data) < shape[0] * size:
             raise DataError(f"{self.path} is cut short; write or download it again")
         return np.frombuffer(data, self.dtype).reshape(shape)
 
     def __array__(self, dtype: DType | None = None, copy: bool | None = None) -> Array:
         """All values."""
-
-        def read() -> Array:
-            with self.open() as stream:
-                values: Array = np.lib.format.read_array(stream, allow_pickle=False)
-            return values
-
-        return _reading(self.path, read)
+        with reading_numpy(self.path, NPZ), self.open() as stream:
+            values: Array = np.lib.format.read_array(stream, allow_pickle=False)
+        return values
 
 
 def _members(path: Path, opened: ExitStack) -> dict[str, Callable[[], IO[bytes]]]:
@@ -129,24 +127,9 @@ def _members(path: Path, opened: ExitStack) -> dict[str, Callable[[], IO[bytes]]
 
 
 def _header(path: Path, members: dict[str, Callable[[], IO[bytes]]], name: str) -> _Member:
-    def read() -> _Member:
-        with members[name]() as stream:
-            version = np.lib.format.read_magic(stream)
-            of_version = {
-                (1, 0): np.lib.format.read_array_header_1_0,
-                (2, 0): np.lib.format.read_array_header_2_0,
-            }
-            if version not in of_version:
-                raise ValueError(f"{name} is of version {version} of NumPy's form")
-            shape, fortran, dtype = of_version[version](stream)
-            return _Member(path, members[name], shape, dtype, fortran, stream.tell())
-
-    return _reading(path, read)
-
-
-def _reading(path: Path, read: Callable[[], T]) -> T:
-    """What is read, with a DataError for what is wrong with the archive."""
-    try:
-        return read()
-    except (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(why(error, path, NPZ)) from error
+    with reading_numpy(path, NPZ), members[name]() as stream:
+        version = np.lib.format.read_magic(stream)
+        if version not in _HEADERS:
+            raise ValueError(f"{name} is of version {version} of NumPy's form")
+        shape, fortran, dtype = _HEADERS[version](stream)
+        return _Member(path, members[name], shape, dtype, fortran, stream.tell())
