@@ -10,6 +10,7 @@ from typing import Final
 import attrs
 import numpy as np
 
+from rnnkit.data.photos.pipeline import ImagePipeline
 from rnnkit.data.vocabulary import Vocabulary
 from rnnkit.errors import DataError
 from rnnkit.kinds import Array, DType, Ints, Memory
@@ -57,6 +58,7 @@ class Ensemble(AtAGlance, Writer[Memories]):
         feature_width: F.
         length: T of the first.
         map: of the first that was built for maps.
+        pipeline: of the first that says how its image features come from photos.
     """
 
     models: tuple[Captioner, ...]
@@ -65,6 +67,7 @@ class Ensemble(AtAGlance, Writer[Memories]):
     feature_width: int
     length: int
     map: tuple[int, ...] | None
+    pipeline: ImagePipeline | None
 
     def __init__(self, models: Sequence[Captioner]) -> None:
         """Put networks together.
@@ -81,6 +84,7 @@ class Ensemble(AtAGlance, Writer[Memories]):
             first.feature_width,
             first.length,
             next((model.map for model in models if model.map), None),
+            next((model.pipeline for model in models if model.pipeline), None),
         )
 
     @property
@@ -185,6 +189,12 @@ def check_alike(models: Sequence[Captioner], names: Sequence[str]) -> None:
             raise DataError(
                 f"{name} takes maps of {regions_of(model.map)}, and {names[0]} of {regions_of(first.map)}; an "
                 "ensemble needs models that take the same features"
+            )
+        difference = model.pipeline and first.pipeline and first.pipeline.difference(model.pipeline)
+        if difference:
+            raise DataError(
+                f"{name} takes other image features than {names[0]}: they {difference}; an ensemble needs models "
+                "that take the same features"
             )
         if model.spec.data.raw != first.spec.data.raw:
             kinds = ["raw" if m.spec.data.raw else "reduced" for m in (model, first)]

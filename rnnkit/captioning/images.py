@@ -100,6 +100,12 @@ def check_fits(model: Writer[Any], dataset: Dataset) -> None:
     misfit = map_misfit(model.map, dataset)
     if misfit is not None:
         raise DataError(f"{dataset.folder} has {misfit}")
+    difference = model.pipeline and dataset.pipeline and model.pipeline.difference(dataset.pipeline)
+    if difference:
+        raise DataError(
+            f"{dataset.folder} has other features than those that the model was trained on: they {difference}; "
+            "give it features that are made in the same way"
+        )
     vocabulary, models = dataset.vocabulary, model.vocabulary
     if models.by_character:
         vocabulary = characters_of(vocabulary)

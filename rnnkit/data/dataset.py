@@ -13,6 +13,7 @@ import attrs
 import numpy as np
 
 from rnnkit.data.features import FeatureMap, Features, ignore
+from rnnkit.data.photos.pipeline import ImagePipeline
 from rnnkit.data.vocabulary import Vocabulary
 from rnnkit.errors import DataError, listed
 from rnnkit.kinds.arrays import Array, DType, Ints
@@ -88,11 +89,13 @@ class Dataset(AtAGlance):
         vocabulary: what its tokens mean.
         splits: by name; train first, then in alphabetical order. All have features of one width and
             captions of one length.
+        pipeline: how their features come from photos; None if the folder does not say.
     """
 
     folder: Path
     vocabulary: Vocabulary
     splits: Mapping[str, Split]
+    pipeline: ImagePipeline | None = None
 
     def split(self, name: str) -> Split:
         """The split of this name; DataError if there is none."""
@@ -149,6 +152,7 @@ class Dataset(AtAGlance):
         return f"Dataset {self.folder}", [
             *((name, split._counts) for name, split in self.splits.items()),
             ("features", f"{self.feature_width:,} an image"),
+            *([] if self.pipeline is None else [("encoder", str(self.pipeline.identity))]),
             ("vocabulary", f"{len(self.vocabulary):,} {tokens}"),
             ("captions", f"of at most {self.length} tokens, <START> and <END> included"),
         ]

@@ -15,6 +15,7 @@ from rnnkit.data.dataset import Dataset, Split
 from rnnkit.data.features import Features, find_files, open_features
 from rnnkit.data.features.reading import find_dataset, names_in, open_hdf5, reading
 from rnnkit.data.layout import ASSIGNMENT, DATA_FOLDER, Layout
+from rnnkit.data.photos.pipeline import ENCODER, read_pipeline
 from rnnkit.data.texts import read_text
 from rnnkit.data.vocabulary import START, Vocabulary, read_vocabulary
 from rnnkit.errors import DataError, listed
@@ -30,7 +31,8 @@ def open_data(folder: str | Path, *, raw: bool = False) -> Dataset:
     Args:
         folder: has `captions.h5`, `vocab.json` and `features_{split}.h5`, or the assignment's
             `coco2014_captions.h5`, `coco2014_vocab.json` and `{split}2014_vgg16_fc7_pca.h5`. Features may be
-            in shards: `features_{split}-00000-of-00004.h5` and so on.
+            in shards: `features_{split}-00000-of-00004.h5` and so on. `encoder.json` and `pca.h5` say how they came
+            from photos, where that is known.
         raw: take the features from before the PCA: `features_raw_{split}.h5`, or
             `{split}2014_vgg16_fc7.h5`.
 
@@ -61,8 +63,16 @@ def open_data(folder: str | Path, *, raw: bool = False) -> Dataset:
             pictures = _read_pictures(folder, layout, name, features, present)
             splits[name] = Split(name, captions, image_idxs, features, pictures)
         _check_alike(folder / layout.captions, list(splits.values()))
+        pipeline = read_pipeline(folder, raw=raw)
+        dataset = Dataset(folder, vocabulary, splits, pipeline)
+        if pipeline is not None and pipeline.width != dataset.feature_width:
+            raise DataError(
+                f"{folder / ENCODER} names an encoder whose features have width {pipeline.width} here, but those of "
+                f"the folder have {dataset.feature_width}; say which encoder made them with: "
+                f"rnnkit data describe {folder} --encoder NAME"
+            )
         opened.pop_all()
-    return Dataset(folder, vocabulary, splits)
+    return dataset
 
 
 def _names_in(folder: Path) -> set[str]:

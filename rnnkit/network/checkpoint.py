@@ -5,9 +5,11 @@ first bytes  a line with the digest of all that follows, so that damage is found
 texts        rnnkit (format), version, spec (TOML), words (JSON), joiner (what stands between words), cut
              (how captions are cut into them; "plain" where it is missing),
              provenance (JSON: package -> version), note (whatever was given to be kept beside the model),
-             seen (JSON: the data it was trained on: folder, digests of features and captions; need not be there)
+             seen (JSON: the data it was trained on: folder, digests of features and captions; need not be there),
+             encoder (JSON: what made its image features of photos; need not be there)
 parameters/  an array for each name of the flat view, "rnn.0.Wx" and so on
 map          (JSON), the sizes of the feature maps it takes, channels first, if it was built for maps
+pca/         mean, components and scale of what reduced those features, if anything did
 extra/       arrays that were given to be kept beside the model
 """
 
@@ -23,6 +25,8 @@ import attrs
 import numpy as np
 
 from rnnkit.data import Vocabulary
+from rnnkit.data.photos.identity import EncoderIdentity
+from rnnkit.data.photos.pipeline import ImagePipeline
 from rnnkit.data.seen import Seen
 from rnnkit.data.vocabulary import PLAIN
 from rnnkit.errors import CheckpointError, RnnkitError, listed
@@ -58,6 +62,7 @@ class Kept:
         note: whatever was given to be kept beside the model, as JSON; empty if nothing was.
         extra: arrays that were given to be kept beside the model, by name.
         seen: what the model was trained on; None in files that do not say.
+        pipeline: how its image features come from photos; None in files that do not say.
     """
 
     file: Path
@@ -67,6 +72,7 @@ class Kept:
     extra: Mapping[str, Array]
     seen: Seen | None
     map: tuple[int, ...] | None
+    pipeline: ImagePipeline | None
     _words: str
     _joiner: str
     _cut: str
@@ -99,7 +105,7 @@ class Kept:
                     f"{self.file}: this model cannot be built here; it was made with {listed(packages)}\n{e}"
                 ) from e
         _fill(model, self.parameters, self.file)
-        return attrs.evolve(model, seen=self.seen)
+        return attrs.evolve(model, seen=self.seen, pipeline=self.pipeline)
 
 
 def save_model(
@@ -122,6 +128,7 @@ def save_model(
         CheckpointError: it cannot be written; an older file is then left as it was.
         SpecError: a plugin of the model is not registered by any package, so no reader could find it.
     """
+    pipeline = model.pipeline
     texts = {
         "rnnkit": str(FORMAT),
         "version": __version__,
@@ -133,6 +140,7 @@ def save_model(
         "note": note,
         **({"map": json.dumps(model.map)} if model.map else {}),
         **({"seen": model.seen.text()} if model.seen else {}),
+        **({"encoder": pipeline.identity.to_json()} if pipeline else {}),
     }
 
     def write(temporary: Path) -> None:
@@ -141,6 +149,8 @@ def save_model(
                 h5[name] = text
             for name, array in model.parameters.items():
                 h5[f"parameters/{name}"] = array
+            for name, array in (pipeline.arrays if pipeline else {}).items():
+                h5[f"pca/{name}"] = array
             for name, array in (extra or {}).items():
                 h5[f"extra/{name}"] = array
         with temporary.open("rb+") as handle:
@@ -186,6 +196,7 @@ def read_model_file(file: Path) -> Kept:
                 extra=_arrays(h5, "extra"),
                 seen=Seen.from_text(_text(h5, "seen")) if "seen" in names else None,
                 map=tuple(json.loads(_text(h5, "map"))) if "map" in names else None,
+                pipeline=_pipeline(h5, file) if "encoder" in names else None,
                 words=_text(h5, "words"),
                 joiner=_text(h5, "joiner"),
                 cut=_text(h5, "cut") if "cut" in names else PLAIN,
@@ -193,6 +204,11 @@ def read_model_file(file: Path) -> Kept:
             )
     except (OSError, KeyError, ValueError, RuntimeError) as e:
         raise _incomplete(file, e) from e
+
+
+def _pipeline(h5: Any, file: Path) -> ImagePipeline:
+    identity = EncoderIdentity.from_json(_text(h5, "encoder"), f"{file}: encoder")
+    return ImagePipeline.of(identity, _arrays(h5, "pca"))
 
 
 def read_note(file: Path) -> tuple[str, str]:

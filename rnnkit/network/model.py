@@ -25,6 +25,7 @@ from collections.abc import Mapping
 import attrs
 import numpy as np
 
+from rnnkit.data.photos.pipeline import ImagePipeline
 from rnnkit.data.seen import Seen
 from rnnkit.data.vocabulary import Vocabulary
 from rnnkit.errors import DataError
@@ -67,6 +68,7 @@ class Captioner(AtAGlance, Writer[Remembered]):
         lexicon: of a frozen network, the words that it has met so far.
         map: (C, h, w) or (C, L), if it was built for features that are known to be maps, channels first.
         seen: what it was trained on, if that is known.
+        pipeline: how the image features it was trained on come from photos, if that is known.
     """
 
     spec: Spec
@@ -78,6 +80,7 @@ class Captioner(AtAGlance, Writer[Remembered]):
     lexicon: Lexicon | None = None
     map: tuple[int, ...] | None = None
     seen: Seen | None = None
+    pipeline: ImagePipeline | None = None
 
     @property
     def dtype(self) -> DType:
@@ -249,6 +252,7 @@ class Captioner(AtAGlance, Writer[Remembered]):
         spec, tokens = self.spec, "characters" if self.vocabulary.by_character else "words"
         rows = [
             ("image", f"{self.feature_width:,} features{_widths(self.body.image)}"),
+            *([] if self.pipeline is None else [("encoder", str(self.pipeline.identity))]),
             ("inject", self.body.inject),
             ("words", f"{len(self.vocabulary):,} {tokens}{_widths(self.body.words)}"),
         ]

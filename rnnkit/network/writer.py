@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import abc
-from typing import Generic, TypeVar
+from collections.abc import Iterable
+from typing import Final, Generic, TypeVar
 
 import numpy as np
 
+from rnnkit.data.photos.opening import Photo
+from rnnkit.data.photos.pipeline import ImagePipeline
 from rnnkit.data.vocabulary import Vocabulary
 from rnnkit.errors import DataError, RegistryError, listed, shown
 from rnnkit.kinds import Array, Decoded, Decoder, DType, Ints, M, Rng
@@ -24,6 +27,7 @@ class Writer(abc.ABC, Generic[M]):
         feature_width: F.
         length: T, tokens of the longest caption it was built for, start and end included.
         map: (C, h, w) or (C, L), if it was built for features that are known to be maps, channels first.
+        pipeline: how its image features come from photos; None if it does not know.
     """
 
     spec: Spec
@@ -31,6 +35,7 @@ class Writer(abc.ABC, Generic[M]):
     feature_width: int
     length: int
     map: tuple[int, ...] | None
+    pipeline: ImagePipeline | None
 
     @property
     @abc.abstractmethod
@@ -122,6 +127,36 @@ class Writer(abc.ABC, Generic[M]):
             self.vocabulary.decode(best)
             for best in self.decode(features, decoder, rng).tokens[:, 0]
         ]
+
+    def caption_photos(
+        self,
+        photos: Iterable[Photo],
+        decoder: Decoder | str | None = None,
+        rng: Rng | None = None,
+    ) -> list[str]:
+        """The best caption for each photo, in words.
+
+        Args:
+            photos: paths, pictures of Pillow's, or arrays (h, w, 3) of uint8.
+            decoder: as `decode` has it.
+            rng: as `decode` has it.
+
+        Raises:
+            DataError: the model does not know which encoder made its image features, or a photo cannot be read.
+            RegistryError: the encoder is not installed, or is another one by now.
+        """
+        if self.pipeline is None:
+            raise DataError(NO_ENCODER)
+        if isinstance(photos, str | bytes):
+            raise DataError(f"photos are a list, even of one: caption_photos([{shown(photos)}])")
+        return self.caption(self.pipeline.features(photos), decoder, rng)
+
+
+NO_ENCODER: Final = (
+    "the model cannot caption photos, because the data it was trained on does not say which encoder made its image "
+    "features: say it with  rnnkit data describe DIR --encoder NAME  of that data folder, and name the folder "
+    "with --data DIR, or train again"
+)
 
 
 def as_decoder(decoder: Decoder | str | None, usual: Decoder) -> Decoder:

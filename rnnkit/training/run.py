@@ -200,7 +200,7 @@ def train(
         in_memory = isinstance(data, Dataset)
         seen = ranks.first(partial(Seen.of, in_words, None if in_memory else in_words.folder))
         trainer = Trainer(
-            attrs.evolve(model, seen=seen),
+            attrs.evolve(model, seen=seen, pipeline=in_words.pipeline or model.pipeline),
             dataset.split("train"),
             dataset.splits.get(VAL),
             on_step,

@@ -16,9 +16,11 @@ import rnnkit.system.hdf5
 from rnnkit.data.features import file_names
 from rnnkit.data.features.maps import ATTRIBUTE, FeatureMap
 from rnnkit.data.layout import DATA_FOLDER
+from rnnkit.data.photos.pca import PCA, write_pca
+from rnnkit.data.photos.pipeline import PROJECTION
 from rnnkit.data.preparing.feature_source import open_source
 from rnnkit.data.preparing.new_folder import writing
-from rnnkit.data.preparing.pca import PCA, fit_pca
+from rnnkit.data.preparing.pca import fit_pca
 from rnnkit.kinds.arrays import Array, DType, Ints
 from rnnkit.parallel import Ranks
 
@@ -143,8 +145,8 @@ class NewFeatures:
                             writer.write(pca.project(block))
 
     def _keep(self, pca: PCA) -> None:
-        with writing(self.out), rnnkit.system.hdf5.writing(self.folder / "pca.h5") as file:
-            file["mean"], file["components"], file["scale"] = pca.mean, pca.components, pca.scale
+        with writing(self.out):
+            write_pca(self.folder / PROJECTION, pca)
 
 
 def _part(count: int, number: int, of: int) -> range:

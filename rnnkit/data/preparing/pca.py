@@ -5,39 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import partial
 
-import attrs
 import numpy as np
 
+from rnnkit.data.photos.pca import PCA
 from rnnkit.errors import DataError
 from rnnkit.kinds.arrays import Array
 from rnnkit.parallel import ALONE, Ranks
-
-
-@attrs.frozen(eq=False)
-class PCA:
-    """A projection onto the directions in which features vary most: `(x - mean) @ components.T * scale`.
-
-    One scale for all dimensions makes their variance 1 on average over the rows it was fitted to, so that the
-    dimensions keep their proportions and initial weights need not know the features.
-
-    Attributes:
-        mean: (F,), float64, of the rows it was fitted to.
-        components: (K, F), float64, orthonormal rows, that of largest variance first; the entry of largest
-            magnitude of each is positive.
-        scale: one over the root of the mean of the K variances.
-        kept: the share of the variance that the K dimensions have, 0 to 1.
-    """
-
-    mean: Array
-    components: Array
-    scale: float
-    kept: float
-
-    def project(self, rows: Array) -> Array:
-        """(n, F) to (n, K), float32."""
-        centred = rows.astype(np.float64) - self.mean
-        projected: Array = centred @ (self.components.T * self.scale)
-        return projected.astype(np.float32)
 
 
 def fit_pca(

@@ -14,6 +14,9 @@ import attrs
 import h5py
 import numpy as np
 
+from rnnkit.data.photos.identity import identity_of
+from rnnkit.data.photos.pca import PCA
+from rnnkit.data.photos.pipeline import ImagePipeline, write_pipeline
 from rnnkit.data.scenes.draw import draw
 from rnnkit.data.scenes.features import features
 from rnnkit.data.scenes.grammar import WORDS, choose_captions
@@ -22,7 +25,9 @@ from rnnkit.data.scenes.world import Object, Scene, Thing, random_scenes, split_
 from rnnkit.data.texts import read_text
 from rnnkit.data.vocabulary import END, NULL, START, UNKNOWN, Vocabulary
 from rnnkit.errors import DataError
+from rnnkit.kinds import Encoder
 from rnnkit.kinds.arrays import Array
+from rnnkit.spec import load_plugin
 
 _HELD_OUT = 0.1  # of all combinations, for val
 _ALONE = 0.08  # of the pictures show one object only
@@ -44,7 +49,8 @@ def write_scenes(
     (`images/train/00000.png`, row 0 of the features), their list (`train_images.txt`), the captions in COCO's
     annotation form (`captions_train.json`) and what each picture shows (`scenes_train.json`). The
     features are standardized with the mean and standard deviation of train, which both feature files keep as
-    attributes `mean` and `std` (F,) of the dataset. Equal arguments write equal bytes.
+    attributes `mean` and `std` (F,) of the dataset; `encoder.json` and `pca.h5` say the same of how features come
+    from photos. Equal arguments write equal bytes.
 
     Args:
         folder: must not exist, or be empty.
@@ -191,6 +197,8 @@ def _write_features(folder: Path, described: Mapping[str, Array]) -> None:
             chunks = (min(_CHUNK, len(rows)), rows.shape[1])
             dataset = file.create_dataset("features", data=rows, chunks=chunks)
             dataset.attrs.update(mean=mean, std=std)
+    identity = identity_of(load_plugin(Encoder, "scenes"))
+    write_pipeline(folder, ImagePipeline(identity, PCA(mean, np.diag(1 / std), 1.0)))
 
 
 @contextlib.contextmanager

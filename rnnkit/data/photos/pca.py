@@ -1,0 +1,76 @@
+"""A projection of features onto a few directions, and its file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import attrs
+import numpy as np
+
+from rnnkit.data.features.reading import find_dataset, open_hdf5, reading
+from rnnkit.errors import DataError
+from rnnkit.kinds.arrays import Array
+from rnnkit.system.hdf5 import writing
+
+
+@attrs.frozen(eq=False)
+class PCA:
+    """A projection onto the directions in which features vary most: `(x - mean) @ components.T * scale`.
+
+    One scale for all dimensions makes their variance 1 on average over the rows it was fitted to, so that the
+    dimensions keep their proportions and initial weights need not know the features.
+
+    Attributes:
+        mean: (F,), float64, of the rows it was fitted to.
+        components: (K, F), float64, orthonormal rows, that of largest variance first; the entry of largest
+            magnitude of each is positive.
+        scale: one over the root of the mean of the K variances.
+        kept: the share of the variance that the K dimensions have, 0 to 1; None where only the projection is known.
+    """
+
+    mean: Array
+    components: Array
+    scale: float
+    kept: float | None = None
+
+    def project(self, rows: Array) -> Array:
+        """(n, F) to (n, K), float32."""
+        centred = rows.astype(np.float64) - self.mean
+        projected: Array = centred @ (self.components.T * self.scale)
+        return projected.astype(np.float32)
+
+    def same(self, other: PCA) -> bool:
+        """Whether another one projects as this one does."""
+        return (
+            self.scale == other.scale
+            and np.array_equal(self.mean, other.mean)
+            and np.array_equal(self.components, other.components)
+        )
+
+
+def write_pca(path: Path, pca: PCA) -> None:
+    """Write the projection into a new HDF5 file: datasets `mean`, `components` and `scale`."""
+    with writing(path) as file:
+        file["mean"], file["components"], file["scale"] = pca.mean, pca.components, pca.scale
+
+
+def read_pca(path: Path) -> PCA:
+    """What `write_pca` wrote.
+
+    Raises:
+        DataError: the file is damaged, or of another form.
+    """
+    with open_hdf5(path) as file:
+        mean = find_dataset(file, path, ("mean",), np.floating, ("width",))
+        components = find_dataset(
+            file, path, ("components",), np.floating, ("dimensions", "width")
+        )
+        scale = find_dataset(file, path, ("scale",), np.floating, ())
+        with reading(path):
+            pca = PCA(np.asarray(mean[()]), np.asarray(components[()]), float(scale[()]))
+    if pca.components.shape[1] != len(pca.mean):
+        raise DataError(
+            f"{path}: components is {pca.components.shape}, but mean has {len(pca.mean)} numbers; components "
+            "must be (K, F) and mean (F,)"
+        )
+    return pca
