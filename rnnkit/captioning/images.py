@@ -12,7 +12,7 @@ from rnnkit.data import Dataset, Vocabulary, characters_of
 from rnnkit.data.references import References, read_references
 from rnnkit.data.vocabulary import PTB, WRITTEN
 from rnnkit.errors import DataError
-from rnnkit.kinds import Decoder, Ints
+from rnnkit.kinds import Array, Decoder, Ints, Rng
 from rnnkit.network.maps import map_misfit
 from rnnkit.network.writer import Writer
 from rnnkit.parallel import ALONE, Ranks
@@ -20,7 +20,7 @@ from rnnkit.parallel import ALONE, Ranks
 BATCH: Final = 128
 """Images that are captioned at once."""
 
-_DRAWING: Final = 0
+DRAWING: Final = 0
 """Second word of the seed of decoders that draw. The first batch draws as `Writer.decode` does by itself."""
 
 
@@ -136,22 +136,30 @@ def _captioned(
     split, seed = dataset.split(name), model.spec.model.seed
     features = split.features.batches(batches.values(), model.dtype)
     for (number, batch), of_batch in zip(batches.items(), features, strict=True):
-        rng = np.random.default_rng([seed, _DRAWING, number])
-        decoded = model.decode(of_batch, decoder, rng)
+        rng = np.random.default_rng([seed, DRAWING, number])
+        said = sayings(model, of_batch, decoder, rng)
         yield [
             Captioned(
                 image=image,
                 picture=split.pictures[image] if split.pictures else None,
-                caption=model.vocabulary.decode(tokens[0]),
-                log_prob=float(log_probs[0]),
-                others=[
-                    (model.vocabulary.decode(row), float(log_prob))
-                    for row, log_prob in zip(tokens[1:], log_probs[1:], strict=True)
-                    if log_prob > -np.inf
-                ],
+                caption=caption,
+                log_prob=log_prob,
+                others=others,
                 truth=[*references.captions[image]],
             )
-            for image, tokens, log_probs in zip(
-                batch.tolist(), decoded.tokens, decoded.log_probs, strict=True
-            )
+            for image, (caption, log_prob, others) in zip(batch.tolist(), said, strict=True)
         ]
+
+
+def sayings(
+    model: Writer[Any], features: Array, decoder: Decoder | str | None, rng: Rng
+) -> Iterator[tuple[str, float, list[tuple[str, float]]]]:
+    """For each row of features: the best caption, its log probability, and the others with theirs."""
+    decoded = model.decode(features, decoder, rng)
+    for tokens, log_probs in zip(decoded.tokens, decoded.log_probs, strict=True):
+        others = [
+            (model.vocabulary.decode(row), float(log_prob))
+            for row, log_prob in zip(tokens[1:], log_probs[1:], strict=True)
+            if log_prob > -np.inf
+        ]
+        yield model.vocabulary.decode(tokens[0]), float(log_probs[0]), others

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from rnnkit.cli.data_describe import describe
 from rnnkit.cli.data_fetch import fetch
 from rnnkit.cli.data_prepare import prepare
 from rnnkit.cli.data_show import show as show_pictures
@@ -18,6 +19,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command()(fetch)
+app.command()(describe)
 app.command()(prepare)
 app.command("show")(show_pictures)
 
@@ -65,7 +67,8 @@ def info(
     from rich.progress import Progress
 
     from rnnkit.cli import show
-    from rnnkit.data import describe, doubts, open_data
+    from rnnkit.data import doubts, open_data
+    from rnnkit.data.summary import describe as summarize
 
     console = show.console()
     hidden = as_json or not console.is_terminal
@@ -79,7 +82,7 @@ def info(
         images = sum(split.images for split in dataset.splits.values())
         bar = progress.add_task("looking at features", total=images)
         found = doubts(dataset, whole=True, progress=lambda rows: progress.advance(bar, rows))
-        summary = describe(dataset)
+        summary = summarize(dataset)
     if as_json:
         import attrs
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import attrs
 import numpy as np
 
 from rnnkit.data.dataset import Dataset, Split
@@ -40,6 +41,21 @@ def open_data(folder: str | Path, *, raw: bool = False) -> Dataset:
         DataError: something is missing, damaged, or does not fit the rest.
     """
     folder = Path(folder)
+    with contextlib.ExitStack() as opened:
+        dataset = opened.enter_context(open_undescribed(folder, raw=raw))
+        pipeline = read_pipeline(folder, raw=raw)
+        if pipeline is not None and pipeline.width != dataset.feature_width:
+            raise DataError(
+                f"{folder / ENCODER} names an encoder whose features have width {pipeline.width} here, but those of "
+                f"the folder have {dataset.feature_width}; say which encoder made them with: "
+                f"rnnkit data describe {folder} --encoder NAME"
+            )
+        opened.pop_all()
+    return attrs.evolve(dataset, pipeline=pipeline)
+
+
+def open_undescribed(folder: Path, *, raw: bool = False) -> Dataset:
+    """What `open_data` does, but for the files that say how the features came from photos."""
     present = _names_in(folder)
     layout = next((c for c in (DATA_FOLDER, ASSIGNMENT) if c.captions in present), None)
     if layout is None:
@@ -63,16 +79,8 @@ def open_data(folder: str | Path, *, raw: bool = False) -> Dataset:
             pictures = _read_pictures(folder, layout, name, features, present)
             splits[name] = Split(name, captions, image_idxs, features, pictures)
         _check_alike(folder / layout.captions, list(splits.values()))
-        pipeline = read_pipeline(folder, raw=raw)
-        dataset = Dataset(folder, vocabulary, splits, pipeline)
-        if pipeline is not None and pipeline.width != dataset.feature_width:
-            raise DataError(
-                f"{folder / ENCODER} names an encoder whose features have width {pipeline.width} here, but those of "
-                f"the folder have {dataset.feature_width}; say which encoder made them with: "
-                f"rnnkit data describe {folder} --encoder NAME"
-            )
         opened.pop_all()
-    return dataset
+    return Dataset(folder, vocabulary, splits)
 
 
 def _names_in(folder: Path) -> set[str]:

@@ -173,6 +173,17 @@ def load_model(file: str | Path) -> Captioner:
     return read_model_file(file).model()
 
 
+def is_model(path: Path) -> bool:
+    """Whether a path is that of a model file, or of a run's folder that has one."""
+    if path.is_dir():
+        return (path / BEST).exists() or (path / LAST).exists()
+    try:
+        _check_mark(path)
+    except (OSError, ValueError, CheckpointError):
+        return False
+    return True
+
+
 def read_model_file(file: Path) -> Kept:
     """Read all that is in a model file.
 

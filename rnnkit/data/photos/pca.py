@@ -62,9 +62,7 @@ def read_pca(path: Path) -> PCA:
     """
     with open_hdf5(path) as file:
         mean = find_dataset(file, path, ("mean",), np.floating, ("width",))
-        components = find_dataset(
-            file, path, ("components",), np.floating, ("dimensions", "width")
-        )
+        components = find_dataset(file, path, ("components",), np.floating, ("dimensions", "width"))
         scale = find_dataset(file, path, ("scale",), np.floating, ())
         with reading(path):
             pca = PCA(np.asarray(mean[()]), np.asarray(components[()]), float(scale[()]))

@@ -125,8 +125,6 @@ def _spread(captions: Sequence[Captioned], most: int) -> list[Captioned]:
 
 
 def _card(one: Captioned, album: Album, measured: Sequence[str], unit: str) -> Card:
-    tokens = len(one.caption) if unit == "character" else len(one.caption.split())
-    sure = math.exp(one.log_prob / (tokens + 1))  # its end is a token, too
     said_by_people = {token for text in one.truth for token in tokenize(text)}
     return Card(
         picture=album.picture(one.picture, one.image),
@@ -135,8 +133,14 @@ def _card(one: Captioned, album: Album, measured: Sequence[str], unit: str) -> C
             for word in one.caption.split()
         ),
         truth=tuple(one.truth),
-        facts=(*measured, f"{percent(sure)} sure of each {unit}"),
+        facts=(*measured, f"{percent(sureness(one, unit))} sure of each {unit}"),
     )
+
+
+def sureness(one: Captioned, unit: str) -> float:
+    """The geometric mean of the probabilities that a network gave to the characters or words of its caption."""
+    tokens = len(one.caption) if unit == "character" else len(one.caption.split())
+    return math.exp(one.log_prob / (tokens + 1))  # its end is a token, too
 
 
 def _nats_each(

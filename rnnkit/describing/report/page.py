@@ -16,6 +16,7 @@ from rnnkit.describing.report.vocabulary import Words
 from rnnkit.describing.summary import Summary
 from rnnkit.errors import RnnkitError
 from rnnkit.metrics import TITLES
+from rnnkit.system.version import __version__
 
 
 @attrs.frozen
@@ -83,7 +84,12 @@ def check_installed() -> None:
 
 
 def render(page: Page) -> str:
-    """The page as HTML."""
+    """The page of a run as HTML."""
+    return fill("report.html", page=page)
+
+
+def fill(template: str, **values: object) -> str:
+    """A page of this template as HTML; all texts are escaped."""
     import jinja2
 
     templates = jinja2.Environment(
@@ -96,8 +102,8 @@ def render(page: Page) -> str:
     for name in ("count", "duration", "figure", "percent", "rate", "short"):
         templates.filters[name] = getattr(numbers, name)
     templates.filters["toml"] = _highlighted
-    templates.globals["titles"] = TITLES
-    return templates.get_template("report.html").render(page=page)
+    templates.globals.update(titles=TITLES, version=__version__)
+    return templates.get_template(template).render(**values)
 
 
 def _highlighted(source: str) -> Any:

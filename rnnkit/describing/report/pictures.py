@@ -47,20 +47,29 @@ class Picture:
 class Album:
     """Makes pictures for a page until they are large enough together. It never asks the network."""
 
-    def __init__(self, folder: Path) -> None:
-        """Pictures are files in the data folder's `images/`."""
-        self._images = folder / "images"
-        self._left = ALL
+    def __init__(self, folder: Path | None, most: int = ALL) -> None:
+        """Pictures are files in the data folder's `images/`; or, without a folder, files that the user named.
+
+        Args:
+            folder: the data folder.
+            most: bytes of all pictures together.
+        """
+        self._images = None if folder is None else folder / "images"
+        self._left = most
 
     def picture(self, place: str | None, number: int) -> Picture:
         """The picture that a split names `place`, of the image with this number."""
         if place is None:
             return Picture(f"image {number}")
         path = Path(place)
+        if self._images is None:
+            return self._read(place, path)
         # Names come from a file in the data folder, and must not reach other pictures of this machine.
         if not path.is_relative_to(self._images) or ".." in path.parts:
             return Picture(place, _web_address(place))
-        name = str(path.relative_to(self._images))
+        return self._read(str(path.relative_to(self._images)), path)
+
+    def _read(self, name: str, path: Path) -> Picture:
         try:
             return self._embedded(name, load_picture(str(path)))
         except DataError:
