@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rnnkit.cli.data_describe import EncoderText
 from rnnkit.parallel import job
 from rnnkit.system.process import settle
 
@@ -33,17 +35,29 @@ def prepare(
             "a folder with a text beside each photo and more. Repeatable: the names of several files say their splits.",
         ),
     ],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder to make.")],
+    images: Annotated[
+        Path | None,
+        typer.Option("--images", metavar="DIR", help="The folder of the photos, to be encoded."),
+    ] = None,
+    encoder: EncoderText = "efficientnet-lite0",
+    strict: Annotated[
+        bool,
+        typer.Option(
+            "--strict",
+            help="Stop at a photo that cannot be read, or is missing, rather than leave it out.",
+        ),
+    ] = False,
     features: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Option(
             "--features",
             metavar="FILE",
-            help="An HDF5 file or .npz with the dataset features, or a .npy file: a row (or a map) for each image, in the "
+            help="Instead of --images: an HDF5 file or .npz with the dataset features, or a .npy file: a row (or a map) for each image, in the "
             "order of the images unless the file has image_ids: ids, or names of the pictures. Or a dataset for each image, "
             "or a folder with a .npy file for each. Repeatable: the files' rows follow each other.",
         ),
-    ],
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder to make.")],
+    ] = None,
     tokens: Annotated[
         Tokens,
         typer.Option(
@@ -103,37 +117,104 @@ def prepare(
         ),
     ] = 1,
 ) -> None:
-    """Make a data folder of your own captions and features.
+    """Make a data folder of your own captions, and of photos or features.
 
-    Under mpiexec -n R, R processes share the shards.
+    Photos are encoded first; killed and started again, this goes on where it was. Under mpiexec -n R, R processes
+    share the photos and the shards.
     """
     with job() as ranks:
         settle(ranks.sharing)
-        from rnnkit.cli import show
+        from rnnkit.data.preparing.photos import prepare_photos
         from rnnkit.data.preparing.prepare import prepare
+        from rnnkit.errors import SpecError
+        from rnnkit.kinds import Encoder
+        from rnnkit.spec.reader import read_plugin
 
-        plain = ranks.size > 1
-        with show.working("preparing", wanted=ranks.rank == 0, plain=plain):
-            done = prepare(
-                captions,
-                features,
-                out,
-                tokens=tokens,
-                min_count=min_count,
-                length=length,
-                val=_share_or_file(val),
-                seed=seed,
-                pca=pca,
-                shards=shards,
-                layout=layout,
-                dataset=dataset,
-                ranks=ranks,
+        plain, first = ranks.size > 1, ranks.rank == 0
+        options: dict[str, Any] = {
+            "tokens": tokens,
+            "min_count": min_count,
+            "length": length,
+            "val": _share_or_file(val),
+            "seed": seed,
+            "pca": pca,
+            "shards": shards,
+            "layout": layout,
+            "dataset": dataset,
+            "ranks": ranks,
+        }
+        left_out: Mapping[str, str] = {}
+        if (images is None) == (not features):
+            raise SpecError(
+                "give either photos with --images DIR, or features with --features FILE"
             )
-        if ranks.rank == 0:
-            _show(done, out, length, plain=plain)
+        if images is not None:
+            with _encoding(wanted=first, plain=plain) as progress:
+                made = prepare_photos(
+                    images,
+                    captions,
+                    out,
+                    read_plugin(Encoder, encoder),
+                    strict=strict,
+                    progress=progress,
+                    **options,
+                )
+            done, left_out = made.prepared, made.left_out
+        else:
+            from rnnkit.cli import show
+
+            with show.working("preparing", wanted=first, plain=plain):
+                done = prepare(captions, features or [], out, **options)
+        if first:
+            _show(done, out, length, left_out, plain=plain)
 
 
-def _show(done: Prepared, out: Path, length: int, plain: bool) -> None:
+@contextmanager
+def _encoding(*, wanted: bool, plain: bool) -> Iterator[Callable[[int, int], None]]:
+    """Show how many photos are encoded, how many a second, and how long it takes still, on standard error."""
+    import time
+
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    from rnnkit.cli import show
+
+    to = show.console(plain, stderr=True)
+    began = time.monotonic()
+    columns = (
+        TextColumn("encoding photos"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(
+        *columns, console=to, transient=True, disable=not (wanted and to.is_terminal)
+    ) as bar:
+        task = bar.add_task("", total=None, rate="")
+
+        def rate() -> float:
+            return bar.tasks[0].completed / max(time.monotonic() - began, 1e-9)
+
+        def far() -> str:
+            of = bar.tasks[0]
+            left = ((of.total or 0) - of.completed) / max(rate(), 1e-9)
+            return f"encoding photos: {of.completed:,.0f} of {of.total or 0:,.0f}, {rate():.1f} a second, {left:,.0f} s left"
+
+        def progress(done: int, all: int) -> None:
+            bar.update(task, completed=done, total=all)
+            bar.update(task, rate=f"{rate():.1f} a second" if done else "")
+
+        with show.reminding(far, wanted=wanted and bar.disable):
+            yield progress
+
+
+def _show(done: Prepared, out: Path, length: int, left_out: Mapping[str, str], plain: bool) -> None:
     from rnnkit.cli import show
 
     columns = ["split", ">images", ">captions", ">words a caption", ">unknown", ">cut", ">features"]
@@ -160,6 +241,11 @@ def _show(done: Prepared, out: Path, length: int, plain: bool) -> None:
         console.print(f"the features are {done.map.described()}")
     for warning in _warnings(done):
         show.warn(warning)
+    if left_out:
+        show.warn(
+            f"{len(left_out):,} images have captions but no photo that can be read, and were left out: "
+            f"{out / 'left_out.txt'} lists them"
+        )
     if done.matched.by not in (None, "id"):
         console.print(f"rows of features were matched with images by {done.matched.by}")
     console.print(f"wrote {out}")

@@ -86,7 +86,7 @@ def sole_owner(folder: Path) -> Iterator[None]:
     except BlockingIOError as e:
         os.close(handle)
         raise CheckpointError(
-            f"{folder} is in use: another process trains there; wait until it has ended, or end it"
+            f"{folder} is in use: another process works there; wait until it has ended, or end it"
         ) from e
     except OSError:
         pass

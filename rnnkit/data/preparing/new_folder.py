@@ -22,7 +22,7 @@ def new_folder(out: Path, ranks: Ranks) -> Iterator[Path]:
     Raises:
         DataError: `out` exists, or the hidden folder, or it cannot be made or moved.
     """
-    part = out.with_name(f".{out.name}.part")
+    part = part_of(out)
     ranks.first(partial(_make, part, out))
     try:
         yield part
@@ -30,6 +30,11 @@ def new_folder(out: Path, ranks: Ranks) -> Iterator[Path]:
     finally:
         if ranks.rank == 0:
             shutil.rmtree(part, ignore_errors=True)
+
+
+def part_of(out: Path) -> Path:
+    """The hidden folder."""
+    return out.with_name(f".{out.name}.part")
 
 
 @contextlib.contextmanager

@@ -74,6 +74,7 @@ def prepare(
     shards: int = 1,
     layout: str | None = None,
     dataset: str | None = None,
+    beside: Mapping[str, str] | None = None,
     ranks: Ranks = ALONE,
 ) -> Prepared:
     """Write a data folder that `open_data` reads.
@@ -112,6 +113,7 @@ def prepare(
         layout: of feature maps: chw, hwc, or lc for (images, L, C). If left open, the attribute `layout` of the
             dataset says it, or the shape, where it can be in one way only.
         dataset: what the features are called in an HDF5 file or an archive, if not `features`.
+        beside: texts to be kept in the folder, by the names of their files.
         ranks: processes that do this together, each called with the same arguments, on one file system.
 
     Raises:
@@ -145,6 +147,8 @@ def prepare(
                     raise DataError(
                         f"{source.name} has maps ({source.map}), which a PCA would mix; leave --pca out"
                     )
+                for name, text in (beside or {}).items():
+                    (folder / name).write_text(text, "utf-8")
                 return _begin(folder, said, source, tokens, min_count, length, val, seed)
 
         def end() -> tuple[Summary, tuple[Doubt, ...]]:
