@@ -22,6 +22,7 @@ demo: .venv/ready data/scenes
 	$(BIN)/rnnkit train specs/scenes.toml --out runs/demo
 	$(BIN)/rnnkit caption runs/demo --data data/scenes --split val --n 8
 	$(BIN)/python examples/judge_scenes.py runs/demo data/scenes
+	$(BIN)/rnnkit caption runs/demo data/scenes/images/val/00000.png
 
 # As many tests at a time as there are cores, each with one thread for its matrix products.
 TOGETHER := -n auto --maxprocesses 8 --dist worksteal
