@@ -57,7 +57,7 @@ def test_help_imports_nothing_heavy() -> None:
         "print([m for m in ('numpy', 'h5py', 'attrs', 'rich') if m in sys.modules])"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "Caption images" in ran.stdout
+    assert "Caption photos" in ran.stdout
     assert ran.stdout.splitlines()[-1] == "[]"
 
 

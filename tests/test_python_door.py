@@ -188,6 +188,7 @@ def test_data_runs_and_results_say_what_they_are(tiny_data: Path, tmp_path: Path
         f"  train       {train.images} images, {len(train.captions)} captions",
         f"  val         {val.images} images, {len(val.captions)} captions",
         f"  features    {data.feature_width} an image",
+        f'  encoder     "rnnkit:scenes" (rnnkit {rnnkit.__version__})',
         f"  vocabulary  {len(data.vocabulary)} words",
         f"  captions    of at most {data.length} tokens, <START> and <END> included",
     ]
