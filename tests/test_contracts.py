@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -16,12 +17,15 @@ from rnnkit.kinds import (
     Decoded,
     Decoder,
     DType,
+    Encoder,
     Initializer,
     Ints,
     M,
     Memory,
     Optimizer,
+    Picture,
     Plugin,
+    Prepared,
     Progress,
     Rng,
     Schedule,
@@ -622,3 +626,114 @@ def squeezed(tokens: Ints, log_probs: Array) -> Decoded:
 )
 def test_wrong_decoders(by: Decode, contract: str, words: str) -> None:
     assert words in said_of(Written(by), contract)
+
+
+# Encoders
+
+
+@attrs.frozen
+class Seen(Encoder):
+    """The mean colour of a picture, or what is put in its place."""
+
+    means: Callable[[Array], Any] = lambda x: x.mean(axis=(1, 2), dtype=np.float32)
+    fitted: Callable[[Picture], Any] = lambda picture: picture[:1, :1].copy()
+    declared: Any = (3,)
+    weights: Any = ""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        declared: tuple[int, ...] = self.declared
+        return declared
+
+    def prepare(self, picture: Picture) -> Prepared:
+        prepared: Prepared = self.fitted(picture)
+        return prepared
+
+    def encode(self, prepared: Prepared) -> Array:
+        features: Array = self.means(prepared)
+        return features
+
+    def digest(self) -> str:
+        digest: str = self.weights
+        return digest
+
+
+def mean_of(x: Array) -> Array:
+    return np.asarray(x.mean(axis=(1, 2), dtype=np.float32))
+
+
+def blackened(x: Array) -> Array:
+    found = mean_of(x)
+    x[...] = 0
+    return found
+
+
+def reddened(picture: Picture) -> Picture:
+    picture[0, 0, 0] ^= 1
+    return picture[:1, :1]
+
+
+def standardized(x: Array) -> Array:
+    found = mean_of(x)
+    return np.asarray(found - found.mean(axis=0))
+
+
+@attrs.frozen
+class Counting:
+    """Keeps how often it was called."""
+
+    calls: list[None] = attrs.field(factory=list)
+
+    def __call__(self, x: Array) -> Array:
+        self.calls.append(None)
+        return np.asarray(mean_of(x) + np.float32(len(self.calls)))
+
+
+@attrs.frozen
+class Slot:
+    """Keeps what it is given in one place for all threads."""
+
+    kept: dict[str, Array] = attrs.field(factory=dict)
+
+    def __call__(self, x: Array) -> Array:
+        self.kept["x"] = x
+        time.sleep(0.05)
+        return mean_of(self.kept["x"])
+
+
+def test_an_encoder_of_mean_colours_keeps_its_contracts() -> None:
+    encoder = Seen(mean_of)
+    assert [said_of(encoder, contract.id) for contract in contracts_of(encoder)] == [""] * 7
+
+
+@pytest.mark.parametrize(
+    ("encoder", "contract", "words"),
+    [
+        (Seen(declared=[3]), "declared", "shape is [3], not a tuple of whole numbers"),
+        (Seen(declared=(3, 0, 1)), "declared", "shape is (3, 0, 1), not a tuple"),
+        (Seen(declared=(3, 1)), "declared", "(F,) for a vector, or (C, h, w) for a map"),
+        (Seen(weights=None), "declared", "digest() is None, not a SHA-256"),
+        (Seen(weights="abc"), "declared", "digest() is 'abc', not a SHA-256"),
+        (
+            Seen(fitted=lambda p: p),
+            "any picture",
+            "prepare gives uint8 (1, 9, 3) for a picture of 1",
+        ),
+        (Seen(fitted=lambda p: p[:1, :1] / p.max()), "any picture", "RuntimeWarning"),
+        (Seen(fitted=lambda p: p.tolist()), "any picture", "prepare gives list for"),
+        (Seen(declared=(4,)), "any picture", "float32 (1, 3) for a picture of 1 x 1 pixels, where"),
+        (Seen(lambda x: x.mean(axis=(1, 2))), "any picture", "encode gives float64 (1, 3)"),
+        (Seen(lambda x: mean_of(x).tolist()), "any picture", "encode gives list"),
+        (Seen(lambda x: mean_of(x) * np.float32(np.inf)), "any picture", "not finite"),
+        (Seen(fitted=reddened), "input unchanged", "prepare changes a picture of 1 x 1 pixels"),
+        (Seen(blackened), "input unchanged", "encode changes what it is given"),
+        (Seen(lambda x: 0 * mean_of(x)), "sees", "the same features for all pictures"),
+        (Seen(standardized), "pictures apart", "the features of a picture are others alone, by"),
+        (Seen(lambda x: mean_of(x)[::-1]), "pictures apart", "are others in another order"),
+        (Seen(lambda x: mean_of(x[:1])), "pictures apart", "float32 (1, 3) for several, where"),
+        (Seen(Counting()), "repeatable", "other features the second time"),
+        (Seen(Slot()), "threads", "while another thread encodes: keep nothing between calls"),
+    ],
+)
+def test_wrong_encoders(encoder: Encoder, contract: str, words: str) -> None:
+    assert words in said_of(encoder, contract)
