@@ -38,7 +38,8 @@ class JsonLines(Form):
             except (ValueError, RecursionError) as error:
                 mistakes.add(place, f"it is not a JSON object ({error}); an object fills one line")
                 continue
-            half = lone_surrogate(json.dumps(record, ensure_ascii=False))
+            escaped = "\\u" in line  # half a character can be written in no other way
+            half = lone_surrogate(json.dumps(record, ensure_ascii=False)) if escaped else None
             if half is not None:
                 mistakes.add(
                     place, f"the text has the lone surrogate {half}, half of a character; mend it"
