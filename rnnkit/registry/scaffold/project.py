@@ -199,6 +199,8 @@ def _commands(kind: type[Plugin], names: Names) -> str:
         told[f"rnnkit train {spec}"] = "on the data of `rnnkit data demo data/scenes`"
     else:
         told["pytest"] = "the same as tests"
+        prepare = f"rnnkit data prepare --images photos --captions FILE --encoder {names.spec_name} --out data"
+        told[prepare] = "a data folder of your photos"
     width = max(map(len, told))
     return "\n".join(f"{command:{width}}   # {comment}" for command, comment in told.items())
 
