@@ -34,6 +34,10 @@ class RecurrentCell(Plugin, Generic[P, S, C]):
         """L, if `start` takes a map (H, L), flattened with the features first; None for any vector."""
         return None
 
+    def attention(self, s: S) -> Array | None:
+        """The weights (N, L) that a step from this state gives to the regions of the image; None if it looks at none."""
+        return None
+
     @abc.abstractmethod
     def start(self, h0: Array) -> S:
         """The state before the first step, from h0 (N, start_width(H)), which is what the image gives.

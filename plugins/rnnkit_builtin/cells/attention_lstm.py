@@ -71,6 +71,9 @@ class AttentionLSTM(GatedCell[AttentionParams, AttentionState, AttentionCache]):
     def map_regions(self) -> int:
         return self.regions
 
+    def attention(self, s: AttentionState) -> Array:
+        return attend(s.h, s.A)[0]
+
     def start(self, h0: Array) -> AttentionState:
         A = h0.reshape(len(h0), -1, self.regions)
         mean = A.mean(axis=2)

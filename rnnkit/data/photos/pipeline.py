@@ -46,6 +46,11 @@ class ImagePipeline:
         """F, of the features of one photo."""
         return prod(self.identity.shape) if self.pca is None else len(self.pca.components)
 
+    @property
+    def encoder(self) -> Encoder:
+        """It, loaded once; RegistryError if it is not installed, or is another one by now."""
+        return _loaded(self.identity)
+
     def features(self, photos: Iterable[Photo]) -> Array:
         """The features of photos.
 
@@ -59,7 +64,7 @@ class ImagePipeline:
             DataError: a photo cannot be read.
             RegistryError: the encoder is not installed, or is another one by now.
         """
-        encoder = _loaded(self.identity)
+        encoder = self.encoder
         photos = iter(photos)
         blocks = [np.empty((0, self.width), np.float32)]
         while some := [encoder.prepare(open_photo(photo)) for photo in islice(photos, AT_ONCE)]:
