@@ -316,7 +316,7 @@ def test_a_file_that_breaks_when_it_is_touched_is_told(
     if said is None:
         assert class_at(f"{file}::Good").__name__ == "Good"
     elif name == "object":
-        with pytest.raises(RegistryError, match=r"name a plugin class as .*; it has none"):
+        with pytest.raises(RegistryError, match=r"name a plugin class as .*; it has nothing"):
             class_at(f"{file}::Good")
     else:
         with pytest.raises(RegistryError) as caught:

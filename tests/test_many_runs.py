@@ -163,7 +163,8 @@ def test_plugins_are_checked_as_by_one_process(tmp_path: Path) -> None:
     command: Words = ["gradcheck", *CHECKED, wrong, "--spec", ROOT / "specs" / "stacked.toml"]
     ours, theirs = together(3, tmp_path, *command), alone(*command)
     assert ours.returncode == theirs.returncode == 1
-    assert ours.stderr == theirs.stderr == ""
+    for ran in (ours, theirs):  # on a busy machine, a line now and then says that it goes on
+        assert re.fullmatch(r"(checking: \d+ s\n)*", ran.stderr)
     assert without_times(ours.stdout) == without_times(theirs.stdout)
     assert ours.stdout.count("FAILS") == 1
     assert "a factor (1 - tanh_c^2) is missing" in ours.stdout
