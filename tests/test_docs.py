@@ -102,6 +102,10 @@ def test_every_block_of_a_page_does_what_it_says(
             workspace.run(block)
 
 
+def test_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 150
+
+
 def test_few_blocks_are_not_run() -> None:
     blocks = [block for page in PAGES for block in blocks_of(page)]
     left_out = [block for block in blocks if reason_not_to_run(block)]
