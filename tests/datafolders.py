@@ -84,6 +84,8 @@ def write_coco_mini(folder: Path) -> Path:
     write_scenes(folder, train=889, val=100, seed=1)
     for name in ("captions.h5", "vocab.json"):
         (folder / name).rename(folder / f"coco2014_{name}")
+    for name in ("encoder.json", "pca.h5"):  # these features are of no encoder
+        (folder / name).unlink()
     rng = np.random.default_rng(1)
     mixings = [rng.standard_normal((78, width)) / np.sqrt(78) for width in (512, 1280)]
     for split in ("train", "val"):
