@@ -84,7 +84,7 @@ def test_gradients_on_their_way_during_the_backward_pass_come_to_the_same_bits(
 
 @needs_mpi
 @pytest.mark.skipif(not hydra(), reason="only MPICH's mpiexec makes two nodes of one machine")
-@pytest.mark.parametrize("ranks", [4, 3])
+@pytest.mark.parametrize("ranks", [pytest.param(4, marks=heavy), 3])
 def test_nodes_come_to_the_same_numbers(
     ranks: int, plain: Path, tiny_data: Path, tmp_path: Path
 ) -> None:
@@ -132,7 +132,7 @@ def test_a_launcher_that_is_to_end_ends_the_job_with_everything_saved(
 
 
 @needs_mpi
-@pytest.mark.parametrize("kills", [2, pytest.param(3, marks=heavy)])
+@pytest.mark.parametrize("kills", [1, pytest.param(3, marks=heavy)])
 def test_a_killed_rank_is_named_and_ends_the_job_and_the_run_goes_on(
     kills: int, tmp_path: Path
 ) -> None:

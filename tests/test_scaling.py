@@ -310,6 +310,7 @@ def test_a_job_that_fails_says_why() -> None:
         jobs.run("read", cores=1, folder="/nowhere", row_bytes=16, rows=4, run=2)
 
 
+@pytest.mark.heavy
 @linux
 def test_all_measurements_run(tmp_path: Path) -> None:
     """Those between ranks only where there is an MPI; else they have their reason."""

@@ -257,7 +257,7 @@ def test_a_run_goes_on_bit_for_bit(at: int, spec: Path, tiny_data: Path, tmp_pat
     same_run(run, wanted)
 
 
-@pytest.mark.parametrize("kills", [2, pytest.param(3, marks=pytest.mark.heavy)])
+@pytest.mark.parametrize("kills", [1, pytest.param(3, marks=pytest.mark.heavy)])
 def test_a_run_survives_being_killed(kills: int, tmp_path: Path) -> None:
     many_kills.survives(tmp_path, kills, seed=5)
 
