@@ -260,7 +260,6 @@ def _progress(
     """
     from rich.progress import (
         BarColumn,
-        Progress,
         TaskProgressColumn,
         TextColumn,
         TimeRemainingColumn,
@@ -270,20 +269,15 @@ def _progress(
 
     # Standard error, so that standard output is the table or the JSON alone.
     console = show.console(stderr=True)
-    barred = alone and console.is_terminal
     now: tuple[str, Step | None] = ("", None)
-    progress = Progress(
+    columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         TaskProgressColumn(),
         TextColumn("{task.fields[said]}"),
         TimeRemainingColumn(),
         TextColumn("left"),
-        console=console,
-        disable=not barred,
-        transient=True,
     )
-    bar = progress.add_task("", total=None, said="")
 
     def on_start(name: str, trainer: Trainer) -> None:
         nonlocal now
@@ -300,7 +294,7 @@ def _progress(
     def on_result(result: Result) -> None:
         told.results.append(result)
         progress.update(bar, completed=len(told.results))
-        if not barred:
+        if progress.disable:
             say(f"{len(told.results)} of {told.runs}: {_line(result)}", err=True)
 
     def far() -> str:
@@ -311,7 +305,8 @@ def _progress(
             else f"{name}: no update yet"
         )
 
-    with progress, show.reminding(far, wanted=alone and not barred):
+    with show.bar(*columns, to=console, far=far, wanted=alone) as progress:
+        bar = progress.add_task("", total=None, said="")
         yield on_start, on_step, on_result
 
 

@@ -32,18 +32,13 @@ def demo(
     seed: Annotated[int, typer.Option(min=0, help="The seed that the pictures follow from.")] = 231,
 ) -> None:
     """Make scenes: generated pictures of coloured shapes, with captions and features."""
-    from rich.progress import Progress
-
     from rnnkit.cli import show
     from rnnkit.data.scenes import write_scenes
 
     console = show.console()
-    with (
-        Progress(console=console, transient=True, disable=not console.is_terminal) as progress,
-        show.reminding(
-            lambda: f"scenes: {progress.tasks[0].percentage:.0f} %", wanted=progress.disable
-        ),
-    ):
+    with show.bar(
+        to=console, far=lambda: f"scenes: {progress.tasks[0].percentage:.0f} %"
+    ) as progress:
         bar = progress.add_task("scenes", total=1.0)
         write_scenes(
             folder,
@@ -64,20 +59,18 @@ def info(
     as_json: AsJson = False,
 ) -> None:
     """Check every value of a data folder, and show what is in it."""
-    from rich.progress import Progress
-
     from rnnkit.cli import show
     from rnnkit.data import doubts, open_data
     from rnnkit.data.summary import describe as summarize
 
     console = show.console()
-    hidden = as_json or not console.is_terminal
     with (
         open_data(folder, raw=raw) as dataset,
-        Progress(console=console, transient=True, disable=hidden) as progress,
-        show.reminding(
-            lambda: f"looking at features: {progress.tasks[0].percentage:.0f} %", wanted=hidden
-        ),
+        show.bar(
+            to=console,
+            far=lambda: f"looking at features: {progress.tasks[0].percentage:.0f} %",
+            barred=not as_json,
+        ) as progress,
     ):
         images = sum(split.images for split in dataset.splits.values())
         bar = progress.add_task("looking at features", total=images)

@@ -33,7 +33,6 @@ def fetch(
     from rich.progress import (
         BarColumn,
         DownloadColumn,
-        Progress,
         TaskID,
         TextColumn,
         TimeRemainingColumn,
@@ -44,15 +43,12 @@ def fetch(
     from rnnkit.cli import show
 
     console = show.console()
-    progress = Progress(
+    columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         DownloadColumn(),
         TransferSpeedColumn(),
         TimeRemainingColumn(),
-        console=console,
-        disable=not console.is_terminal,
-        transient=True,
     )
     bars: dict[str, TaskID] = {}
     far = ""
@@ -68,7 +64,7 @@ def fetch(
         console.print(text)
 
     try:
-        with progress, show.reminding(lambda: far, wanted=progress.disable):
+        with show.bar(*columns, to=console, far=lambda: far) as progress:
             fetched = rnnkit.data.fetching.fetch.fetch(
                 name,
                 folder,

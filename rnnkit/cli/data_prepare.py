@@ -177,7 +177,6 @@ def _encoding(*, wanted: bool, plain: bool) -> Iterator[Callable[[int, int], Non
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
-        Progress,
         TextColumn,
         TimeRemainingColumn,
     )
@@ -193,25 +192,23 @@ def _encoding(*, wanted: bool, plain: bool) -> Iterator[Callable[[int, int], Non
         TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
     )
-    with Progress(
-        *columns, console=to, transient=True, disable=not (wanted and to.is_terminal)
-    ) as bar:
+
+    def rate() -> float:
+        return bar.tasks[0].completed / max(time.monotonic() - began, 1e-9)
+
+    def far() -> str:
+        of = bar.tasks[0]
+        left = ((of.total or 0) - of.completed) / max(rate(), 1e-9)
+        return f"encoding photos: {of.completed:,.0f} of {of.total or 0:,.0f}, {rate():.1f} a second, {left:,.0f} s left"
+
+    with show.bar(*columns, to=to, far=far, wanted=wanted) as bar:
         task = bar.add_task("", total=None, rate="")
-
-        def rate() -> float:
-            return bar.tasks[0].completed / max(time.monotonic() - began, 1e-9)
-
-        def far() -> str:
-            of = bar.tasks[0]
-            left = ((of.total or 0) - of.completed) / max(rate(), 1e-9)
-            return f"encoding photos: {of.completed:,.0f} of {of.total or 0:,.0f}, {rate():.1f} a second, {left:,.0f} s left"
 
         def progress(done: int, all: int) -> None:
             bar.update(task, completed=done, total=all)
             bar.update(task, rate=f"{rate():.1f} a second" if done else "")
 
-        with show.reminding(far, wanted=wanted and bar.disable):
-            yield progress
+        yield progress
 
 
 def _show(done: Prepared, out: Path, length: int, left_out: Mapping[str, str], plain: bool) -> None:

@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rnnkit.system.console import Plain as Plain
+from rnnkit.system.console import bar as bar
 from rnnkit.system.console import console as console
 from rnnkit.system.console import reminding as reminding
 from rnnkit.system.terminal import shown

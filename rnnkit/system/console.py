@@ -9,12 +9,15 @@ import importlib.util
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console
 from rich.text import Text
 
 from rnnkit.system.terminal import say, shown
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, ProgressColumn
 
 REMIND_SECONDS: Final = 30.0
 """How often long work says how far it is, where no bar can."""
@@ -75,3 +78,30 @@ def reminding(far: Callable[[], str], *, wanted: bool = True) -> Iterator[None]:
     finally:
         ended.set()
         thread.join()
+
+
+@contextmanager
+def bar(
+    *columns: ProgressColumn,
+    to: Console,
+    far: Callable[[], str],
+    barred: bool = True,
+    wanted: bool = True,
+) -> Iterator[Progress]:
+    """Show how far the work in the block is: by a bar where one can move, elsewhere by a line now and then.
+
+    Args:
+        columns: of the bar; rich's own if there are none.
+        to: where the bar is; the lines are on standard error.
+        far: what a line says; empty for none.
+        barred: whether there may be a bar.
+        wanted: whether to show anything.
+    """
+    from rich.progress import Progress
+
+    moves = wanted and barred and shows_bars(to)
+    with (
+        Progress(*columns, console=to, disable=not moves, transient=True) as progress,
+        reminding(far, wanted=wanted and not moves),
+    ):
+        yield progress

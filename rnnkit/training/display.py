@@ -10,13 +10,12 @@ from typing import Final, Self, TypeAlias
 
 from rich.progress import (
     BarColumn,
-    Progress,
     TaskProgressColumn,
     TextColumn,
     TimeRemainingColumn,
 )
 
-from rnnkit.system.console import console, is_live, reminding, shows_bars
+from rnnkit.system.console import bar, console, is_live
 from rnnkit.system.terminal import say, warn
 from rnnkit.training.history import Record, Step
 from rnnkit.training.trainer import Trainer
@@ -43,24 +42,21 @@ class Display:
         self._columns: list[_Column] = []
         self._epoch_steps = 1
         self._smooth = _Smooth()
-        self._progress = Progress(
+        self._entered = ExitStack()
+
+    def __enter__(self) -> Self:
+        shown = bar(
             TextColumn("epoch {task.fields[epoch]}"),
             BarColumn(max(4, min(40, self._console.width - 58))),
             TaskProgressColumn(),
             TextColumn("{task.fields[said]}"),
             TimeRemainingColumn(),
             TextColumn("left"),
-            console=self._console,
-            disable=not shows_bars(self._console),
-            transient=True,
+            to=self._console,
+            far=self._far,  # where there is no bar, and an evaluation may be hours away
         )
+        self._progress = self._entered.enter_context(shown)
         self._bar = self._progress.add_task("train", total=None, epoch=1, said="")
-        self._entered = ExitStack()
-
-    def __enter__(self) -> Self:
-        self._entered.enter_context(self._progress)
-        # What a bar shows, in lines, where there is none and an evaluation may be hours away.
-        self._entered.enter_context(reminding(self._far, wanted=self._progress.disable))
         return self
 
     def __exit__(
