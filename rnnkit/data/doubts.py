@@ -14,7 +14,7 @@ from rnnkit.data.annotations import read_annotations
 from rnnkit.data.dataset import Dataset, Split
 from rnnkit.data.features import Features, ignore
 from rnnkit.data.summary import SplitSummary, describe
-from rnnkit.data.tokenizer import tokenize
+from rnnkit.data.tokenizer import words_of
 from rnnkit.data.vocabulary import UNKNOWN, Vocabulary
 from rnnkit.errors import listed
 from rnnkit.kinds.arrays import Array, Ints
@@ -76,7 +76,7 @@ def doubts(
     return tuple(dict.fromkeys(doubt for doubt in found if doubt is not None))
 
 
-def _of_splits(dataset: Dataset, seen: Mapping[str, _Seen]) -> Iterator[Doubt | None]:
+def _of_splits(dataset: Dataset, seen: Mapping[str, _Looked]) -> Iterator[Doubt | None]:
     """In the order in which they are mended; what follows from another is not told."""
     train, of_train = dataset.splits["train"], seen["train"]
     summaries = {summary.split: summary for summary in describe(dataset).splits}
@@ -133,7 +133,10 @@ def _better(dataset: Dataset) -> str:
     if not path.exists():
         return "a smaller --min-count"
     words = Counter(
-        w for i in read_annotations(path).images for c in i.captions for w in tokenize(c)
+        word
+        for image in read_annotations(path).images
+        for caption in image.captions
+        for word in words_of(caption, dataset.vocabulary.cut)
     )
     total, known, least = words.total(), 0, 1
     for _, count in words.most_common():
@@ -183,7 +186,7 @@ def _captions(dataset: Dataset, train: Split) -> Doubt | None:
 
 
 @attrs.frozen(eq=False)
-class _Seen:
+class _Looked:
     """What has been seen of a split's features: n rows of F numbers.
 
     Attributes:
@@ -226,7 +229,7 @@ class _Seen:
         return float(np.sqrt(self.square.mean()))
 
 
-def _look(split: Split, whole: bool, progress: Callable[[int], object]) -> _Seen:
+def _look(split: Split, whole: bool, progress: Callable[[int], object]) -> _Looked:
     """In pieces, so that all of them need not be in memory."""
     features = split.features
     hashes: list[int] = []
@@ -246,7 +249,7 @@ def _look(split: Split, whole: bool, progress: Callable[[int], object]) -> _Seen
     square /= n
     # Rounding must not make a variance of what is constant.
     variance = np.where(high > low, np.maximum(square - (total / n) ** 2, 0), 0)
-    return _Seen(split.name, split.images, np.array(hashes), zeros, square, variance)
+    return _Looked(split.name, split.images, np.array(hashes), zeros, square, variance)
 
 
 def _rows(features: Features, whole: bool) -> Iterator[Ints]:
@@ -260,7 +263,7 @@ def _rows(features: Features, whole: bool) -> Iterator[Ints]:
         yield from (np.arange(i, i + RUN) for i in np.unique(starts))
 
 
-def _same(seen: _Seen) -> Doubt | None:
+def _same(seen: _Looked) -> Doubt | None:
     """Images that a network cannot tell apart."""
     n, distinct = len(seen), seen.distinct
     if n > 1 and seen.constant:
@@ -284,7 +287,7 @@ def _same(seen: _Seen) -> Doubt | None:
     return None
 
 
-def _empty(seen: _Seen) -> Doubt | None:
+def _empty(seen: _Looked) -> Doubt | None:
     n = len(seen)
     if 100 * seen.zeros < n or not seen.zeros or seen.zeros == n > 1:
         return None
@@ -294,7 +297,7 @@ def _empty(seen: _Seen) -> Doubt | None:
     )
 
 
-def _still(seen: _Seen) -> Doubt | None:
+def _still(seen: _Looked) -> Doubt | None:
     """Numbers that are the same for every image."""
     width, moving = len(seen.variance), int(np.count_nonzero(seen.variance))
     if seen.constant or len(seen) < FEW or 10 * moving > width:
@@ -305,7 +308,7 @@ def _still(seen: _Seen) -> Doubt | None:
     )
 
 
-def _dominated(seen: _Seen) -> Doubt | None:
+def _dominated(seen: _Looked) -> Doubt | None:
     """One number that drowns the others."""
     total, width = seen.square.sum(), len(seen.square)
     most = int(seen.square.argmax())
@@ -319,7 +322,7 @@ def _dominated(seen: _Seen) -> Doubt | None:
     )
 
 
-def _scale(seen: _Seen) -> Doubt | None:
+def _scale(seen: _Looked) -> Doubt | None:
     if seen.constant or 1e-3 <= seen.size <= 1e3:
         return None
     return Doubt(
@@ -328,7 +331,7 @@ def _scale(seen: _Seen) -> Doubt | None:
     )
 
 
-def _scales(seen: _Seen, train: _Seen) -> Doubt | None:
+def _scales(seen: _Looked, train: _Looked) -> Doubt | None:
     """Splits whose features were not computed alike."""
     small, large = sorted((seen.size, train.size))
     if not small or large < 5 * small:
@@ -342,7 +345,7 @@ def _scales(seen: _Seen, train: _Seen) -> Doubt | None:
 # Splits
 
 
-def _shared(split: Split, train: Split, seen: _Seen, of_train: _Seen) -> Doubt | None:
+def _shared(split: Split, train: Split, seen: _Looked, of_train: _Looked) -> Doubt | None:
     """Pictures that are also in train: what is learnt by heart looks like skill."""
     pictures = {*(train.pictures or ())}
     named = sum(picture in pictures for picture in split.pictures or ())
