@@ -6,11 +6,13 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from rnnkit.data.scenes import write_scenes
+from tests import browser
 from tests.datafolders import write_coco_mini
 from tests.specs import TRAINED
 
@@ -80,3 +82,13 @@ def with_third_party(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]
     ]
     subprocess.run(command, check=True, capture_output=True)
     return {**os.environ, "PYTHONPATH": str(target)}
+
+
+@pytest.fixture(scope="module")
+def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[browser.Browser]:
+    """A tab of a real browser."""
+    program = browser.installed()
+    if program is None:
+        pytest.skip(f"no browser is installed: none of {', '.join(browser.NAMES)}")
+    with browser.browser(program, tmp_path_factory.mktemp("profile")) as opened:
+        yield opened

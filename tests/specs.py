@@ -15,3 +15,12 @@ batch = 16
 optimizer = {{ use = "adam", learning_rate = 5e-3 }}
 schedule = {{ use = "exponential", decay = 0.5 }}
 """
+
+BRIEF = f"""\
+format = 1\
+{LSTM}\
+[train]
+epochs = 2
+batch = 16
+"""
+"""For commands, which are run many times."""

@@ -14,15 +14,7 @@ import h5py
 import numpy as np
 import pytest
 
-from tests.specs import LSTM
-
-SPEC = f"""\
-format = 1\
-{LSTM}\
-[train]
-epochs = 2
-batch = 16
-"""
+from tests.specs import BRIEF
 
 Ran = subprocess.CompletedProcess[str]
 
@@ -35,7 +27,7 @@ def rnnkit(*arguments: str | Path) -> Ran:
 @pytest.fixture(scope="module")
 def spec(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("spec") / "small.toml"
-    file.write_text(SPEC)
+    file.write_text(BRIEF)
     return file
 
 
@@ -111,7 +103,7 @@ def test_a_decoder_can_be_chosen_with_its_options(run: Path, tiny_data: Path) ->
 def test_six_mistakes_print_six_lines(tmp_path: Path) -> None:
     file = tmp_path / "bad.toml"
     file.write_text(
-        SPEC.replace('"lstm"', '"lsmt"')
+        BRIEF.replace('"lstm"', '"lsmt"')
         .replace("dim = 16", "dim = 0")
         .replace("hidden = 24", "hiden = 24")
         .replace("epochs = 2", "epochs = 2.5")
@@ -197,7 +189,7 @@ def test_a_width_that_does_not_fit_the_spec_is_told_at_its_line(
     tiny_data: Path, tmp_path: Path
 ) -> None:
     file = tmp_path / "s.toml"
-    file.write_text(SPEC + "[data]\nfeatures = 3\n")
+    file.write_text(BRIEF + "[data]\nfeatures = 3\n")
     ran = rnnkit("build", file, "--data", tiny_data, "-o", tmp_path / "m.h5")
     assert ran.returncode == 2
     assert ran.stderr.startswith(f"{file}:11: data.features: the spec says 3, but {tiny_data} has ")

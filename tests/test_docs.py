@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -193,15 +192,6 @@ def test_no_mark_is_left_in_the_site(site: Path) -> None:
     assert [
         page.name for page in site.rglob("*.html") if "<!-- rnnkit:" in page.read_text("utf-8")
     ] == []
-
-
-@pytest.fixture(scope="module")
-def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[browser.Browser]:
-    program = browser.installed()
-    if program is None:
-        pytest.skip(f"no browser is installed: none of {', '.join(browser.NAMES)}")
-    with browser.browser(program, tmp_path_factory.mktemp("profile")) as opened:
-        yield opened
 
 
 LEAVING: Final = """[...document.querySelectorAll('.md-content :is(table, pre > code)')].filter(e =>

@@ -701,15 +701,6 @@ def test_text_stands_out_from_its_ground_in_light_and_dark(page: Node) -> None:
                 assert (b + 0.05) / (a + 0.05) >= 4.5, (ground, ink)
 
 
-@pytest.fixture(scope="module")
-def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[browser.Browser]:
-    program = browser.installed()
-    if program is None:
-        pytest.skip(f"no browser is installed: none of {', '.join(browser.NAMES)}")
-    with browser.browser(program, tmp_path_factory.mktemp("profile")) as opened:
-        yield opened
-
-
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 768, 390])
 def test_a_browser_shows_the_page_without_complaint_or_overflow(

@@ -22,15 +22,9 @@ from rnnkit.errors import CheckpointError, DataError, SpecError
 from rnnkit.network.checkpoint import load_model, read_model_file
 from rnnkit.system.files import sole_owner
 from rnnkit.training import Step
-from tests.specs import LSTM
+from tests.specs import BRIEF
 
-SPEC = f"""\
-format = 1\
-{LSTM}\
-[train]
-epochs = 2
-batch = 16
-"""
+SPEC = BRIEF
 
 
 def stop_at(number: int) -> Callable[[Step], None]:

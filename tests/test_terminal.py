@@ -16,15 +16,7 @@ import pytest
 from rnnkit.cli import show
 from rnnkit.system.terminal import shown
 from rnnkit.training.display import _columns
-from tests.specs import LSTM
-
-SPEC = f"""\
-format = 1\
-{LSTM}\
-[train]
-epochs = 2
-batch = 16
-"""
+from tests.specs import BRIEF
 
 HOSTILE = "[/x] :100: [red]a[/red] \x1b]0;title\x07 \u202eback \x9b2J é 狗 \ud800"
 TOLD = "[/x] :100: [red]a[/red] \\x1b]0;title\\x07 \\u202eback \\x9b2J é 狗 \\ud800"
@@ -42,7 +34,7 @@ def rnnkit(
 @pytest.fixture(scope="module")
 def spec(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("spec") / "small.toml"
-    file.write_text(SPEC)
+    file.write_text(BRIEF)
     return file
 
 
