@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -111,7 +112,7 @@ def _hint(
             given,
             wanted[at],
             judge.tolerance,
-            {k: f for k, f in view.factors.items() if _fits(f, given.shape)},
+            {k: f for k, f in view.factors.items() if _fits(f.shape, given.shape)},
             () if slopes.by_row else [slopes.along(row.cotangents)[at] for row in view.rows],
             {
                 gate: wanted[other]
@@ -138,14 +139,18 @@ def _hint(
 
     def told(at: Any) -> str:
         """What explains the whole, else what explains each output's part that is wrong; then row by row."""
-        wrong = [part for part in parts if gap(part, at).wrong]
+        gaps = {view.label: gap(view, at) for view in views}
+        looked_at = [view for view in views if view is whole or gaps[view.label].wrong]
+        pools: dict[str, Gap] = {}
         for patterns, of_pool in ((SHAPED, POOLED), ((wrong_term,), (wrong_term,))):
             for by_row in (False,) if slopes.by_row or not whole.rows else (False, True):
+                if by_row and not pools:
+                    pools = {view.label: pooled(view, at) for view in looked_at}
                 hints = {
-                    view.label: explain(pooled(view, at), of_pool)
+                    view.label: explain(pools[view.label], of_pool)
                     if by_row
-                    else explain(gap(view, at), patterns)
-                    for view in (whole, *wrong)
+                    else explain(gaps[view.label], patterns)
+                    for view in looked_at
                 }
                 all_told = hints.pop("")
                 if not all_told and hints and all(hints.values()):
@@ -196,9 +201,10 @@ def _grouped(one: str, several: str, hints: Mapping[str, str]) -> str:
     )
 
 
-def _fits(factor: Array, shape: tuple[int, ...]) -> bool:
-    """Whether a factor broadcasts to the shape without making it larger."""
+@functools.cache
+def _fits(factor: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    """Whether a factor of a shape broadcasts to another without making it larger."""
     try:
-        return np.broadcast_shapes(factor.shape, shape) == shape
+        return np.broadcast_shapes(factor, shape) == shape
     except ValueError:
         return False
