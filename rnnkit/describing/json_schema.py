@@ -20,6 +20,7 @@ from rnnkit.registry.options import (
     default_of,
     element,
     is_option,
+    is_table,
     option_types,
     plugin_kind,
     validators,
@@ -117,7 +118,7 @@ def _key(want: Annotation, field: attrs.Attribute[Any], said: str) -> Schema:
             made["enum"] = list(validator.options)
     if said:
         made["description"] = said
-    if default is not None and default is not attrs.NOTHING and not _is_table(type(default)):
+    if default is not None and default is not attrs.NOTHING and not is_table(type(default)):
         made["default"] = plain(default)
     return made
 
@@ -144,7 +145,3 @@ def _choices(want: Annotation, default: object) -> Sequence[Schema]:
         return [{"type": SCALARS[want]}]
     assert isinstance(want, type)
     return [_table(want, attributes(want))]
-
-
-def _is_table(cls: type[Any]) -> bool:
-    return attrs.has(cls) and not issubclass(cls, Plugin)

@@ -18,6 +18,7 @@ from rnnkit.registry.options import (
     Annotation,
     default_of,
     element,
+    is_table,
     noun,
     option_types,
     plugin_kind,
@@ -76,7 +77,7 @@ def _table(
     below = []
     for key, want in option_types(cls).items():
         item = element(want)
-        if _is_table(want) or (item is not None and _is_table(item)):
+        if is_table(want) or is_table(item):
             below.append((key, want, item))
             continue
         if key in written:
@@ -135,7 +136,3 @@ def _comment(text: str, indent: str = "") -> list[str]:
         break_long_words=False,
         break_on_hyphens=False,
     )
-
-
-def _is_table(want: Annotation) -> bool:
-    return isinstance(want, type) and attrs.has(want) and plugin_kind(want) is None

@@ -10,7 +10,7 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Callable, Iterator
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeGuard
 
 import attrs
 
@@ -91,6 +91,11 @@ def plugin_kind(want: Annotation) -> type[Plugin] | None:
     return next((k for k in KINDS if isinstance(origin, type) and issubclass(origin, k)), None)
 
 
+def is_table(want: Annotation) -> TypeGuard[type[Any]]:
+    """Whether a spec writes a value of this type as a table of keys, and not as a plugin."""
+    return isinstance(want, type) and attrs.has(want) and plugin_kind(want) is None
+
+
 def noun(want: Annotation) -> str:
     """The type in the words of a message."""
     kind, item = plugin_kind(want), element(want)
@@ -127,4 +132,4 @@ def _readable(want: Annotation) -> bool:
     members = alternatives(want)
     if len(members) > 1 or want not in members:
         return all(_readable(t) for t in members)
-    return isinstance(want, type) and attrs.has(want)
+    return is_table(want)

@@ -9,7 +9,7 @@ import attrs
 
 from rnnkit.kinds import KINDS, Plugin
 from rnnkit.registry import closest, nearest, usable
-from rnnkit.registry.options import default_of, element, option_types, plugin_kind
+from rnnkit.registry.options import default_of, element, is_table, option_types
 from rnnkit.spec.places import Path, show
 from rnnkit.spec.schema import Spec
 
@@ -120,7 +120,7 @@ def _keys(cls: type[Any], above: Path) -> Iterator[Path]:
         item = element(want)
         table = want if item is None else item
         default = default_of(fields[name])
-        if isinstance(table, type) and attrs.has(table) and plugin_kind(table) is None:
+        if is_table(table):
             yield from _keys(table, path if item is None else (*path, 0))
         elif isinstance(default, Plugin):
             yield from _keys(type(default), path)

@@ -11,7 +11,7 @@ import attrs
 from rnnkit.errors import SpecError
 from rnnkit.kinds import Plugin
 from rnnkit.registry import entry_of
-from rnnkit.registry.options import is_option
+from rnnkit.registry.options import is_option, is_table
 from rnnkit.spec.places import BARE
 from rnnkit.spec.schema import Spec
 
@@ -36,19 +36,15 @@ def _tables(name: str, table: Any, header: str, qualified: bool) -> Iterator[str
     below: list[tuple[str, Any, str]] = []
     for key, value in _set_options(table):
         path = f"{name}.{key}" if name else key
-        if _is_table(value):
+        if is_table(type(value)):
             below.append((path, value, "[{}]"))
-        elif isinstance(value, tuple) and value and all(map(_is_table, value)):
+        elif isinstance(value, tuple) and value and all(is_table(type(row)) for row in value):
             below.extend((path, row, "[[{}]]") for row in value)
         else:
             lines.append(f"{key} = {inline(plain(value, qualified))}")
     yield "\n".join(lines)
     for path, value, kind in below:
         yield from _tables(path, value, kind, qualified)
-
-
-def _is_table(value: object) -> bool:
-    return attrs.has(type(value)) and not isinstance(value, Plugin)
 
 
 def _set_options(table: Any) -> Iterator[tuple[str, object]]:
