@@ -25,7 +25,7 @@ def parameters_of(spec: Spec, sizes: Sizes) -> int:
     Raises:
         SpecError: its parts do not fit each other.
     """
-    return sum(w.size for w in assemble(spec, sizes).parameters.values())
+    return assemble(spec, sizes).size
 
 
 def scaled_to(spec: Spec, wanted: int, sizes: Sizes) -> Spec:

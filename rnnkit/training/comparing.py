@@ -233,7 +233,7 @@ def _learn(
         folder=done.folder,
         cell=" + ".join(label(level.cell) for level in spec.model.rnn),
         hidden=tuple(level.hidden for level in spec.model.rnn),
-        parameters=sum(w.size for w in model.parameters.values()),
+        parameters=model.size,
         window=curve.window,
         curve=tuple(curve.points),
         reached=reached,

@@ -28,6 +28,7 @@ from rnnkit.kinds import Array, Encoder, Prepared
 from rnnkit.parallel import ALONE, Ranks
 from rnnkit.system.files import write_text_whole, write_whole
 from rnnkit.system.hdf5 import open_to_read, take, writing
+from rnnkit.system.process import cores
 
 BLOCK: Final = 4 * AT_ONCE
 """Photos in a block: what is lost at most, by each process, when it is killed."""
@@ -193,9 +194,8 @@ def _write(file: Path, told: object, rows: Sequence[Array]) -> None:
 
 def _prepared(photos: Sequence[Path], encoder: Encoder) -> Generator[_Ready, None, None]:
     """The photos in order, prepared on threads, a few ahead of who takes them."""
-    workers = os.cpu_count() or 1
     waiting: deque[Future[_Ready]] = deque()
-    with ThreadPoolExecutor(workers) as threads:
+    with ThreadPoolExecutor(len(cores())) as threads:
         try:
             for photo in photos:
                 waiting.append(threads.submit(_prepare, photo, encoder))
