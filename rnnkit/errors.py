@@ -64,7 +64,7 @@ def listed(names: Iterable[object], at_most: int = LISTED) -> str:
     return f"{some} and {more:,} more" if more > 0 else some or "nothing"
 
 
-def shown(value: object) -> str:
+def quoted(value: object) -> str:
     """What a user wrote, as Python writes it, cut where it is long."""
     return _cut(repr(value))
 

@@ -11,7 +11,7 @@ import attrs
 from rnnkit.data.mistakes import Mistakes
 from rnnkit.data.texts import read_json
 from rnnkit.data.tokenizer import tokenize
-from rnnkit.errors import DataError, shown
+from rnnkit.errors import DataError, quoted
 
 ImageId: TypeAlias = int | str
 
@@ -109,7 +109,7 @@ def annotations_in(content: object, path: Path) -> Annotations:
         elif not unreadable:  # else it may be of one of those
             mistakes.add(
                 f"annotations[{i}]",
-                f"image_id is {shown(image_id)}, but none of the {len(images)} images has that id; add "
+                f"image_id is {quoted(image_id)}, but none of the {len(images)} images has that id; add "
                 "the image, or leave the caption out",
             )
     mistakes.tell()
@@ -134,7 +134,7 @@ def _list(path: Path, content: Mapping[str, object], name: str) -> list[object]:
 def _read_image(place: str, item: object, mistakes: Mistakes) -> AnnotatedImage | None:
     """The image, or None if it cannot be told apart from others."""
     if not isinstance(item, dict):
-        mistakes.add(place, f"it is {shown(item)}, but must be an object")
+        mistakes.add(place, f"it is {quoted(item)}, but must be an object")
         return None
     image_id, name, split = (
         _id(place, item, "id", mistakes),
@@ -142,10 +142,10 @@ def _read_image(place: str, item: object, mistakes: Mistakes) -> AnnotatedImage 
         item.get("split"),
     )
     if not isinstance(name, str) or not name.strip() or not name.strip().isprintable():
-        mistakes.add(place, f"file_name is {shown(name)}, but must be the name of a picture")
+        mistakes.add(place, f"file_name is {quoted(name)}, but must be the name of a picture")
         name = ""
     if split is not None and not isinstance(split, str):
-        mistakes.add(place, f"split is {shown(split)}, but must be a name such as train or val")
+        mistakes.add(place, f"split is {quoted(split)}, but must be a name such as train or val")
         split = None
     addresses = (item.get(key) for key in _ADDRESSES)
     address = next((a for a in addresses if isinstance(a, str) and a and a.isprintable()), None)
@@ -157,16 +157,16 @@ def _read_image(place: str, item: object, mistakes: Mistakes) -> AnnotatedImage 
 def _read_annotation(place: str, item: object, mistakes: Mistakes) -> tuple[ImageId, str] | None:
     """The image and the text of a caption, or None if the one or the other is wrong."""
     if not isinstance(item, dict):
-        mistakes.add(place, f"it is {shown(item)}, but must be an object")
+        mistakes.add(place, f"it is {quoted(item)}, but must be an object")
         return None
     image_id, caption = _id(place, item, "image_id", mistakes), item.get("caption")
     if not isinstance(caption, str):
-        mistakes.add(place, f"caption is {shown(caption)}, but must be text")
+        mistakes.add(place, f"caption is {quoted(caption)}, but must be text")
         return None
     if not tokenize(caption):
         mistakes.add(
             place,
-            f"the caption {shown(caption)} of image {shown(image_id)} has no words; write one, or leave "
+            f"the caption {quoted(caption)} of image {quoted(image_id)} has no words; write one, or leave "
             "it out",
         )
         return None
@@ -178,6 +178,6 @@ def _id(place: str, fields: Mapping[str, object], name: str, mistakes: Mistakes)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if not isinstance(value, int | str) or isinstance(value, bool):
-        mistakes.add(place, f"{name} is {shown(value)}, but must be a whole number or text")
+        mistakes.add(place, f"{name} is {quoted(value)}, but must be a whole number or text")
         return None
     return value

@@ -10,7 +10,7 @@ import attrs
 import numpy as np
 
 from rnnkit.data.texts import read_json
-from rnnkit.errors import DataError, listed, shown
+from rnnkit.errors import DataError, listed, quoted
 from rnnkit.kinds.arrays import Ints
 from rnnkit.metrics.tokenizer import join, tokenize
 from rnnkit.system.unicode import composed
@@ -87,14 +87,14 @@ class Vocabulary:
         for token, word in enumerate(words):
             first = tokens.setdefault(word, token)
             if first != token:
-                twice.append(f"{shown(word)} twice, as tokens {first} and {token}")
+                twice.append(f"{quoted(word)} twice, as tokens {first} and {token}")
         if twice:
             raise DataError(
                 f"{source} has the word {listed(twice)}; every word must have one token"
             )
         if cut not in CUTS:
             raise DataError(
-                f"{source} has words that were cut as {shown(cut)}, but this rnnkit knows {listed(CUTS)}"
+                f"{source} has words that were cut as {quoted(cut)}, but this rnnkit knows {listed(CUTS)}"
             )
         missing = [word for word in (NULL, START, END) if word not in tokens]
         if missing:
@@ -214,7 +214,7 @@ def read_vocabulary(path: Path) -> Vocabulary:
         )
     cut = content.get("cut", PLAIN)
     if not isinstance(cut, str):
-        raise DataError(f"{path}: cut is {shown(cut)}, but must be one of {listed(CUTS)}")
+        raise DataError(f"{path}: cut is {quoted(cut)}, but must be one of {listed(CUTS)}")
     by_word = _by_word(path, content["word_to_idx"]) if "word_to_idx" in content else None
     if "idx_to_word" not in content:
         return Vocabulary.from_words(by_word or [], str(path), cut=cut)

@@ -10,7 +10,7 @@ from pathlib import Path
 import attrs
 
 from rnnkit.data import Dataset, Vocabulary, as_characters, open_data
-from rnnkit.errors import DataError, SpecError, shown
+from rnnkit.errors import DataError, SpecError, quoted
 from rnnkit.spec import Problem, Spec, read_spec
 
 
@@ -46,7 +46,7 @@ def opened(spec: Spec, data: str | Path | Dataset | None) -> Iterator[Dataset | 
         yield data
     else:
         raise DataError(
-            f"{shown(data)} is no data: give a data folder, or what rnnkit.open_data makes of it"
+            f"{quoted(data)} is no data: give a data folder, or what rnnkit.open_data makes of it"
         )
 
 
@@ -72,7 +72,7 @@ def as_spec(spec: str | Path | Spec, overrides: Sequence[str]) -> Spec:
         return read_spec(spec, overrides)
     if not isinstance(spec, Spec):
         raise SpecError(
-            f"{shown(spec)} is no spec: give a TOML file, or what rnnkit.parse_spec makes of TOML text"
+            f"{quoted(spec)} is no spec: give a TOML file, or what rnnkit.parse_spec makes of TOML text"
         )
     if overrides:
         raise SpecError("overrides need a spec file; for a spec in memory, use attrs.evolve")

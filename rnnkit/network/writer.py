@@ -11,7 +11,7 @@ import numpy as np
 from rnnkit.data.photos.opening import Photo
 from rnnkit.data.photos.pipeline import ImagePipeline
 from rnnkit.data.vocabulary import Vocabulary
-from rnnkit.errors import DataError, RegistryError, listed, shown
+from rnnkit.errors import DataError, RegistryError, listed, quoted
 from rnnkit.kinds import Array, Decoded, Decoder, DType, Ints, M, Rng
 from rnnkit.spec import Spec, load_plugin
 
@@ -148,7 +148,7 @@ class Writer(abc.ABC, Generic[M]):
         if self.pipeline is None:
             raise DataError(NO_ENCODER)
         if isinstance(photos, str | bytes):
-            raise DataError(f"photos are a list, even of one: caption_photos([{shown(photos)}])")
+            raise DataError(f"photos are a list, even of one: caption_photos([{quoted(photos)}])")
         return self.caption(self.pipeline.features(photos), decoder, rng)
 
 
@@ -172,7 +172,7 @@ def as_decoder(decoder: Decoder | str | None, usual: Decoder) -> Decoder:
     if isinstance(decoder, str):
         return load_plugin(Decoder, decoder)
     raise RegistryError(
-        f"{shown(decoder)} is no decoder: give the name of one, such as 'beam', or "
+        f"{quoted(decoder)} is no decoder: give the name of one, such as 'beam', or "
         'rnnkit.load_plugin("decoder", "beam", width=5)'
     )
 
@@ -191,5 +191,5 @@ def as_numbers(given: A, what: str) -> A:
     except ValueError as e:  # rows of different lengths
         raise DataError(f"the {what} are no array: {e}") from e
     if array.dtype.kind not in "biufc":
-        raise DataError(f"the {what} are {shown(given)}, and must be an array of numbers")
+        raise DataError(f"the {what} are {quoted(given)}, and must be an array of numbers")
     return array

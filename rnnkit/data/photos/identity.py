@@ -7,7 +7,7 @@ from typing import Self
 
 import attrs
 
-from rnnkit.errors import DataError, RegistryError, shown
+from rnnkit.errors import DataError, RegistryError, quoted
 from rnnkit.kinds import Encoder
 from rnnkit.registry import entry_of
 from rnnkit.spec.reader import read_plugin
@@ -94,7 +94,7 @@ class EncoderIdentity:
             raise DataError(f"{name}: encoder, package, version and digest are texts")
         if not (isinstance(shape, list) and shape and all(type(n) is int and n > 0 for n in shape)):
             raise DataError(
-                f"{name}: shape is an array of whole numbers above 0, not {shown(shape)}"
+                f"{name}: shape is an array of whole numbers above 0, not {quoted(shape)}"
             )
         return cls(shape=tuple(shape), **texts)
 

@@ -12,7 +12,7 @@ from rnnkit.data.annotations import AnnotatedImage
 from rnnkit.data.mistakes import Mistakes
 from rnnkit.data.preparing.captions.form import picture_name
 from rnnkit.data.texts import read_text
-from rnnkit.errors import DataError, shown
+from rnnkit.errors import DataError, quoted
 
 HELD_OUT = 0.1
 """The share of the images that is for validation if nobody says anything."""
@@ -69,7 +69,7 @@ def _listed(images: Sequence[AnnotatedImage], path: Path) -> list[str]:
         if name and name not in known:
             mistakes.add(
                 f"line {number}",
-                f"no image with captions and features has the file name {shown(name)}",
+                f"no image with captions and features has the file name {quoted(name)}",
             )
         listed.add(name)
     mistakes.tell()
@@ -90,7 +90,7 @@ def _said(images: Sequence[AnnotatedImage], path: Path) -> list[str]:
         elif not re.fullmatch(r"[A-Za-z0-9_-]+", name):
             mistakes.add(
                 image.place,
-                f"image {image.id!r} ({image.file_name}) is in the split {shown(name)}; names of splits "
+                f"image {image.id!r} ({image.file_name}) is in the split {quoted(name)}; names of splits "
                 "have letters, digits, - and _ only, as they are in names of files",
             )
         else:

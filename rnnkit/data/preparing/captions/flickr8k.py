@@ -14,7 +14,7 @@ from rnnkit.data.annotations import Annotations
 from rnnkit.data.mistakes import Mistakes
 from rnnkit.data.preparing.captions.file import CaptionFile
 from rnnkit.data.preparing.captions.form import Form, Said, gather, picture_name
-from rnnkit.errors import listed, shown
+from rnnkit.errors import listed, quoted
 
 _LINE: Final = re.compile(r"\s*(?P<name>\S.*?)#\d+\s*\t(?P<caption>.*)")
 
@@ -51,7 +51,7 @@ class Flickr8k(Form):
             place = f"line {number}"
             found = _LINE.fullmatch(line)
             if found is None:
-                mistakes.add(place, f"{shown(line)} is not of the form name.jpg#0<TAB>caption")
+                mistakes.add(place, f"{quoted(line)} is not of the form name.jpg#0<TAB>caption")
                 continue
             split = splits.get(picture_name(found["name"]))
             yield Said(place, found["name"], ((place, found["caption"]),), split)

@@ -13,7 +13,7 @@ from rnnkit.data.annotations import AnnotatedImage, Annotations, ImageId, id_tex
 from rnnkit.data.mistakes import Mistakes
 from rnnkit.data.preparing.captions.file import CaptionFile
 from rnnkit.data.tokenizer import tokenize
-from rnnkit.errors import DataError, shown
+from rnnkit.errors import DataError, quoted
 
 _CERTAIN: Final = re.compile("[A-Za-z0-9]")
 """What is a word, or part of one; quicker to find than all words are."""
@@ -83,7 +83,7 @@ def gather(
     for one in said:
         name = picture_name(one.file_name)
         if not name or not name.isprintable():
-            mistakes.add(one.place, f"{shown(one.file_name)} must be the name of a picture")
+            mistakes.add(one.place, f"{quoted(one.file_name)} must be the name of a picture")
             continue
         captions = tuple(
             text for place, text in one.captions if _has_words(place, text, name, mistakes)
@@ -101,7 +101,7 @@ def gather(
         elif first.split != one.split:
             mistakes.add(
                 one.place,
-                f"{name} is in the split {shown(one.split)}, but in {shown(first.split)} in {first.place}; "
+                f"{name} is in the split {quoted(one.split)}, but in {quoted(first.split)} in {first.place}; "
                 "an image is in one",
             )
         else:
@@ -126,6 +126,6 @@ def _has_words(place: str, caption: str, name: str, mistakes: Mistakes) -> bool:
         return True
     mistakes.add(
         place,
-        f"the caption {shown(caption)} of {name} has no words; write one, or leave it out",
+        f"the caption {quoted(caption)} of {name} has no words; write one, or leave it out",
     )
     return False

@@ -14,7 +14,7 @@ from rnnkit.data.mistakes import Mistakes
 from rnnkit.data.preparing.captions.file import CaptionFile
 from rnnkit.data.preparing.captions.form import Form, Said, gather
 from rnnkit.data.preparing.captions.records import image_id, split_of
-from rnnkit.errors import shown
+from rnnkit.errors import quoted
 
 
 class Karpathy(Form):
@@ -38,11 +38,13 @@ class Karpathy(Form):
         for i, image in enumerate(images):
             place = f"images[{i}]"
             if not isinstance(image, dict):
-                mistakes.add(place, f"it is {shown(image)}, but must be an object")
+                mistakes.add(place, f"it is {quoted(image)}, but must be an object")
                 continue
             name, folder = image.get("filename"), image.get("filepath")
             if not isinstance(name, str):
-                mistakes.add(place, f"filename is {shown(name)}, but must be the name of a picture")
+                mistakes.add(
+                    place, f"filename is {quoted(name)}, but must be the name of a picture"
+                )
                 continue
             if names[name] > 1 and isinstance(folder, str):  # COCO's names tell images apart alone
                 name = f"{folder}/{name}"
@@ -58,7 +60,7 @@ def _images(file: CaptionFile) -> list[object]:
 
 def _captions(place: str, sentences: object, mistakes: Mistakes) -> Iterator[tuple[str, str]]:
     if not isinstance(sentences, list):
-        mistakes.add(place, f"sentences is {shown(sentences)}, but must be a list")
+        mistakes.add(place, f"sentences is {quoted(sentences)}, but must be a list")
         return
     for k, sentence in enumerate(sentences):
         here = f"{place}.sentences[{k}]"
@@ -69,4 +71,4 @@ def _captions(place: str, sentences: object, mistakes: Mistakes) -> Iterator[tup
         if isinstance(raw, str):
             yield here, raw
         else:
-            mistakes.add(here, f"raw is {shown(raw)}, but must be text")
+            mistakes.add(here, f"raw is {quoted(raw)}, but must be text")

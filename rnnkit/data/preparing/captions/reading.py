@@ -23,7 +23,7 @@ from rnnkit.data.preparing.captions.json_lines import JsonLines
 from rnnkit.data.preparing.captions.karpathy import Karpathy
 from rnnkit.data.preparing.captions.neuraltalk import NeuralTalk
 from rnnkit.data.preparing.captions.records import SPLITS
-from rnnkit.errors import DataError, listed, shown
+from rnnkit.errors import DataError, listed, quoted
 
 FORMS: Final[tuple[Form, ...]] = (
     Karpathy(),
@@ -109,6 +109,6 @@ def _what_is(file: CaptionFile) -> str:
         return f"a JSON object with {listed(file.content, 5)}"
     if isinstance(file.content, list):
         first = file.content[0] if file.content else None
-        of = f"an object with {listed(first, 5)}" if isinstance(first, dict) else shown(first)
+        of = f"an object with {listed(first, 5)}" if isinstance(first, dict) else quoted(first)
         return f"a JSON list, first {of}"
-    return f"text that begins with {shown(file.head[0])}"
+    return f"text that begins with {quoted(file.head[0])}"

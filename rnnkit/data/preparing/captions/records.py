@@ -8,7 +8,7 @@ from typing import Final
 from rnnkit.data.annotations import ImageId
 from rnnkit.data.mistakes import Mistakes
 from rnnkit.data.preparing.captions.form import Said
-from rnnkit.errors import listed, shown
+from rnnkit.errors import listed, quoted
 
 NAMES: Final = (
     "file_name",
@@ -41,7 +41,7 @@ def is_record(item: object) -> bool:
 def said_by(place: str, record: object, mistakes: Mistakes) -> Said | None:
     """What an object says of a picture; None if it is not told which picture."""
     if not isinstance(record, dict):
-        mistakes.add(place, f"it is {shown(record)}, but must be an object")
+        mistakes.add(place, f"it is {quoted(record)}, but must be an object")
         return None
     field, texts = named(record, NAMES), named(record, CAPTIONS)
     if field is None or texts is None:
@@ -52,7 +52,7 @@ def said_by(place: str, record: object, mistakes: Mistakes) -> Said | None:
         return None
     name = record[field]
     if not isinstance(name, str):
-        mistakes.add(place, f"{field} is {shown(name)}, but must be the name of a picture")
+        mistakes.add(place, f"{field} is {quoted(name)}, but must be the name of a picture")
         return None
     return Said(
         place,
@@ -72,7 +72,7 @@ def _captions(
         if isinstance(caption, str):
             yield f"{place}.{which}" if several else place, caption
         else:
-            mistakes.add(place, f"{which} is {shown(caption)}, but must be text")
+            mistakes.add(place, f"{which} is {quoted(caption)}, but must be text")
 
 
 def split_of(place: str, fields: Mapping[str, object], mistakes: Mistakes) -> str | None:
@@ -80,7 +80,7 @@ def split_of(place: str, fields: Mapping[str, object], mistakes: Mistakes) -> st
     split = fields.get("split")
     if split is None or isinstance(split, str):
         return split and SPLITS.get(split, split)
-    mistakes.add(place, f"split is {shown(split)}, but must be a name such as train or val")
+    mistakes.add(place, f"split is {quoted(split)}, but must be a name such as train or val")
     return None
 
 
@@ -92,5 +92,5 @@ def image_id(
     value = None if name is None else fields[name]
     if value is None or (isinstance(value, int | str) and not isinstance(value, bool)):
         return value
-    mistakes.add(place, f"{name} is {shown(value)}, but must be a whole number or text")
+    mistakes.add(place, f"{name} is {quoted(value)}, but must be a whole number or text")
     return None

@@ -12,7 +12,7 @@ import numpy as np
 from rnnkit.data.annotations import ImageId
 from rnnkit.data.features.maps import FeatureMap, map_of
 from rnnkit.data.mistakes import Mistakes
-from rnnkit.errors import DataError, listed, shown
+from rnnkit.errors import DataError, listed, quoted
 from rnnkit.kinds.arrays import Array, DType
 from rnnkit.system.unicode import composed, lone_surrogate
 
@@ -145,5 +145,5 @@ def _id(place: str, value: object, mistakes: Mistakes) -> ImageId:
         return composed(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return value
-    mistakes.add(place, f"it is {shown(value)}, but must be a whole number or UTF-8 text")
+    mistakes.add(place, f"it is {quoted(value)}, but must be a whole number or UTF-8 text")
     return ""
