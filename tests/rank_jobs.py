@@ -132,6 +132,7 @@ def run(name: str, *args: str) -> None:
         if str(ranks.rank) == rank:
             import resource  # not on every system
 
+            sys.dont_write_bytecode = True  # else modules that Python compiles are cut off, too
             resource.setrlimit(resource.RLIMIT_FSIZE, (2**14, resource.RLIM_INFINITY))
         sys.argv = ["rnnkit", *words]
         main()

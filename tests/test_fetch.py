@@ -787,7 +787,9 @@ def test_a_file_that_cannot_be_written_while_unpacking_leaves_nothing(
 def rnnkit(
     *arguments: str | Path, before: Callable[[], None] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "rnnkit", *map(str, arguments)]
+    # Where files are limited in size, Python would leave modules that it compiles cut off, for all who come after.
+    limited = ["-B"] if before else []
+    command = [sys.executable, *limited, "-m", "rnnkit", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False, preexec_fn=before)
 
 

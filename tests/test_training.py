@@ -475,8 +475,8 @@ def test_a_full_disk_is_told_in_a_sentence_and_leaves_the_last_good_files(
         f"sys.argv = ['rnnkit', 'train', '--resume', {str(tmp_path / 'run')!r}]\n"
         "main()\n"
     )
-    ran = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    ran = subprocess.run(  # -B, else modules that Python compiles are cut off, too
+        [sys.executable, "-B", "-c", program], capture_output=True, text=True, check=False
     )
     assert ran.returncode == 2, ran.stderr
     (line,) = ran.stderr.splitlines()
