@@ -35,7 +35,7 @@ test test-all: how-long .venv/ready .venv-zoo/ready
 	cd plugins/rnnkit_zoo && ../../$(ZOO)/python -m pytest
 
 how-long:
-	@echo "On two idle cores this takes about four minutes, on busy ones ten."
+	@echo "On two idle cores this takes about five minutes, on busy ones ten."
 
 style:
 	$(BIN)/ruff check
