@@ -1,154 +1,95 @@
-"""A headless Chromium that loads a page and says how it looks, over the DevTools protocol on a pipe."""
+"""A headless Chromium, of the machine's own, that loads pages and says how they look."""
 
 from __future__ import annotations
 
-import base64
-import json
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Final
 
 import attrs
+import pytest
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, WebError
 
-_START = """
-import fcntl, os, sys
-ends = [fcntl.fcntl(int(end), fcntl.F_DUPFD, 10) for end in sys.argv[1:3]]
-os.dup2(ends[0], 3)
-os.dup2(ends[1], 4)
-os.execv(sys.argv[3], sys.argv[3:])
-"""
-"""Becomes the browser, which reads from the descriptor 3 and writes to 4."""
+NAMES: Final = ("chromium", "chromium-browser", "google-chrome")
 
-
-def installed() -> str | None:
-    """The program, if there is one."""
-    return next((found for name in NAMES if (found := shutil.which(name))), None)
-
-
-@attrs.frozen
-class Seen:
-    """A page as the browser showed it.
-
-    Attributes:
-        complaints: what it wrote to its console, and requests that it made or refused to make.
-        width: of all there is to scroll to, in CSS pixels.
-        background: colour of the page.
-    """
-
-    complaints: list[str]
-    width: int
-    background: str
-
-
-class Browser:
-    """One tab of a running browser."""
-
-    def __init__(self, write: int, read: int) -> None:
-        self._write, self._read = write, read
-        self._number = 0
-        self._rest = b""
-        self._events: list[dict[str, Any]] = []
-        self._session = ""
-        target = self._ask("Target.createTarget", url="about:blank")["targetId"]
-        attached = self._ask("Target.attachToTarget", targetId=target, flatten=True)
-        self._session = attached["sessionId"]
-        for domain in ("Page", "Runtime", "Log", "Network"):
-            self._ask(f"{domain}.enable")
-
-    def show(self, file: Path, width: int, *, dark: bool, shot: Path | None = None) -> Seen:
-        """Load a file at this width and colour scheme, and take a picture of all of it if wanted."""
-        self._events = []
-        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self._ask("Emulation.setEmulatedMedia", features=[scheme])
-        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
-        self._ask("Emulation.setDeviceMetricsOverride", **size)
-        self._ask("Page.navigate", url=file.as_uri())
-        while not any(e["method"] == "Page.loadEventFired" for e in self._events):
-            self._take()
-        seen = Seen(
-            complaints=[],
-            width=self.value("document.documentElement.scrollWidth"),
-            background=self.value("getComputedStyle(document.body).backgroundColor"),
-        )
-        if shot is not None:
-            data = self._ask("Page.captureScreenshot", captureBeyondViewport=True)["data"]
-            shot.write_bytes(base64.b64decode(data))
-        seen.complaints.extend(filter(None, map(_complaint, self._events)))
-        return seen
-
-    def value(self, expression: str) -> Any:
-        """What an expression of JavaScript is in the page."""
-        answer = self._ask("Runtime.evaluate", expression=expression, returnByValue=True)
-        return answer["result"].get("value")
-
-    def _ask(self, method: str, **params: Any) -> Any:
-        self._number += 1
-        number = self._number
-        message: dict[str, Any] = {"id": number, "method": method, "params": params}
-        if self._session:
-            message["sessionId"] = self._session
-        os.write(self._write, json.dumps(message).encode() + b"\0")
-        while True:
-            answer = self._take()
-            if answer.get("id") == number:
-                assert "error" not in answer, answer
-                return answer["result"]
-
-    def _take(self) -> dict[str, Any]:
-        """The next message; events are kept."""
-        while b"\0" not in self._rest:
-            piece = os.read(self._read, 1 << 16)
-            assert piece, "the browser has gone"
-            self._rest += piece
-        text, _, self._rest = self._rest.partition(b"\0")
-        message: dict[str, Any] = json.loads(text)
-        if "method" in message:
-            self._events.append(message)
-        return message
-
-
-def _complaint(event: dict[str, Any]) -> str:
-    params = event["params"]
-    if event["method"] == "Network.requestWillBeSent":
-        url: str = params["request"]["url"]
-        return "" if url.startswith(("file:", "data:")) else f"asks for {url}"
-    if event["method"] in ("Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Log.entryAdded"):
-        return json.dumps(params)
-    return ""
+CAMERA: Final = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+"""A camera that shows a test picture, and that every page may use."""
 
 
 @contextmanager
-def browser(program: str, profile: Path) -> Iterator[Browser]:
-    """Start the browser with an empty profile, and end it."""
-    to_browser, from_browser = os.pipe(), os.pipe()
-    options = [
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--hide-scrollbars",
-        f"--user-data-dir={profile}",
-        "--remote-debugging-pipe",
-    ]
-    ends = to_browser[0], from_browser[1]
-    process = subprocess.Popen(
-        [sys.executable, "-I", "-c", _START, *map(str, ends), program, *options],
-        pass_fds=ends,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    os.close(to_browser[0])
-    os.close(from_browser[1])
-    try:
-        yield Browser(to_browser[1], from_browser[0])
-    finally:
-        os.close(to_browser[1])
-        os.close(from_browser[0])
-        process.terminate()
-        process.wait()
+def running() -> Iterator[Browser]:
+    """The browser, with nothing in its profile; skips the test if there is none."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    program = next((found for name in NAMES if (found := shutil.which(name))), None)
+    if program is None:
+        pytest.skip(f"no browser is installed: none of {', '.join(NAMES)}")
+    with playwright.sync_playwright() as driver:
+        opened: Browser = driver.chromium.launch(
+            executable_path=program, args=["--no-sandbox", "--disable-quic", *CAMERA]
+        )
+        yield opened
+        opened.close()
+
+
+@attrs.define
+class Heard:
+    """What the pages of a context complained of, and asked for.
+
+    Attributes:
+        complaints: what they wrote to the console, and errors that nothing caught.
+        asked: addresses of all requests but those of files, data and blobs.
+    """
+
+    complaints: list[str] = attrs.field(factory=list)
+    asked: list[str] = attrs.field(factory=list)
+
+
+def _listen(context: BrowserContext, heard: Heard) -> None:
+    def said(message: ConsoleMessage) -> None:
+        heard.complaints.append(f"{message.type}: {message.text}")
+
+    def failed(error: WebError) -> None:
+        heard.complaints.append(str(error.error))
+
+    def asks(request: Request) -> None:
+        if not request.url.startswith(("file:", "data:", "blob:")):
+            heard.asked.append(request.url)
+
+    context.on("console", said)
+    context.on("weberror", failed)
+    context.on("request", asks)
+
+
+@attrs.frozen
+class Tab:
+    """One page of a browser, and what was heard of it."""
+
+    page: Page
+    heard: Heard
+
+    def show(self, address: str, width: int = 1280, *, dark: bool = False) -> None:
+        """Load an address at this width and colour scheme; what was heard before is forgotten."""
+        self.heard.complaints.clear()
+        self.heard.asked.clear()
+        self.page.set_viewport_size({"width": width, "height": 900})
+        self.page.emulate_media(color_scheme="dark" if dark else "light")
+        self.page.goto(address)
+
+    @property
+    def width(self) -> int:
+        """Of all there is to scroll to, in CSS pixels."""
+        found: int = self.page.evaluate("document.documentElement.scrollWidth")
+        return found
+
+
+@contextmanager
+def tab_of(chromium: Browser, *, javascript: bool = True) -> Iterator[Tab]:
+    """A new tab that shares nothing with others."""
+    context = chromium.new_context(java_script_enabled=javascript)
+    heard = Heard()
+    _listen(context, heard)
+    yield Tab(context.new_page(), heard)
+    context.close()

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,6 +16,9 @@ from rnnkit.data.scenes import write_scenes
 from tests import browser
 from tests.datafolders import write_coco_mini
 from tests.specs import TRAINED
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 SHARED = Path(__file__).parents[2] / "shared"
 
@@ -85,10 +89,14 @@ def with_third_party(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]
 
 
 @pytest.fixture(scope="module")
-def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[browser.Browser]:
-    """A tab of a real browser."""
-    program = browser.installed()
-    if program is None:
-        pytest.skip(f"no browser is installed: none of {', '.join(browser.NAMES)}")
-    with browser.browser(program, tmp_path_factory.mktemp("profile")) as opened:
+def chromium() -> Iterator[Browser]:
+    """A real browser."""
+    with browser.running() as opened:
+        yield opened
+
+
+@pytest.fixture
+def tab(chromium: Browser) -> Iterator[browser.Tab]:
+    """A tab of it."""
+    with browser.tab_of(chromium) as opened:
         yield opened

@@ -704,31 +704,32 @@ def test_text_stands_out_from_its_ground_in_light_and_dark(page: Node) -> None:
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 768, 390])
 def test_a_browser_shows_the_page_without_complaint_or_overflow(
-    width: int, dark: bool, tab: browser.Browser, run: Path
+    width: int, dark: bool, tab: browser.Tab, run: Path
 ) -> None:
-    seen = tab.show(write_report(run), width, dark=dark)
-    assert seen.complaints == []
-    assert seen.width == width
-    assert seen.background == ("rgb(19, 21, 25)" if dark else "rgb(250, 248, 244)")
-    tab.value("document.querySelectorAll('details').forEach(d => d.open = true)")
-    assert tab.value("document.documentElement.scrollWidth") == width
+    tab.show(write_report(run).as_uri(), width, dark=dark)
+    assert tab.heard == browser.Heard()
+    assert tab.width == width
+    background = "getComputedStyle(document.body).backgroundColor"
+    assert tab.page.evaluate(background) == ("rgb(19, 21, 25)" if dark else "rgb(250, 248, 244)")
+    tab.page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+    assert tab.width == width
     # Everything that is wider than the window scrolls inside its own box.
     outside = """[...document.querySelectorAll('main *, header *')].filter(e =>
         e.getBoundingClientRect().right > innerWidth + 1 && !e.closest('.scroll, .cards')).length"""
-    assert tab.value(outside) == 0
+    assert tab.page.evaluate(outside) == 0
     loaded = "[...document.images].every(i => i.complete && i.naturalWidth > 0)"
-    assert tab.value(loaded) is True
+    assert tab.page.evaluate(loaded) is True
 
 
-def test_the_browser_would_complain(tab: browser.Browser, run: Path, tmp_path: Path) -> None:
+def test_the_browser_would_complain(tab: browser.Tab, run: Path, tmp_path: Path) -> None:
     source = write_report(run).read_text(encoding="utf-8")
     wrong = tmp_path / "wrong.html"
     foreign = '<img src="https://example.invalid/x.png"><script>alert(1)</script>'
     wide = '<div style="width: 3000px">wide</div>'
     wrong.write_text(source.replace("<main>", f"<main>{foreign}{wide}"), encoding="utf-8")
-    seen = tab.show(wrong, 1280, dark=False)
-    assert seen.width > 1280
-    assert any("Content Security Policy" in c for c in seen.complaints)
+    tab.show(wrong.as_uri())
+    assert tab.width > 1280
+    assert any("Content Security Policy" in c for c in tab.heard.complaints)
 
 
 CHANGED = "had other settings before it was resumed"
