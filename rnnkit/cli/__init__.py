@@ -12,6 +12,7 @@ from rnnkit.cli import (
     caption,
     compare,
     data,
+    export,
     gradcheck,
     new,
     plugins,
@@ -38,6 +39,8 @@ app.command("train", cls=SpecCommand)(train.train)
 app.command("compare", cls=SpecCommand)(compare.compare)
 app.command("caption")(caption.caption)
 app.command("eval")(evaluate)
+app.command("export")(export.export)
+app.command("import", cls=SpecCommand)(export.import_weights)
 app.command("runs")(runs.runs)
 app.command("report")(report.report)
 app.command("gradcheck")(gradcheck.gradcheck)
