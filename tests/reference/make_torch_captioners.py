@@ -29,7 +29,7 @@ torch.manual_seed(7)
 FEATURES = torch.randn(N, F)
 
 
-class OfLists(nn.Module):
+class OfLists(nn.Module):  # type: ignore[misc]  # mypy does not know torch
     """An LSTM from h0, its parts in lists, as rnnkit names them."""
 
     def __init__(self) -> None:
@@ -50,7 +50,7 @@ class OfLists(nn.Module):
         return self.head(h[:, 0]), state
 
 
-class OfNames(nn.Module):
+class OfNames(nn.Module):  # type: ignore[misc]  # mypy does not know torch
     """Two layers of GRU from h0 of both, with names of its own."""
 
     def __init__(self) -> None:
@@ -68,7 +68,7 @@ class OfNames(nn.Module):
         return self.fc(h[:, 0]), state
 
 
-class Beside(nn.Module):
+class Beside(nn.Module):  # type: ignore[misc]  # mypy does not know torch
     """A plain recurrent layer with ReLU that reads the image beside every word."""
 
     def __init__(self) -> None:
@@ -87,7 +87,7 @@ class Beside(nn.Module):
         return self.head[0](h[:, 0]), state
 
 
-@torch.no_grad()
+@torch.no_grad()  # type: ignore[untyped-decorator]  # mypy does not know torch
 def captions(model: nn.Module) -> tuple[Tensor, Tensor]:
     """The greedy captions (N, T - 1) and their log probabilities (N,)."""
     state, last = model.begin(FEATURES), torch.full((N,), START)

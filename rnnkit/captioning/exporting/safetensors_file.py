@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
-import numpy as np
-
 from rnnkit.captioning.exporting.torch_layout import from_torch, to_torch
 from rnnkit.data.vocabulary import Vocabulary
 from rnnkit.errors import DataError, RnnkitError
@@ -35,9 +33,7 @@ def write_torch(model: Captioner, file: Path) -> None:
     write_whole(file, lambda temporary: _write(temporary, data))
 
 
-def read_torch(
-    model: Captioner, file: Path, renamed: Sequence[tuple[str, str]] = ()
-) -> Captioner:
+def read_torch(model: Captioner, file: Path, renamed: Sequence[tuple[str, str]] = ()) -> Captioner:
     """The network with the parameters of a state dict that PyTorch, or `write_torch`, has written.
 
     Args:

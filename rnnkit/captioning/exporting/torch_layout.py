@@ -79,7 +79,9 @@ def from_torch(
     for name, tensor in tensors.items():
         said, _ = given.setdefault(_unstacked(_renamed(name, renamed)), (name, tensor))
         if said != name:
-            faults.append(f"the tensors {said!r} and {name!r} would both be {_renamed(name, renamed)!r}")
+            faults.append(
+                f"the tensors {said!r} and {name!r} would both be {_renamed(name, renamed)!r}"
+            )
     faults += _faults(wanted, given)
     if faults:
         raise DataError("\n".join(faults))
@@ -117,9 +119,7 @@ def _unstacked(name: str) -> str:
     return re.sub(r"^rnn\.(\w+_[ih]h)_l(\d+)$", r"rnn.\2.\1_l0", name)
 
 
-def _faults(
-    wanted: Mapping[str, Array], given: Mapping[str, tuple[str, Array]]
-) -> Iterator[str]:
+def _faults(wanted: Mapping[str, Array], given: Mapping[str, tuple[str, Array]]) -> Iterator[str]:
     over = [said for name, (said, _) in given.items() if name not in wanted]
     for name, array in wanted.items():
         if name not in given:
