@@ -50,14 +50,11 @@ A = TypeVar("A", bound=Arrays)
 
 def map_arrays(f: Callable[..., Array], a: A, *others: A) -> A:
     """Apply `f` array by array: the same container, holding `f(a.x, *(o.x for o in others))`."""
-    kind = type(a)
-    return kind(
-        **{
-            alias: map_arrays(f, value, *rest) if isinstance(value, Arrays) else f(value, *rest)
-            for name, alias in _fields(kind)
-            for value, *rest in [[getattr(v, name) for v in (a, *others)]]
-        },
-    )
+    made: dict[str, Any] = {}
+    for name, alias in _fields(type(a)):
+        value, rest = getattr(a, name), [getattr(other, name) for other in others]
+        made[alias] = map_arrays(f, value, *rest) if isinstance(value, Arrays) else f(value, *rest)
+    return type(a)(**made)
 
 
 def named_arrays(a: Arrays, prefix: str = "") -> Iterator[tuple[str, Array]]:

@@ -52,7 +52,7 @@ class FreeRecurrence(Recurrence[P, S, FreeTape[S, C]], Generic[P, S, C]):
     hidden: int
 
     def with_params(self, params: P) -> FreeRecurrence[P, S, C]:
-        need_like("params", params, self.params, f"{self._sizes} has these")
+        need_like("params", params, self.params, lambda: f"{self._sizes} has these")
         return attrs.evolve(self, params=params)
 
     @staticmethod

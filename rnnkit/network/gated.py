@@ -112,7 +112,7 @@ class GatedRecurrence(Recurrence[GatedParams[P], S, GatedTape[S, C]], Generic[P,
         return len(self.params.Wh)
 
     def with_params(self, params: GatedParams[P]) -> GatedRecurrence[P, S, C]:
-        need_like("params", params, self.params, f"{self._sizes} has these")
+        need_like("params", params, self.params, lambda: f"{self._sizes} has these")
         return attrs.evolve(self, params=params)
 
     @staticmethod

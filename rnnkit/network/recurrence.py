@@ -237,8 +237,9 @@ class Recurrence(abc.ABC, Generic[Q, S, K]):
     def _check_state(self, name: str, state: S, packing: Packing) -> None:
         width = self.cell.start_width(self.hidden)
         wanted = self.cell.start(np.ones((packing.count, width)))
-        why = f"there are {packing.count} sequences, in {self._sizes}"
-        need_like(name, state, wanted, why)
+        need_like(
+            name, state, wanted, lambda: f"there are {packing.count} sequences, in {self._sizes}"
+        )
 
 
 def _outputs(states: State, packing: Packing) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from rnnkit.errors import ShapeError
@@ -33,7 +34,7 @@ def need_floating(name: str, a: Array) -> None:
         )
 
 
-def need_like(name: str, given: Arrays, wanted: Arrays, why: str) -> None:
+def need_like(name: str, given: Arrays, wanted: Arrays, why: Callable[[], str]) -> None:
     """Refuse a container of another class, or with an array of another shape.
 
     Raises:
@@ -41,9 +42,11 @@ def need_like(name: str, given: Arrays, wanted: Arrays, why: str) -> None:
     """
     arrays, likes = dict(named_arrays(given)), dict(named_arrays(wanted))
     if type(given) is not type(wanted) or arrays.keys() != likes.keys():
-        raise ShapeError(f"{name} is {_listed(given)}, and {why}: {_listed(wanted)}")
+        raise ShapeError(f"{name} is {_listed(given)}, and {why()}: {_listed(wanted)}")
     for key, a in arrays.items():
-        need(f"{name}.{key}", a, likes[key].shape, why)
+        if a.shape != likes[key].shape:
+            raise ShapeError(f"{name}.{key} is {a.shape}, and {why()}: {likes[key].shape}")
+        need_floating(f"{name}.{key}", a)
 
 
 def _listed(a: Arrays) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+import functools
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import attrs
@@ -67,12 +68,17 @@ def _of_variants(cls: type[Plugin], name: str) -> Iterator[Check]:
         text = str(e)
         yield Check("options", lambda seed: Finding(broken="options", text=text))
         return
+    usual: list[Check] = []
     for variant in every:
         for check in _of_one(variant, f"{name}[{variant.label}]"):
-            yield Check(f"{variant.label}/{check.id}" if variant.label else check.id, check.run)
+            if variant.label:
+                yield Check(f"{variant.label}/{check.id}", check.run)
+            else:  # what is found is asked for again, by the check that every leaf matters
+                usual.append(Check(check.id, functools.cache(check.run)))
+                yield usual[-1]
     plugin = every[0].plugin
     if any(True for _ in differentiable_cases(plugin)):
-        yield Check("every leaf matters", _reach(plugin, f"{name}[]"))
+        yield Check("every leaf matters", _reach(usual))
         if option_types(cls):
             yield Check("options", lambda seed: Finding(note="; ".join(idle(every)) or None))
     if isinstance(plugin, Layer) and plugin.random:
@@ -122,13 +128,13 @@ def _some_draw(plugins: list[Layer[Any, Any, Any]]) -> Callable[[int], Finding]:
     return run
 
 
-def _reach(plugin: Plugin, name: str) -> Callable[[int], Finding]:
+def _reach(checks: Iterable[Check]) -> Callable[[int], Finding]:
     """That every parameter, slot and input has a gradient in some example."""
 
     def run(seed: int) -> Finding:
         findings = []
-        for case in differentiable_cases(plugin):
-            findings.append(_gradient(case, name).run(seed))
+        for check in checks:
+            findings.append(check.run(seed))
             if not findings[-1].ok:  # which a check of its own tells
                 return Finding()
         told = list(never_reached(findings))

@@ -39,7 +39,7 @@ def watched(plugin: Plugin) -> Iterator[list[str]]:
             )
         return default_rng(*args, **options)
 
-    before = _states()
+    before = shared_states()
     places = [np.random, *(sys.modules.get(base.__module__) for base in own_classes(type(plugin)))]
     put = [(place, name) for place in places for name in _names(place)]
     for place, name in put:
@@ -49,7 +49,7 @@ def watched(plugin: Plugin) -> Iterator[list[str]]:
     finally:
         for place, name in put:
             setattr(place, name, default_rng)
-        for source, now, then in zip(("np.random", "random"), _states(), before, strict=True):
+        for source, now, then in zip(("np.random", "random"), shared_states(), before, strict=True):
             if now != then:
                 said.append(
                     f"it draws from {source}, which all code shares: take numbers from the `rng` that is given"
@@ -60,8 +60,10 @@ def _names(place: object) -> list[str]:
     return [name for name, value in vars(place).items() if value is default_rng]
 
 
-def _states() -> tuple[str, str]:
-    return repr(np.random.get_state(legacy=False)), repr(hash(random.getstate()))  # noqa: NPY002  # to see that nobody draws from it
+def shared_states() -> tuple[object, object]:
+    """The states of the generators that all code shares, np.random's and random's: they change with each draw."""
+    kind, key, *rest = np.random.get_state()  # noqa: NPY002
+    return (kind, np.asarray(key).tobytes(), *rest), random.getstate()
 
 
 def _plain_options(plugin: Plugin) -> Iterator[object]:

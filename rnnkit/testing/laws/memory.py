@@ -17,6 +17,7 @@ from rnnkit.testing.laws.running import (
     same_bits,
     without_warnings,
 )
+from rnnkit.testing.randomness import shared_states
 
 
 def elsewhere(example: Example) -> Leaves:
@@ -45,7 +46,7 @@ def caches_are_their_own(
 ) -> None:
     """What forward keeps for backward is in its cache: another forward or backward does not disturb it."""
     kept = {name: a.copy() for name, a in names.arrays(example.named(cache))}
-    drawn = str(np.random.get_state())  # noqa: NPY002  # whose state it is that must not change
+    drawn = shared_states()
     again = run_backward(example, cotangents, cache)
     changed = [
         name
@@ -54,7 +55,7 @@ def caches_are_their_own(
     ]
     if changed:
         why = f"it changes {changed[0]!r}, and must leave the cache as it is"
-    elif drawn != str(np.random.get_state()):  # noqa: NPY002
+    elif drawn != shared_states():
         why = "it draws random numbers; those that forward has drawn must be in the cache"
     else:
         why = (
