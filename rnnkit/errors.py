@@ -35,6 +35,10 @@ class ShapeError(RnnkitError, ValueError):
     """An array does not have the shape, or the kind of numbers, that fits what it is given to."""
 
 
+class TraceError(RnnkitError):
+    """What a plugin computes cannot be kept as a graph, or has no derivative that is known."""
+
+
 class CheckpointError(RnnkitError):
     """A model file cannot be written or read."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias, TypeVar
 
 import attrs
@@ -65,6 +65,12 @@ def named_arrays(a: Arrays, prefix: str = "") -> Iterator[tuple[str, Array]]:
             yield from named_arrays(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value
+
+
+def with_values(a: A, arrays: Mapping[str, Array], prefix: str) -> A:
+    """The same container, holding `arrays[prefix + name]` for the array of each dotted name."""
+    names = iter([f"{prefix}{name}" for name, _ in named_arrays(a)])
+    return map_arrays(lambda _: arrays[next(names)], a)
 
 
 def _fields(kind: type) -> tuple[tuple[str, str], ...]:

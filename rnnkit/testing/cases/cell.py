@@ -18,8 +18,9 @@ from rnnkit.kinds import (
     State,
     named_arrays,
 )
+from rnnkit.kinds.arrays import with_values
 from rnnkit.network import Packing, Recurrence, recurrent_layer
-from rnnkit.testing.cases.setting import PUSHED, SETTINGS, USUAL, Setting, with_values
+from rnnkit.testing.cases.setting import PUSHED, SETTINGS, USUAL, Setting
 from rnnkit.testing.cases.widths import Widths
 from rnnkit.testing.constants import thresholds
 from rnnkit.testing.example import Broken, Case, Example, Leaves, copied

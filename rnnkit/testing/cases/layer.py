@@ -9,7 +9,8 @@ from typing import Any, Literal
 import numpy as np
 
 from rnnkit.kinds import Array, Ints, Layer, Rng, named_arrays
-from rnnkit.testing.cases.setting import SETTINGS, USUAL, Setting, with_values
+from rnnkit.kinds.arrays import with_values
+from rnnkit.testing.cases.setting import SETTINGS, USUAL, Setting
 from rnnkit.testing.cases.widths import Widths
 from rnnkit.testing.constants import thresholds
 from rnnkit.testing.example import Broken, Case, Example, Leaves, equal_bits

@@ -6,8 +6,7 @@ from typing import Any, Final
 
 import attrs
 
-from rnnkit.kinds import Arrays, Rng, map_arrays, named_arrays
-from rnnkit.testing.example import Leaves
+from rnnkit.kinds import Rng, map_arrays
 
 
 @attrs.frozen
@@ -51,9 +50,3 @@ SETTINGS: Final = {
 
 PUSHED: Final = Setting(inputs=12.0, push=40, extreme=True)
 """A state that has grown over many steps."""
-
-
-def with_values(arrays: Arrays, leaves: Leaves, prefix: str) -> Any:
-    """The container with arrays of the leaves in place of its own."""
-    names = iter([f"{prefix}{name}" for name, _ in named_arrays(arrays)])
-    return map_arrays(lambda _: leaves[next(names)], arrays)

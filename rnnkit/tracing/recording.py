@@ -1,0 +1,217 @@
+"""Keeps what stand-ins are told: each operation with its result, its place in the source and the author's names."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+import numpy as np
+
+from rnnkit.errors import TraceError
+from rnnkit.tracing.graph import WORKING, compute
+from rnnkit.tracing.operations import Operand
+
+if TYPE_CHECKING:
+    from rnnkit.tracing.standin import StandIn
+
+HERE: Final = str(Path(__file__).parent)
+OURS: Final = str(Path(__file__).parents[1])
+KINDS: Final = str(Path(__file__).parents[1] / "kinds")
+NUMPY: Final = str(Path(np.__file__).parent)
+
+
+@attrs.define
+class Record:
+    """One operation as it was seen once: like a `Node`, with plain lengths and numbers for inputs."""
+
+    op: str
+    inputs: tuple[int, ...]
+    attributes: dict[str, Any]
+    value: Any
+    place: str = ""
+    name: str = ""
+    depth: int = sys.maxsize
+
+
+class Recorder:
+    """What happens to the stand-ins of one run of a function.
+
+    Attributes:
+        nodes: every operation, each after its inputs.
+        live: of each function that returned, by its code: the expressions that could be written where it did, and
+            their nodes.
+    """
+
+    def __init__(self) -> None:
+        self.nodes: list[Record] = []
+        self.live: dict[CodeType, dict[str, int]] = {}
+        self._root: FrameType | None = None
+
+    # Nodes.
+
+    def input(self, name: str, value: Any) -> StandIn:
+        """A stand-in for an array that the function is given."""
+        return self._standing(self._append("input", (), {"name": name}, value, name=name, depth=0))
+
+    def random(
+        self, method: str, arguments: Sequence[Any], keywords: dict[str, Any], rng: Any
+    ) -> StandIn:
+        """A stand-in for random numbers."""
+        given = {
+            "method": method,
+            "arguments": tuple(arguments),
+            "keywords": tuple(sorted(keywords.items())),
+        }
+        return self._standing(
+            self._append("random", (), given, compute("random", given, (), {}, rng=rng))
+        )
+
+    def emit(self, op: str, inputs: Sequence[Any], **attributes: Any) -> StandIn:
+        """A stand-in for the result of an operation on stand-ins, arrays and numbers."""
+        return self._standing(self.add(op, [self.node_of(x) for x in inputs], **attributes))
+
+    def add(self, op: str, inputs: Sequence[int], **attributes: Any) -> int:
+        """The number of the node of an operation on nodes."""
+        values = [self.nodes[n].value for n in inputs]
+        frames = list(self._frames())
+        for frame, depth in frames:
+            self._take_names(frame, depth)
+        value = compute(op, attributes, values, {})
+        return self._append(op, tuple(inputs), attributes, value, place=_place(frames))
+
+    def node_of(self, x: Any) -> int:
+        """The number of the node of a stand-in, an array or a number."""
+        from rnnkit.tracing.standin import StandIn
+
+        if isinstance(x, StandIn):
+            if x.recorder is not self:
+                raise self.refused("it uses an array of an earlier call, which it must not keep")
+            return x.node
+        if isinstance(x, list | tuple) and any(isinstance(item, StandIn) for item in x):
+            stacked: Any = np.stack(x)
+            return int(stacked.node)
+        place = _place(list(self._frames()))
+        if type(x) in (bool, int, float):
+            return self._append("constant", (), {"value": x}, x, place=place)
+        if isinstance(x, np.generic | np.ndarray | list | tuple):
+            value = np.array(x)
+            return self._append("constant", (), {"value": value}, value, place=place)
+        raise self.refused(
+            f"it computes with a {type(x).__name__}, which is no array and no number"
+        )
+
+    def name(self, node: int, depth: int, name: str) -> None:
+        """Take note that a variable holds a node; that of the outermost function counts."""
+        record = self.nodes[node]
+        if depth < record.depth:
+            record.name, record.depth = name, depth
+
+    def index(self, index: Any, first: int) -> tuple[Any, list[Any]]:
+        """An index as a tuple with an `Operand` for each array in it; and the arrays, which become inputs."""
+        template: list[Any] = []
+        arrays: list[Any] = []
+        for part in index if isinstance(index, tuple) else (index,):
+            if part is None or part is Ellipsis:
+                template.append(part)
+            elif isinstance(part, slice):
+                ends = (part.start, part.stop, part.step)
+                template.append(slice(*(None if end is None else int(end) for end in ends)))
+            elif isinstance(part, int | np.integer) and not isinstance(part, bool):
+                template.append(int(part))
+            else:
+                template.append(Operand(first + len(arrays)))
+                arrays.append(part)
+        return tuple(template), arrays
+
+    def _append(
+        self,
+        op: str,
+        inputs: tuple[int, ...],
+        attributes: dict[str, Any],
+        value: Any,
+        **more: Any,
+    ) -> int:
+        self.nodes.append(Record(op, inputs, attributes, value, **more))
+        return len(self.nodes) - 1
+
+    def _standing(self, node: int) -> StandIn:
+        from rnnkit.tracing.standin import StandIn
+
+        return StandIn(self, node)
+
+    # Places and names.
+
+    def refused(self, why: str) -> TraceError:
+        """The error for something that has no graph, with its place."""
+        return TraceError(f"{_place(list(self._frames())) or 'the function'}: {why}")
+
+    def watch(self, root: FrameType) -> None:
+        """Take names from the functions that are called from this frame."""
+        self._root = root
+
+    def returns(self, frame: FrameType, event: str, _: object) -> None:
+        """A profile function: what a function's variables are when it returns."""
+        if event != "return" or frame.f_code.co_filename.startswith((HERE, NUMPY)):
+            return
+        depth = next((d for f, d in self._frames(frame) if f is frame), None)
+        if depth is not None:
+            self._take_names(frame, depth)
+            live = self.live[frame.f_code] = {}
+            for name, standin in _standins(frame):
+                live[name] = standin.node
+
+    def _frames(self, start: FrameType | None = None) -> Iterator[tuple[FrameType, int]]:
+        """The functions that are running, the innermost first, with how deep each is."""
+        frame = start or sys._getframe(1)
+        found: list[FrameType] = []
+        while frame is not None and frame is not self._root:
+            if not frame.f_code.co_filename.startswith((HERE, NUMPY)):
+                found.append(frame)
+            frame = frame.f_back  # type: ignore[assignment]  # None ends it
+        if frame is None:
+            return
+        yield from ((f, len(found) - i) for i, f in enumerate(found))
+
+    def _take_names(self, frame: FrameType, depth: int) -> None:
+        if frame.f_code.co_filename.startswith(KINDS):
+            return
+        for name, standin in _standins(frame):
+            standin.call(name, depth)
+
+
+def _standins(frame: FrameType) -> Iterator[tuple[str, StandIn]]:
+    """The stand-ins that a function's variables hold, in attrs objects and sequences too, by expression."""
+    from rnnkit.tracing.standin import StandIn
+
+    held = list(frame.f_locals.items())
+    for name, value in held:
+        if isinstance(value, StandIn):
+            yield name, value
+    for name, value in held:
+        if isinstance(value, list | tuple):
+            parts = [(f"{name}[{i}]", item) for i, item in enumerate(value)]
+        elif attrs.has(type(value)):
+            parts = [
+                (f"{name}.{field.name}", getattr(value, field.name, None))
+                for field in attrs.fields(type(value))
+            ]
+        else:
+            continue
+        yield from ((part, item) for part, item in parts if isinstance(item, StandIn))
+
+
+def _place(frames: Sequence[tuple[FrameType, int]]) -> str:
+    """`file:line` of the innermost function that is not rnnkit's own, or else of the innermost."""
+    for frame, _ in frames:
+        if not frame.f_code.co_filename.startswith(OURS):
+            return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+    for frame, _ in frames:
+        return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+    return ""
+
+
+__all__ = ["WORKING", "Record", "Recorder"]

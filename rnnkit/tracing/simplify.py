@@ -1,0 +1,158 @@
+"""What an operation is the same as, if it is simpler."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rnnkit.tracing.graph import WORKING, Node
+
+if TYPE_CHECKING:
+    from rnnkit.tracing.building import Builder
+
+
+def simpler(builder: Builder, node: Node) -> Node:
+    """The node itself, or one that is less work and computes the same bits."""
+    rule = _RULES.get(node.op)
+    return (rule(builder, node) if rule else None) or node
+
+
+def _same_shape(node: Node, x: Node) -> Node | None:
+    return x if x.shape == node.shape and x.dtype == node.dtype else None
+
+
+def number(x: Node) -> Any:
+    """The Python number that a node is; None if it is not one."""
+    return x.attributes["value"] if x.weak else None
+
+
+def strong(x: Node) -> bool:
+    """Whether its type is that of arrays, whichever that is, rather than that of Python's numbers."""
+    if x.op in ("where", "broadcast_to", "reshape", "getitem", "concatenate", "transpose"):
+        return any(strong(i) for i in x.inputs[x.op == "where" :])
+    return not x.weak and x.dtype == WORKING
+
+
+def _add(builder: Builder, node: Node) -> Node | None:
+    a, b = node.inputs
+    if number(b) == 0:
+        return _same_shape(node, a)
+    return _same_shape(node, b) if number(a) == 0 else None
+
+
+def _subtract(builder: Builder, node: Node) -> Node | None:
+    return _same_shape(node, node.inputs[0]) if number(node.inputs[1]) == 0 else None
+
+
+def _multiply(builder: Builder, node: Node) -> Node | None:
+    a, b = node.inputs
+    if number(b) == 1:
+        return _same_shape(node, a)
+    return _same_shape(node, b) if number(a) == 1 else None
+
+
+def _divide(builder: Builder, node: Node) -> Node | None:
+    a, b = node.inputs
+    if number(b) == 1:
+        return _same_shape(node, a)
+    return _sigmoid(builder, node, b) if number(a) == 1 else None
+
+
+def _reciprocal(builder: Builder, node: Node) -> Node | None:
+    return _sigmoid(builder, node, node.inputs[0])
+
+
+def _sigmoid(builder: Builder, node: Node, below: Node) -> Node | None:
+    """1 / (1 + exp(-x))."""
+    if below.op == "add" and 1 in map(number, below.inputs):
+        power = next((x for x in below.inputs if x.op == "exp"), None)
+        if power is not None and power.inputs[0].op == "negative":
+            return builder.make("sigmoid", power.inputs[0].inputs[0])
+    return None
+
+
+def _negative(builder: Builder, node: Node) -> Node | None:
+    (x,) = node.inputs
+    return x.inputs[0] if x.op == "negative" else None
+
+
+def _astype(builder: Builder, node: Node) -> Node | None:
+    (x,) = node.inputs
+    return x if x.dtype == node.dtype and (strong(x) or x.dtype != WORKING) else None
+
+
+def _positive(builder: Builder, node: Node) -> Node | None:
+    return None if node.inputs[0].weak else _same_shape(node, node.inputs[0])
+
+
+def _getitem(builder: Builder, node: Node) -> Node | None:
+    (x, *arrays), index = node.inputs, node.attributes["index"]
+    whole = (Ellipsis, slice(None))
+    if not arrays and all(part in whole for part in index):
+        return x
+    if x.op == "setitem" and x.attributes["index"] == index and not arrays and not x.inputs[2:]:
+        return _same_shape(node, x.inputs[1])
+    return None
+
+
+def _setitem(builder: Builder, node: Node) -> Node | None:
+    _, value, *arrays = node.inputs
+    if node.attributes["index"] in ((Ellipsis,), (slice(None),)) and not arrays:
+        return _same_shape(node, value) if strong(value) else None
+    return None
+
+
+def _reshape(builder: Builder, node: Node) -> Node | None:
+    (x,) = node.inputs
+    if x.shape == node.shape:
+        return x
+    if x.op == "reshape":
+        return builder.make("reshape", x.inputs[0], shape=node.attributes["shape"])
+    return None
+
+
+def _transpose(builder: Builder, node: Node) -> Node | None:
+    (x,), axes = node.inputs, node.attributes["axes"]
+    if axes == tuple(range(len(axes))):
+        return x
+    if x.op == "transpose":
+        inner = x.attributes["axes"]
+        return builder.make("transpose", x.inputs[0], axes=tuple(inner[a] for a in axes))
+    return None
+
+
+def _folded(builder: Builder, node: Node) -> Node | None:
+    """x itself, where there is nothing to fold."""
+    return node.inputs[0] if node.attributes["axis"] == () else None
+
+
+def _broadcast_to(builder: Builder, node: Node) -> Node | None:
+    return _same_shape(node, node.inputs[0])
+
+
+def _concatenate(builder: Builder, node: Node) -> Node | None:
+    return node.inputs[0] if len(node.inputs) == 1 else None
+
+
+def _where(builder: Builder, node: Node) -> Node | None:
+    return node.inputs[1] if node.inputs[1] is node.inputs[2] else None
+
+
+_RULES = {
+    "add": _add,
+    "subtract": _subtract,
+    "multiply": _multiply,
+    "divide": _divide,
+    "reciprocal": _reciprocal,
+    "negative": _negative,
+    "positive": _positive,
+    "astype": _astype,
+    "getitem": _getitem,
+    "setitem": _setitem,
+    "reshape": _reshape,
+    "transpose": _transpose,
+    "broadcast_to": _broadcast_to,
+    "concatenate": _concatenate,
+    "where": _where,
+    "sum": _folded,
+    "mean": _folded,
+}
