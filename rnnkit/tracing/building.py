@@ -92,7 +92,7 @@ class Builder:
         values: tuple[Any, ...],
     ) -> Node:
         node = Node(op, inputs, attributes, self._shape(values), values)
-        node = simpler(self, node)
+        node = simpler(self.make, node)
         key = (node.op, node.inputs, _hashable(node.attributes))
         return self._made.setdefault(key, node)
 

@@ -29,7 +29,8 @@ def standing(x: Any, beside: StandIn) -> StandIn:
 
 def emit(op: str, inputs: Sequence[Any], **attributes: Any) -> StandIn:
     """The result of an operation."""
-    return first(*inputs).recorder.emit(op, inputs, **attributes)
+    made: StandIn = first(*inputs).recorder.emit(op, inputs, **attributes)
+    return made
 
 
 # Arrays like another.

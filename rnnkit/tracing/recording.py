@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import CodeType, FrameType
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 import attrs
 import numpy as np
@@ -14,9 +14,6 @@ import numpy as np
 from rnnkit.errors import TraceError
 from rnnkit.tracing.graph import WORKING, compute
 from rnnkit.tracing.operations import Operand
-
-if TYPE_CHECKING:
-    from rnnkit.tracing.standin import StandIn
 
 HERE: Final = str(Path(__file__).parent)
 OURS: Final = str(Path(__file__).parents[1])
@@ -37,8 +34,30 @@ class Record:
     depth: int = sys.maxsize
 
 
-class Recorder:
+class Handle:
+    """What a function holds in place of an array: the number of the node that it is now."""
+
+    recorder: Recorder[Any]
+
+    @property
+    def node(self) -> int:
+        """The number of the node."""
+        raise NotImplementedError
+
+    def call(self, name: str, depth: int) -> None:
+        """Take note of a variable that holds it, of the function at this depth."""
+        raise NotImplementedError
+
+
+H = TypeVar("H", bound=Handle)
+
+
+class Recorder(Generic[H]):
     """What happens to the stand-ins of one run of a function.
+
+    Args:
+        standin: makes what stands for the array of a node.
+        functions: what stand-ins do for NumPy's functions.
 
     Attributes:
         nodes: every operation, each after its inputs.
@@ -46,33 +65,40 @@ class Recorder:
             their nodes.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        standin: Callable[[Any, int], H],
+        functions: Mapping[Any, Callable[..., Any]],
+    ) -> None:
+        self._standin, self.functions = standin, functions
         self.nodes: list[Record] = []
         self.live: dict[CodeType, dict[str, int]] = {}
         self._root: FrameType | None = None
 
     # Nodes.
 
-    def input(self, name: str, value: Any) -> StandIn:
+    def input(self, name: str, value: Any) -> H:
         """A stand-in for an array that the function is given."""
-        return self._standing(self._append("input", (), {"name": name}, value, name=name, depth=0))
+        return self._standin(
+            self, self._append("input", (), {"name": name}, value, name=name, depth=0)
+        )
 
     def random(
         self, method: str, arguments: Sequence[Any], keywords: dict[str, Any], rng: Any
-    ) -> StandIn:
+    ) -> Any:
         """A stand-in for random numbers."""
         given = {
             "method": method,
             "arguments": tuple(arguments),
             "keywords": tuple(sorted(keywords.items())),
         }
-        return self._standing(
-            self._append("random", (), given, compute("random", given, (), {}, rng=rng))
+        return self._standin(
+            self, self._append("random", (), given, compute("random", given, (), {}, rng=rng))
         )
 
-    def emit(self, op: str, inputs: Sequence[Any], **attributes: Any) -> StandIn:
+    def emit(self, op: str, inputs: Sequence[Any], **attributes: Any) -> H:
         """A stand-in for the result of an operation on stand-ins, arrays and numbers."""
-        return self._standing(self.add(op, [self.node_of(x) for x in inputs], **attributes))
+        return self._standin(self, self.add(op, [self.node_of(x) for x in inputs], **attributes))
 
     def add(self, op: str, inputs: Sequence[int], **attributes: Any) -> int:
         """The number of the node of an operation on nodes."""
@@ -85,13 +111,11 @@ class Recorder:
 
     def node_of(self, x: Any) -> int:
         """The number of the node of a stand-in, an array or a number."""
-        from rnnkit.tracing.standin import StandIn
-
-        if isinstance(x, StandIn):
+        if isinstance(x, Handle):
             if x.recorder is not self:
                 raise self.refused("it uses an array of an earlier call, which it must not keep")
             return x.node
-        if isinstance(x, list | tuple) and any(isinstance(item, StandIn) for item in x):
+        if isinstance(x, list | tuple) and any(isinstance(item, Handle) for item in x):
             stacked: Any = np.stack(x)
             return int(stacked.node)
         place = _place(list(self._frames()))
@@ -138,11 +162,6 @@ class Recorder:
         self.nodes.append(Record(op, inputs, attributes, value, **more))
         return len(self.nodes) - 1
 
-    def _standing(self, node: int) -> StandIn:
-        from rnnkit.tracing.standin import StandIn
-
-        return StandIn(self, node)
-
     # Places and names.
 
     def refused(self, why: str) -> TraceError:
@@ -183,13 +202,11 @@ class Recorder:
             standin.call(name, depth)
 
 
-def _standins(frame: FrameType) -> Iterator[tuple[str, StandIn]]:
+def _standins(frame: FrameType) -> Iterator[tuple[str, Handle]]:
     """The stand-ins that a function's variables hold, in attrs objects and sequences too, by expression."""
-    from rnnkit.tracing.standin import StandIn
-
     held = list(frame.f_locals.items())
     for name, value in held:
-        if isinstance(value, StandIn):
+        if isinstance(value, Handle):
             yield name, value
     for name, value in held:
         if isinstance(value, list | tuple):
@@ -201,7 +218,7 @@ def _standins(frame: FrameType) -> Iterator[tuple[str, StandIn]]:
             ]
         else:
             continue
-        yield from ((part, item) for part, item in parts if isinstance(item, StandIn))
+        yield from ((part, item) for part, item in parts if isinstance(item, Handle))
 
 
 def _place(frames: Sequence[tuple[FrameType, int]]) -> str:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 from rnnkit.tracing.graph import WORKING, Node
 
-if TYPE_CHECKING:
-    from rnnkit.tracing.building import Builder
+Make: TypeAlias = Callable[..., Node]
+"""Makes a node of an operation's name, its inputs and its attributes."""
 
 
-def simpler(builder: Builder, node: Node) -> Node:
+def simpler(make: Make, node: Node) -> Node:
     """The node itself, or one that is less work and computes the same bits."""
     rule = _RULES.get(node.op)
-    return (rule(builder, node) if rule else None) or node
+    return (rule(make, node) if rule else None) or node
 
 
 def _same_shape(node: Node, x: Node) -> Node | None:
@@ -32,59 +33,59 @@ def strong(x: Node) -> bool:
     return not x.weak and x.dtype == WORKING
 
 
-def _add(builder: Builder, node: Node) -> Node | None:
+def _add(make: Make, node: Node) -> Node | None:
     a, b = node.inputs
     if number(b) == 0:
         return _same_shape(node, a)
     return _same_shape(node, b) if number(a) == 0 else None
 
 
-def _subtract(builder: Builder, node: Node) -> Node | None:
+def _subtract(make: Make, node: Node) -> Node | None:
     return _same_shape(node, node.inputs[0]) if number(node.inputs[1]) == 0 else None
 
 
-def _multiply(builder: Builder, node: Node) -> Node | None:
+def _multiply(make: Make, node: Node) -> Node | None:
     a, b = node.inputs
     if number(b) == 1:
         return _same_shape(node, a)
     return _same_shape(node, b) if number(a) == 1 else None
 
 
-def _divide(builder: Builder, node: Node) -> Node | None:
+def _divide(make: Make, node: Node) -> Node | None:
     a, b = node.inputs
     if number(b) == 1:
         return _same_shape(node, a)
-    return _sigmoid(builder, node, b) if number(a) == 1 else None
+    return _sigmoid(make, node, b) if number(a) == 1 else None
 
 
-def _reciprocal(builder: Builder, node: Node) -> Node | None:
-    return _sigmoid(builder, node, node.inputs[0])
+def _reciprocal(make: Make, node: Node) -> Node | None:
+    return _sigmoid(make, node, node.inputs[0])
 
 
-def _sigmoid(builder: Builder, node: Node, below: Node) -> Node | None:
+def _sigmoid(make: Make, node: Node, below: Node) -> Node | None:
     """1 / (1 + exp(-x))."""
     if below.op == "add" and 1 in map(number, below.inputs):
         power = next((x for x in below.inputs if x.op == "exp"), None)
         if power is not None and power.inputs[0].op == "negative":
-            return builder.make("sigmoid", power.inputs[0].inputs[0])
+            return make("sigmoid", power.inputs[0].inputs[0])
     return None
 
 
-def _negative(builder: Builder, node: Node) -> Node | None:
+def _negative(make: Make, node: Node) -> Node | None:
     (x,) = node.inputs
     return x.inputs[0] if x.op == "negative" else None
 
 
-def _astype(builder: Builder, node: Node) -> Node | None:
+def _astype(make: Make, node: Node) -> Node | None:
     (x,) = node.inputs
     return x if x.dtype == node.dtype and (strong(x) or x.dtype != WORKING) else None
 
 
-def _positive(builder: Builder, node: Node) -> Node | None:
+def _positive(make: Make, node: Node) -> Node | None:
     return None if node.inputs[0].weak else _same_shape(node, node.inputs[0])
 
 
-def _getitem(builder: Builder, node: Node) -> Node | None:
+def _getitem(make: Make, node: Node) -> Node | None:
     (x, *arrays), index = node.inputs, node.attributes["index"]
     whole = (Ellipsis, slice(None))
     if not arrays and all(part in whole for part in index):
@@ -94,46 +95,46 @@ def _getitem(builder: Builder, node: Node) -> Node | None:
     return None
 
 
-def _setitem(builder: Builder, node: Node) -> Node | None:
+def _setitem(make: Make, node: Node) -> Node | None:
     _, value, *arrays = node.inputs
     if node.attributes["index"] in ((Ellipsis,), (slice(None),)) and not arrays:
         return _same_shape(node, value) if strong(value) else None
     return None
 
 
-def _reshape(builder: Builder, node: Node) -> Node | None:
+def _reshape(make: Make, node: Node) -> Node | None:
     (x,) = node.inputs
     if x.shape == node.shape:
         return x
     if x.op == "reshape":
-        return builder.make("reshape", x.inputs[0], shape=node.attributes["shape"])
+        return make("reshape", x.inputs[0], shape=node.attributes["shape"])
     return None
 
 
-def _transpose(builder: Builder, node: Node) -> Node | None:
+def _transpose(make: Make, node: Node) -> Node | None:
     (x,), axes = node.inputs, node.attributes["axes"]
     if axes == tuple(range(len(axes))):
         return x
     if x.op == "transpose":
         inner = x.attributes["axes"]
-        return builder.make("transpose", x.inputs[0], axes=tuple(inner[a] for a in axes))
+        return make("transpose", x.inputs[0], axes=tuple(inner[a] for a in axes))
     return None
 
 
-def _folded(builder: Builder, node: Node) -> Node | None:
+def _folded(make: Make, node: Node) -> Node | None:
     """x itself, where there is nothing to fold."""
     return node.inputs[0] if node.attributes["axis"] == () else None
 
 
-def _broadcast_to(builder: Builder, node: Node) -> Node | None:
+def _broadcast_to(make: Make, node: Node) -> Node | None:
     return _same_shape(node, node.inputs[0])
 
 
-def _concatenate(builder: Builder, node: Node) -> Node | None:
+def _concatenate(make: Make, node: Node) -> Node | None:
     return node.inputs[0] if len(node.inputs) == 1 else None
 
 
-def _where(builder: Builder, node: Node) -> Node | None:
+def _where(make: Make, node: Node) -> Node | None:
     return node.inputs[1] if node.inputs[1] is node.inputs[2] else None
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from rnnkit.tracing.operations import POINTWISE
-from rnnkit.tracing.recording import Recorder
+from rnnkit.tracing.recording import Handle, Recorder
 
 MIXED: Final = (
     "it puts an array that is traced into one that is not (one of np.empty or np.zeros that is then written into, or "
@@ -18,7 +18,7 @@ MIXED: Final = (
 )
 
 
-class StandIn(NDArrayOperatorsMixin):
+class StandIn(Handle, NDArrayOperatorsMixin):
     """Stands in for an array, and records in its recorder what is computed from it.
 
     It is a variable rather than a value: what is written into it changes what it stands for, and a view of another
@@ -26,11 +26,12 @@ class StandIn(NDArrayOperatorsMixin):
     """
 
     __array_priority__ = 1000
+    recorder: Recorder[StandIn]
     __hash__ = None  # type: ignore[assignment]  # as arrays are not hashable
 
     def __init__(
         self,
-        recorder: Recorder,
+        recorder: Recorder[StandIn],
         node: int | None = None,
         base: StandIn | None = None,
         view: View | None = None,
@@ -123,7 +124,7 @@ class StandIn(NDArrayOperatorsMixin):
         if name.startswith("_") or not hasattr(np.ndarray, name):
             raise AttributeError(name)
         method = getattr(np, name, None)
-        if callable(method) and method in functions():
+        if callable(method) and method in self.recorder.functions:
             return lambda *args, **kwargs: method(self, *args, **kwargs)
         raise self.recorder.refused(f"it uses .{name} of an array, which rnnkit does not trace")
 
@@ -184,7 +185,7 @@ class StandIn(NDArrayOperatorsMixin):
         raise self.recorder.refused(f"it uses np.{name}{said}, which rnnkit does not trace")
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        traced = functions().get(function)
+        traced = self.recorder.functions.get(function)
         if traced is None:
             name = getattr(function, "__name__", str(function))
             module = getattr(function, "__module__", "numpy").replace("numpy", "np")
@@ -267,11 +268,11 @@ class View:
         """The view of an array."""
         raise NotImplementedError
 
-    def read(self, recorder: Recorder, base: int) -> int:
+    def read(self, recorder: Recorder[Any], base: int) -> int:
         """The node of what is seen."""
         raise NotImplementedError
 
-    def written(self, recorder: Recorder, base: int, node: int) -> int:
+    def written(self, recorder: Recorder[Any], base: int, node: int) -> int:
         """The node of the base after a node was written into the view."""
         raise NotImplementedError
 
@@ -285,10 +286,10 @@ class Indexed(View):
     def of(self, value: Any) -> Any:
         return value[self.index]
 
-    def read(self, recorder: Recorder, base: int) -> int:
+    def read(self, recorder: Recorder[Any], base: int) -> int:
         return recorder.add("getitem", [base], index=self.index)
 
-    def written(self, recorder: Recorder, base: int, node: int) -> int:
+    def written(self, recorder: Recorder[Any], base: int, node: int) -> int:
         return recorder.add("setitem", [base, node], index=self.index)
 
 
@@ -301,10 +302,10 @@ class Reshaped(View):
     def of(self, value: Any) -> Any:
         return value.reshape(self.shape)
 
-    def read(self, recorder: Recorder, base: int) -> int:
+    def read(self, recorder: Recorder[Any], base: int) -> int:
         return recorder.add("reshape", [base], shape=self.shape)
 
-    def written(self, recorder: Recorder, base: int, node: int) -> int:
+    def written(self, recorder: Recorder[Any], base: int, node: int) -> int:
         return recorder.add("reshape", [node], shape=recorder.nodes[base].value.shape)
 
 
@@ -317,19 +318,12 @@ class Transposed(View):
     def of(self, value: Any) -> Any:
         return value.transpose(self.axes)
 
-    def read(self, recorder: Recorder, base: int) -> int:
+    def read(self, recorder: Recorder[Any], base: int) -> int:
         return recorder.add("transpose", [base], axes=self.axes)
 
-    def written(self, recorder: Recorder, base: int, node: int) -> int:
+    def written(self, recorder: Recorder[Any], base: int, node: int) -> int:
         back = tuple(int(i) for i in np.argsort(self.axes))
         return recorder.add("transpose", [node], axes=back)
-
-
-def functions() -> dict[Any, Callable[..., Any]]:
-    """NumPy's functions that stand-ins answer to."""
-    from rnnkit.tracing.functions import FUNCTIONS
-
-    return FUNCTIONS
 
 
 REDUCED: dict[np.ufunc, Callable[..., Any]] = {

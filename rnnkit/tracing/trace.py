@@ -10,9 +10,11 @@ import numpy as np
 
 from rnnkit.errors import TraceError
 from rnnkit.tracing.building import Builder
+from rnnkit.tracing.functions import FUNCTIONS
 from rnnkit.tracing.graph import Graph, Node
 from rnnkit.tracing.recording import Recorder
 from rnnkit.tracing.sizes import Sizes
+from rnnkit.tracing.standin import StandIn
 
 Function: TypeAlias = Callable[[Mapping[str, Any], Any], Mapping[str, Any]]
 """(arrays by name, generator) -> arrays by name."""
@@ -53,7 +55,7 @@ def trace(function: Function, draw: Draw, sizes: Sequence[Sizes] = ROWS, seed: i
 class Draws:
     """Stands in for a generator: what is drawn becomes part of the graph."""
 
-    def __init__(self, recorder: Recorder, seed: int) -> None:
+    def __init__(self, recorder: Recorder[StandIn], seed: int) -> None:
         self._recorder, self._rng = recorder, np.random.default_rng(seed)
 
     def __getattr__(self, method: str) -> Any:
@@ -62,8 +64,8 @@ class Draws:
 
 def _record(
     function: Function, arrays: Mapping[str, Any], seed: int
-) -> tuple[Recorder, dict[str, int]]:
-    recorder = Recorder()
+) -> tuple[Recorder[StandIn], dict[str, int]]:
+    recorder = Recorder(StandIn, FUNCTIONS)
     given = {name: recorder.input(name, np.array(a)) for name, a in arrays.items()}
     recorder.watch(sys._getframe())
     before = sys.getprofile()
@@ -76,7 +78,9 @@ def _record(
     return recorder, {name: recorder.node_of(y) for name, y in outputs.items()}
 
 
-def _merged(runs: Sequence[tuple[Recorder, dict[str, int]]], examples: tuple[Sizes, ...]) -> Graph:
+def _merged(
+    runs: Sequence[tuple[Recorder[StandIn], dict[str, int]]], examples: tuple[Sizes, ...]
+) -> Graph:
     """One graph of several runs at different sizes."""
     recorders, ends = [r for r, _ in runs], [e for _, e in runs]
     builder = Builder(examples)
