@@ -1,13 +1,13 @@
-"""Where a network looked in an image at each word of a caption."""
+"""A caption followed word by word: what each word was chosen among, and where the network looked."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
 
 import numpy as np
 
-from rnnkit.kinds import Array
+from rnnkit.kinds import Array, Ints
+from rnnkit.network.memory import Remembered
 from rnnkit.network.model import Captioner
 
 
@@ -22,13 +22,41 @@ def attention(model: Captioner, features: Array, caption: str) -> Iterator[tuple
     Yields:
         (word, (L,)) for each word; of the top layer that looks.
     """
-    words, memory = model.vocabulary, model.begin(features)
-    cells = [row.cell for row in model.spec.model.rnn]
-    row = words.encode(caption, model.length)
-    for now, next_word in pairwise(row):
-        found = [cell.attention(s) for cell, s in zip(cells, memory.states, strict=True)]
-        looked = [weights for weights in found if weights is not None]
-        if not looked or next_word in (words.end, words.null):
+    words = model.vocabulary
+    row = words.encode(caption, model.length)[1:]
+    for token, (_, looked) in zip(row, follow(model, features, row[None]), strict=True):
+        if looked is None or token in (words.end, words.null):
             return
-        yield words.words[next_word], looked[-1][0]
-        _, memory = model.step(np.array([now]), memory)
+        yield words.words[token], looked[0]
+
+
+def follow(
+    model: Captioner, features: Array, captions: Ints
+) -> Iterator[tuple[Array, Array | None]]:
+    """Go through captions as the network would have written them.
+
+    Args:
+        model: the network.
+        features: (N, F), of the images.
+        captions: (N, T) tokens, without the start token.
+
+    Yields:
+        For each position, what its token was chosen by: log probabilities (N, V), -inf for what no caption
+        has, and what `looks` says.
+    """
+    memory, last = model.begin(features), np.full(len(captions), model.vocabulary.start)
+    for tokens in captions.T:
+        looked = looks(model, memory)
+        log_probs, memory = model.writing_step(last, memory)
+        yield log_probs, looked
+        last = tokens
+
+
+def looks(model: Captioner, memory: Remembered) -> Array | None:
+    """The weights (n, L) of the regions as the next word is chosen; None of a network that does not look at regions.
+
+    They are those of the top layer that looks.
+    """
+    cells = [row.cell for row in model.spec.model.rnn]
+    found = [cell.attention(s) for cell, s in zip(cells, memory.states, strict=True)]
+    return next((weights for weights in reversed(found) if weights is not None), None)

@@ -12,7 +12,7 @@ from rnnkit.data import Dataset, Vocabulary, characters_of
 from rnnkit.data.references import References, read_references
 from rnnkit.data.vocabulary import PTB, WRITTEN
 from rnnkit.errors import DataError
-from rnnkit.kinds import Array, Decoder, Ints, Rng
+from rnnkit.kinds import Array, Decoded, Decoder, Ints, Rng
 from rnnkit.network.maps import map_misfit
 from rnnkit.network.writer import Writer
 from rnnkit.parallel import ALONE, Ranks
@@ -155,11 +155,17 @@ def sayings(
     model: Writer[Any], features: Array, decoder: Decoder | str | None, rng: Rng
 ) -> Iterator[tuple[str, float, list[tuple[str, float]]]]:
     """For each row of features: the best caption, its log probability, and the others with theirs."""
-    decoded = model.decode(features, decoder, rng)
+    return in_words(model.decode(features, decoder, rng), model.vocabulary)
+
+
+def in_words(
+    decoded: Decoded, vocabulary: Vocabulary
+) -> Iterator[tuple[str, float, list[tuple[str, float]]]]:
+    """For each image: the best caption, its log probability, and the others with theirs."""
     for tokens, log_probs in zip(decoded.tokens, decoded.log_probs, strict=True):
         others = [
-            (model.vocabulary.decode(row), float(log_prob))
+            (vocabulary.decode(row), float(log_prob))
             for row, log_prob in zip(tokens[1:], log_probs[1:], strict=True)
             if log_prob > -np.inf
         ]
-        yield model.vocabulary.decode(tokens[0]), float(log_probs[0]), others
+        yield vocabulary.decode(tokens[0]), float(log_probs[0]), others

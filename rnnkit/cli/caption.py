@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rnnkit.cli.completing import runs
-from rnnkit.cli.decoders import DecoderText, decoder_of
-from rnnkit.cli.options import AsJson, ModelData, SplitName
+from rnnkit.cli.options import AsJson, DecoderText, ModelData, SplitName
 from rnnkit.system.process import settle
 from rnnkit.system.terminal import say
 
@@ -70,6 +69,7 @@ def caption(
     settle()
     import attrs
 
+    from rnnkit.captioning.decoders import decoder_of
     from rnnkit.captioning.ensemble import load_writer
     from rnnkit.captioning.images import caption_split
     from rnnkit.captioning.own_data import opened_for

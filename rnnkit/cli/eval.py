@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from rnnkit.cli.decoders import DecoderText, decoder_of
-from rnnkit.cli.options import AsJson, ModelData, ModelFiles, SplitName
+from rnnkit.cli.options import AsJson, DecoderText, ModelData, ModelFiles, SplitName
 from rnnkit.parallel import Ranks, job
 from rnnkit.system.process import settle
 from rnnkit.system.terminal import say
@@ -78,6 +77,7 @@ def _evaluate(
 ) -> tuple[Evaluation, str | Path]:
     """What came of it, and the data folder."""
     import rnnkit.captioning.evaluation
+    from rnnkit.captioning.decoders import decoder_of
     from rnnkit.captioning.ensemble import load_writer
     from rnnkit.captioning.own_data import data_of, opened_for
     from rnnkit.cli import show

@@ -36,3 +36,11 @@ Overrides: TypeAlias = Annotated[
     ),
 ]
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+DecoderText: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--decoder",
+        metavar="DECODER",
+        help="The decoder to use instead of the spec's: beam, or '{ use = \"beam\", width = 5 }'.",
+    ),
+]

@@ -62,6 +62,15 @@ class Writer(abc.ABC, Generic[M]):
         The array is the caller's to overwrite.
         """
 
+    def writing_step(self, tokens: Ints, memory: M) -> tuple[Array, M]:
+        """`step`, with -inf for the tokens that no caption has: start, padding and, if the spec says so, `<UNK>`."""
+        log_probs, memory = self.step(tokens, memory)
+        banned = [self.vocabulary.null, self.vocabulary.start]
+        if self.vocabulary.unknown is not None and not self.spec.caption.unknown:
+            banned.append(self.vocabulary.unknown)
+        log_probs[:, banned] = -np.inf
+        return log_probs, memory
+
     @abc.abstractmethod
     def afresh(self) -> Writer[M]:
         """The same, but what it writes does not depend, in the last digit, on what it has written before."""
@@ -101,17 +110,8 @@ class Writer(abc.ABC, Generic[M]):
             which = "row" if rows.size == 1 else "rows"
             raise DataError(f"the image features of {which} {listed(rows)} are not all finite")
         vocabulary, options = self.vocabulary, self.spec.caption
-        banned = [vocabulary.null, vocabulary.start]
-        if vocabulary.unknown is not None and not options.unknown:
-            banned.append(vocabulary.unknown)
-
-        def step(tokens: Ints, memory: M) -> tuple[Array, M]:
-            log_probs, memory = self.step(tokens, memory)
-            log_probs[:, banned] = -np.inf
-            return log_probs, memory
-
         return as_decoder(decoder, options.decoder).decode(
-            step,
+            self.writing_step,
             self.begin(features),
             vocabulary.start,
             vocabulary.end,
