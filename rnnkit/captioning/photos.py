@@ -69,10 +69,19 @@ def pipeline_of(
         note: called with a sentence if the folder that is named is the network's own, and has changed.
 
     Raises:
-        DataError: neither says it.
+        DataError: neither says it, or the features are not those of the network.
     """
-    if writer.pipeline is not None:
-        return writer.pipeline
+    pipeline = writer.pipeline or _pipeline_of_data(writer, data, note)
+    if pipeline.width != writer.feature_width:
+        raise DataError(
+            f"the encoder gives features of width {pipeline.width}, but the model takes {writer.feature_width}"
+        )
+    return pipeline
+
+
+def _pipeline_of_data(
+    writer: Captioner | Ensemble, data: str | Path | None, note: Callable[[str], None]
+) -> ImagePipeline:
     try:
         folder = data_of(writer, data)
     except DataError:
@@ -96,7 +105,7 @@ def caption_photos(
 
     Args:
         writer: a network, or several that write together.
-        pipeline: how its features come from photos.
+        pipeline: how its features come from photos, as `pipeline_of` says.
         photos: their paths.
         decoder: how to choose words, or the name of a plugin that does; the spec's if left open.
         note: called with a sentence for a photo that cannot be read, and is left out; else it is an error.
@@ -105,12 +114,8 @@ def caption_photos(
         A caption for each that can be read, in order; `image` is its number among all photos.
 
     Raises:
-        DataError: a photo cannot be read, or none can, or the features are not those of the model.
+        DataError: a photo cannot be read, or none can.
     """
-    if pipeline.width != writer.feature_width:
-        raise DataError(
-            f"the encoder gives features of width {pipeline.width}, but the model takes {writer.feature_width}"
-        )
     reading = _Reading(photos, note)
     for number, start in enumerate(range(0, len(photos), BATCH)):
         before = len(reading.images)

@@ -19,6 +19,7 @@ from rnnkit.cli import (
     report,
     runs,
     schema,
+    serve,
     train,
 )
 from rnnkit.cli.eval import evaluate
@@ -42,6 +43,7 @@ app.command("eval")(evaluate)
 app.command("export")(export.export)
 app.command("import", cls=SpecCommand)(export.import_weights)
 app.command("runs")(runs.runs)
+app.command("serve")(serve.serve)
 app.command("report")(report.report)
 app.command("gradcheck")(gradcheck.gradcheck)
 app.command("schema")(schema.schema)

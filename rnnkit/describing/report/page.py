@@ -14,9 +14,9 @@ from rnnkit.describing.report.network import Network
 from rnnkit.describing.report.settings import Stretch
 from rnnkit.describing.report.vocabulary import Words
 from rnnkit.describing.summary import Summary
+from rnnkit.describing.templates import templates
 from rnnkit.errors import RnnkitError
 from rnnkit.metrics import TITLES
-from rnnkit.system.version import __version__
 
 
 @attrs.frozen
@@ -90,20 +90,12 @@ def render(page: Page) -> str:
 
 def fill(template: str, **values: object) -> str:
     """A page of this template as HTML; all texts are escaped."""
-    import jinja2
-
-    templates = jinja2.Environment(
-        loader=jinja2.PackageLoader("rnnkit.describing.report"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    found = templates("rnnkit.describing.report")
     for name in ("count", "duration", "figure", "percent", "rate", "short"):
-        templates.filters[name] = getattr(numbers, name)
-    templates.filters["toml"] = _highlighted
-    templates.globals.update(titles=TITLES, version=__version__)
-    return templates.get_template(template).render(**values)
+        found.filters[name] = getattr(numbers, name)
+    found.filters["toml"] = _highlighted
+    found.globals.update(titles=TITLES)
+    return found.get_template(template).render(**values)
 
 
 def _highlighted(source: str) -> Any:

@@ -54,7 +54,7 @@ class Album:
             folder: the data folder.
             most: bytes of all pictures together.
         """
-        self._images = None if folder is None else folder / "images"
+        self._folder = folder
         self._left = most
 
     def picture(self, place: str | None, number: int) -> Picture:
@@ -62,12 +62,11 @@ class Album:
         if place is None:
             return Picture(f"image {number}")
         path = Path(place)
-        if self._images is None:
+        if self._folder is None:
             return self._read(place, path)
-        # Names come from a file in the data folder, and must not reach other pictures of this machine.
-        if not path.is_relative_to(self._images) or ".." in path.parts:
+        if not is_in_folder(place, self._folder):
             return Picture(place, _web_address(place))
-        return self._read(str(path.relative_to(self._images)), path)
+        return self._read(str(path.relative_to(self._folder / "images")), path)
 
     def _read(self, name: str, path: Path) -> Picture:
         try:
@@ -76,25 +75,56 @@ class Album:
             return Picture(name)
 
     def _embedded(self, name: str, pixels: Pixels) -> Picture:
-        from PIL import Image
-
-        image = Image.fromarray(pixels)
-        small = max(image.size) <= SMALL
-        image.thumbnail((SIDE, SIDE))
-        made = io.BytesIO()
-        # Encoded anew, so that nothing of the file comes along but what can be seen.
-        if small:
-            image.save(made, "PNG", optimize=True)
-        else:
-            image.save(made, "JPEG", quality=80, optimize=True)
-        data = base64.b64encode(made.getvalue()).decode()
+        copy = small_copy(pixels, SIDE)
+        data = base64.b64encode(copy.file).decode()
         if len(data) > self._left:
             return Picture(name)
         self._left -= len(data)
-        kind = "png" if small else "jpeg"
-        return Picture(
-            name, "", f"data:image/{kind};base64,{data}", image.width, image.height, small
-        )
+        address = f"data:{copy.type};base64,{data}"
+        return Picture(name, "", address, copy.width, copy.height, copy.small)
+
+
+@attrs.frozen
+class Copy:
+    """A picture file that was made of pixels alone, so that nothing else of another file comes along.
+
+    Attributes:
+        file: its bytes.
+        type: such as `image/png`.
+        width, height: in pixels.
+        small: whether its pixels should be seen as they are.
+    """
+
+    file: bytes
+    type: str
+    width: int
+    height: int
+    small: bool
+
+
+def small_copy(pixels: Pixels, side: int) -> Copy:
+    """A picture whose longer side is at most so long."""
+    from PIL import Image
+
+    image = Image.fromarray(pixels)
+    small = max(image.size) <= SMALL
+    image.thumbnail((side, side))
+    made = io.BytesIO()
+    if small:
+        image.save(made, "PNG", optimize=True)
+    else:
+        image.save(made, "JPEG", quality=80, optimize=True)
+    kind = "png" if small else "jpeg"
+    return Copy(made.getvalue(), f"image/{kind}", image.width, image.height, small)
+
+
+def is_in_folder(place: str, folder: Path) -> bool:
+    """Whether a picture that a split names is a file of its data folder.
+
+    Names come from a file in that folder, and must not reach other pictures of this machine.
+    """
+    path = Path(place)
+    return path.is_relative_to(folder / "images") and ".." not in path.parts
 
 
 def _web_address(place: str) -> str:

@@ -1,0 +1,142 @@
+"""From a question to what the models say: photos are opened on one thread, and captions written on another."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from concurrent.futures import Future
+from functools import partial
+from typing import TypeVar
+
+import attrs
+from starlette.exceptions import HTTPException
+
+from rnnkit.captioning.serving.answers import Json, event, of_caption, of_word, picture
+from rnnkit.captioning.serving.desk import Desk, Job
+from rnnkit.captioning.serving.lane import Lane
+from rnnkit.captioning.serving.questions import Question
+from rnnkit.captioning.serving.words import Word
+from rnnkit.data.photos.opening import open_photo
+from rnnkit.errors import RnnkitError, told
+from rnnkit.kinds import Picture, Prepared
+from rnnkit.system.terminal import say
+
+T = TypeVar("T")
+
+
+@attrs.frozen(eq=False)
+class Opened:
+    """A photo that could be opened.
+
+    Attributes:
+        width, height: of it, upright.
+        prepared: by the encoder of each model that is asked.
+        seen: what came of looking at its pixels.
+    """
+
+    width: int
+    height: int
+    prepared: tuple[Prepared, ...]
+    seen: str
+
+
+class Studio:
+    """Two threads: one that opens photos, for they need memory, and one that writes captions."""
+
+    def __init__(self) -> None:
+        self.desk = Desk()
+        self._opening = Lane("rnnkit photos")
+
+    def close(self) -> None:
+        """Let the threads end."""
+        self._opening.close()
+        self.desk.close()
+
+    async def do(self, work: Callable[[], T]) -> T:
+        """Have something done that needs the pixels of a photo."""
+        return await _result(self._opening.submit(work))
+
+    async def open(
+        self, question: Question, look: Callable[[Picture], str] = lambda picture: ""
+    ) -> Opened:
+        """Open the photo of a question, and call `look` with its pixels.
+
+        Raises:
+            HTTPException: it cannot be opened.
+        """
+
+        def opened() -> Opened:
+            picture = open_photo(question.photo, question.name)
+            encoders = [served.pipeline.encoder for served, _ in question.models]
+            prepared = tuple(encoder.prepare(picture) for encoder in encoders)
+            height, width, _ = picture.shape
+            return Opened(width, height, prepared, look(picture))
+
+        return await self.do(opened)
+
+    async def answer(self, question: Question, opened: Opened) -> Json:
+        """What the models say, when all have said it.
+
+        Raises:
+            HTTPException: one could not.
+        """
+        jobs = _jobs(question, opened)
+        self.desk.submit(jobs)
+        await asyncio.gather(*(_result(job.said) for job in jobs))
+        captions = [_caption(job, question) for job in jobs]
+        return {"captions": captions, **picture(opened.width, opened.height)}
+
+    async def events(self, question: Question, opened: Opened) -> AsyncGenerator[bytes, None]:
+        """The same as server-sent events: each word, then the caption, of each model; at last `done`, with the picture."""
+        loop, said = asyncio.get_running_loop(), asyncio.Queue[tuple[Job, Word | None]]()
+
+        def hear(job: Job, word: Word | None) -> None:
+            loop.call_soon_threadsafe(said.put_nowait, (job, word))
+
+        jobs = _jobs(question, opened)
+        for job in jobs:
+            job.tell = partial(hear, job)
+            job.said.add_done_callback(lambda _, job=job: hear(job, None))  # type: ignore[misc]
+        self.desk.submit(jobs)
+        left = len(jobs)
+        try:
+            while left:
+                job, word = await said.get()
+                if word is not None:
+                    yield event("word", {"model": job.served.name, **of_word(word)})
+                    continue
+                left -= 1
+                try:
+                    await _result(job.said)
+                except HTTPException as error:
+                    yield event("error", {"model": job.served.name, "error": error.detail})
+                else:
+                    yield event("caption", _caption(job, question))
+            yield event("done", picture(opened.width, opened.height))
+        finally:
+            for job in jobs:
+                job.said.cancel()
+
+
+def _jobs(question: Question, opened: Opened) -> list[Job]:
+    return [
+        Job(served, decoder, prepared)
+        for (served, decoder), prepared in zip(question.models, opened.prepared, strict=True)
+    ]
+
+
+def _caption(job: Job, question: Question) -> Json:
+    return of_caption(job.served, job.decoder, job.said.result(), question.n_best)
+
+
+async def _result(future: Future[T]) -> T:
+    """What came of it; as an HTTPException if an error did."""
+    try:
+        return await asyncio.wrap_future(future)
+    except RnnkitError as error:
+        raise HTTPException(400, str(error)) from error
+    except MemoryError as error:
+        raise HTTPException(503, "there is not enough memory for this photo now") from error
+    except Exception as error:
+        say(told(error), err=True)
+        raise HTTPException(500, f"the server made a mistake: {type(error).__name__}") from error
