@@ -174,6 +174,35 @@ def test_a_bad_vocabulary_file_is_told_in_one_sentence(
     assert_one_sentence(refusal(folder), path, sentence)
 
 
+def test_all_mistakes_of_a_vocabulary_file_are_told_at_once(tmp_path: Path) -> None:
+    folder = write_data_folder(tmp_path)
+    path = folder / "vocab.json"
+    path.write_text(json.dumps({"word_to_idx": {"<NULL>": 0, "a": "1", "b": 0, "c": -2}}))
+    assert refusal(folder).splitlines() == [
+        f"{path} has 3 mistakes:",
+        "  word_to_idx['a'] is '1', but tokens are integers from 0",
+        "  word_to_idx gives token 0 to both '<NULL>' and 'b'; every word needs a token of its own",
+        "  word_to_idx['c'] is -2, but tokens are integers from 0",
+    ]
+
+
+def test_all_mistakes_of_captions_are_told_at_once_the_first_twenty_with_their_places(
+    tmp_path: Path,
+) -> None:
+    folder = write_data_folder(tmp_path)
+    for row in range(12):
+        set_at(CAPTIONS, "train_captions", (row, 2), 99)(folder)
+        set_at(CAPTIONS, "train_captions", (row, 0), 4)(folder)
+    set_at(CAPTIONS, "train_captions", (0, 0), -1)(folder)
+    set_at(CAPTIONS, "train_image_idxs", (9,), 4)(folder)
+    title, *lines = refusal(folder).splitlines()
+    assert title == f"{folder / CAPTIONS} has 25 mistakes:"
+    assert lines[0].startswith("  train_captions[0, 0] is -1, but the 10 words of vocab.json are")
+    assert lines[2].startswith("  train_captions[1, 2] is 99, but the 10 words of vocab.json are")
+    assert lines[13].startswith("  train_captions[1] starts with token 4 (a), but every caption")
+    assert lines[20:] == ["  and 5 more"]
+
+
 # Features
 
 

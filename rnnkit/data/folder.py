@@ -16,11 +16,12 @@ from rnnkit.data.dataset import Dataset, Split
 from rnnkit.data.features import Features, find_files, open_features
 from rnnkit.data.features.reading import find_dataset, names_in, open_hdf5, reading
 from rnnkit.data.layout import ASSIGNMENT, DATA_FOLDER, Layout
+from rnnkit.data.mistakes import Mistakes
 from rnnkit.data.photos.pipeline import ENCODER, read_pipeline
 from rnnkit.data.texts import read_text
 from rnnkit.data.vocabulary import START, Vocabulary, read_vocabulary
 from rnnkit.errors import DataError, listed
-from rnnkit.kinds.arrays import Ints, Mask
+from rnnkit.kinds.arrays import Ints
 
 
 def open_data(folder: str | Path, *, raw: bool = False) -> Dataset:
@@ -157,36 +158,36 @@ def _read_captions(
         image_idxs: Ints = idxs_set[:]
     if captions.shape[1] < 2:
         raise DataError(f"{path}: {name} has rows of one token, too short for <START> and <END>")
+    mistakes, starts = Mistakes(path), captions[:, 0]
     # Of millions of captions, one look at all and no copy.
     if captions.min() < 0 or captions.max() >= len(vocabulary):
-        at = _first((captions < 0) | (captions >= len(vocabulary)))
-        raise DataError(
-            f"{path}: {name}[{at[0]}, {at[1]}] is {captions[at]}, but the {len(vocabulary)} words of "
-            f"{vocabulary_file} are tokens 0 to {len(vocabulary) - 1}; use the vocabulary that the "
-            "captions were written with"
+        mistakes.add_where(
+            (captions < 0) | (captions >= len(vocabulary)),
+            lambda row, at: (
+                f"{name}[{row}, {at}] is {captions[row, at]}, but the {len(vocabulary)} words of "
+                f"{vocabulary_file} are tokens 0 to {len(vocabulary) - 1}; use the vocabulary that the "
+                "captions were written with"
+            ),
         )
-    at = _first(captions[:, 0] != vocabulary.start)
-    if at:
-        token = int(captions[at[0], 0])
-        raise DataError(
-            f"{path}: {name}[{at[0]}] starts with token {token} ({vocabulary.words[token]}), but every "
+    mistakes.add_where(
+        (starts != vocabulary.start) & (starts >= 0) & (starts < len(vocabulary)),
+        lambda row: (
+            f"{name}[{row}] starts with token {starts[row]} ({vocabulary.words[starts[row]]}), but every "
             f"caption must start with token {vocabulary.start} ({START})"
-        )
-    at = _first((image_idxs < 0) | (image_idxs >= len(features)))
-    if at:
-        raise DataError(
-            f"{path}: {idxs}[{at[0]}] is {image_idxs[at]}, but the {len(features)} rows of "
+        ),
+    )
+    mistakes.add_where(
+        (image_idxs < 0) | (image_idxs >= len(features)),
+        lambda row: (
+            f"{idxs}[{row}] is {image_idxs[row]}, but the {len(features)} rows of "
             f"{features.source} are 0 to {len(features) - 1}; use the features of the same images"
-        )
+        ),
+    )
+    mistakes.tell()
     captions = captions.astype(np.int32, copy=False)
     image_idxs = image_idxs.astype(np.int32, copy=False)
     captions.flags.writeable = image_idxs.flags.writeable = False
     return captions, image_idxs
-
-
-def _first(wrong: Mask) -> tuple[int, ...]:
-    """Where the first True is, or () if there is none."""
-    return tuple(np.argwhere(wrong)[0].tolist()) if wrong.any() else ()
 
 
 def _read_pictures(

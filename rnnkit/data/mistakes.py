@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 import attrs
+import numpy as np
 
 from rnnkit.errors import DataError
+from rnnkit.kinds.arrays import Mask
 
 TOLD: Final = 20
 """Mistakes that a message tells at most, with their places."""
@@ -29,6 +32,14 @@ class Mistakes:
         self._count += 1
         if len(self._told) < TOLD:
             self._told.append(f"{place}: {what}" if place else what)
+
+    def add_where(self, wrong: Mask, what: Callable[..., str]) -> None:
+        """Take down a mistake for each True of a mask; `what` says it of the indices of one."""
+        count = int(np.count_nonzero(wrong))
+        if count:
+            for at in np.argwhere(wrong)[: TOLD - len(self._told)].tolist():
+                self._told.append(what(*at))
+            self._count += count
 
     def tell(self) -> None:
         """Raise a DataError with all of them, if there is any: the first ones a line each."""

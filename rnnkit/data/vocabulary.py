@@ -9,6 +9,7 @@ from typing import Final, Self
 import attrs
 import numpy as np
 
+from rnnkit.data.mistakes import Mistakes
 from rnnkit.data.texts import read_json
 from rnnkit.errors import DataError, listed, quoted
 from rnnkit.kinds.arrays import Ints
@@ -221,9 +222,11 @@ def read_vocabulary(path: Path) -> Vocabulary:
     words: object = content["idx_to_word"]
     if not isinstance(words, list):
         raise DataError(f"{path}: idx_to_word is not a list; expected the words in order of token")
+    mistakes = Mistakes(path)
     for token, word in enumerate(words):
         if not isinstance(word, str):
-            raise DataError(f"{path}: idx_to_word[{token}] is {word!r}, but words are strings")
+            mistakes.add("", f"idx_to_word[{token}] is {quoted(word)}, but words are strings")
+    mistakes.tell()
     vocabulary = Vocabulary.from_words(words, str(path), cut=cut)
     if by_word is not None and by_word != words:
         token = next(
@@ -242,17 +245,21 @@ def _by_word(path: Path, content: object) -> list[str]:
     if not isinstance(content, dict):
         raise DataError(f"{path}: word_to_idx is not an object; expected a token for each word")
     words: dict[int, str] = {}
+    mistakes = Mistakes(path)
     for word, token in content.items():
         if not isinstance(token, int) or isinstance(token, bool) or token < 0:
-            raise DataError(
-                f"{path}: word_to_idx[{word!r}] is {token!r}, but tokens are integers from 0"
+            mistakes.add(
+                "", f"word_to_idx[{word!r}] is {quoted(token)}, but tokens are integers from 0"
             )
-        if token in words:
-            raise DataError(
-                f"{path}: word_to_idx gives token {token} to both {words[token]!r} and {word!r}; "
-                "every word needs a token of its own"
+        elif token in words:
+            mistakes.add(
+                "",
+                f"word_to_idx gives token {token} to both {words[token]!r} and {word!r}; "
+                "every word needs a token of its own",
             )
-        words[token] = word
+        else:
+            words[token] = word
+    mistakes.tell()
     for token in range(len(words)):
         if token not in words:
             raise DataError(
