@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 
 import attrs
 
-from rnnkit.captioning.serving.answers import Json, of_decoder
+from rnnkit.captioning.serving.answers import Json, of_plugin
 from rnnkit.captioning.serving.limits import MOST_OF_AN_OPTION, Limits
 from rnnkit.captioning.serving.models import Served
 from rnnkit.describing.json_schema import SCALARS
@@ -56,7 +56,7 @@ def about(models: Sequence[Served], limits: Limits) -> Json:
 def _model(served: Served) -> Json:
     model, identity = served.model, served.pipeline.identity
     encoder = {
-        "use": identity.encoder,
+        "use": of_plugin(served.pipeline.encoder)["use"],
         "package": identity.package,
         "version": identity.version,
         "shape": identity.shape,
@@ -68,7 +68,7 @@ def _model(served: Served) -> Json:
         "words": len(model.vocabulary),
         "encoder": encoder,
         "attention": attention,
-        "decoder": of_decoder(model.spec.caption.decoder),
+        "decoder": of_plugin(model.spec.caption.decoder),
         "samples": len(served.samples),
     }
 

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from rnnkit.captioning.serving.desk import Said
 from rnnkit.captioning.serving.models import Served
 from rnnkit.captioning.serving.words import Word
-from rnnkit.kinds import Decoder
+from rnnkit.kinds import Decoder, Plugin
 from rnnkit.spec.writer import plain
 
 Json: TypeAlias = dict[str, Any]
@@ -21,7 +21,7 @@ def of_caption(served: Served, decoder: Decoder, said: Said, n_best: int) -> Jso
         "model": served.name,
         "caption": said.caption,
         "log_prob": finite(said.log_prob),
-        "decoder": of_decoder(decoder),
+        "decoder": of_plugin(decoder),
         "words": [of_word(word) for word in said.words],
         "others": [
             {"caption": text, "log_prob": finite(log_prob)}
@@ -42,9 +42,9 @@ def of_word(word: Word) -> Json:
     }
 
 
-def of_decoder(decoder: Decoder) -> Json:
+def of_plugin(plugin: Plugin) -> Json:
     """Its name and its options."""
-    found = plain(decoder)
+    found = plain(plugin)
     return found if isinstance(found, dict) else {"use": found}
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator
 from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import PurePath
 from typing import Final
 
 from starlette.responses import HTMLResponse, Response
@@ -15,18 +18,26 @@ from rnnkit.kinds import Picture
 
 PACKAGE: Final = "rnnkit.captioning.serving"
 
-PARTS: Final = {"page.css": "text/css", "page.js": "text/javascript"}
+TYPES: Final = {".css": "text/css", ".js": "text/javascript"}
+"""Of the files that the page loads."""
 
 SIDE: Final = 960
 """Pixels of the longer side of a picture in a page."""
 
 
+def parts() -> Iterator[Traversable]:
+    """The files that the page loads."""
+    yield resources.files("rnnkit.describing.report") / "templates" / "theme.css"
+    files = (resources.files(PACKAGE) / "page").iterdir()
+    yield from (file for file in files if PurePath(file.name).suffix in TYPES)
+
+
 def part(name: str) -> Response | None:
-    """A file that the page loads; None if there is none of this name."""
-    if name not in PARTS:
-        return None
-    file = resources.files(PACKAGE) / "page" / name
-    return Response(file.read_bytes(), media_type=PARTS[name])
+    """The one of this name, if there is one."""
+    for file in parts():
+        if file.name == name:
+            return Response(file.read_bytes(), media_type=TYPES[PurePath(name).suffix])
+    return None
 
 
 def show(
