@@ -6,16 +6,14 @@ from typing import Any
 
 from rnnkit.kinds import Decoder
 from rnnkit.network.writer import Writer
-from rnnkit.spec import parse_spec, write_spec
+from rnnkit.spec.reader import read_plugin
 
 
 def decoder_of(writer: Writer[Any], text: str | None) -> Decoder:
     """The decoder that a text like `beam` stands for, read as `caption.decoder` of the model's spec.
 
     Raises:
-        SpecError: there is no such decoder, or it has no such options.
+        RegistryError: there is no such decoder, or it has no such options.
     """
-    if text is None:
-        return writer.spec.caption.decoder
-    source = write_spec(writer.spec)
-    return parse_spec(source, "spec", [f"caption.decoder={text}"]).caption.decoder
+    usual = writer.spec.caption.decoder
+    return usual if text is None else read_plugin(Decoder, text, usual)

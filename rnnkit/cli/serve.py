@@ -40,7 +40,7 @@ def serve(
     open_page: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
 ) -> None:
     """Serve a page to try models on, and an interface for programs."""
-    settle()
+    settle(sharing=2)  # connections and the opening of photos take their part of the cores
     from rnnkit.errors import RnnkitError
 
     try:

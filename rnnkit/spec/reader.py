@@ -115,8 +115,13 @@ def read_options(cls: type[T], options: Mapping[str, object], label: str) -> T:
     return plugin
 
 
-def read_plugin(kind: type[P], text: str) -> P:
+def read_plugin(kind: type[P], text: str, default: P | None = None) -> P:
     """A plugin from its name, or from a table such as `{ use = "beam", width = 5 }`, as the command line has it.
+
+    Args:
+        kind: of the plugin.
+        text: to be read.
+        default: whose options are meant by a table without `use`.
 
     Raises:
         RegistryError: a line `kind: option: what` for each problem.
@@ -127,7 +132,7 @@ def read_plugin(kind: type[P], text: str) -> P:
         reader.wrong(override.path, override.problem)
         plugin = _WRONG
     else:
-        plugin = reader.plugin(override.value, [kind], override.path, None)
+        plugin = reader.plugin(override.value, [kind], override.path, default)
     if reader.problems:
         raise RegistryError("\n".join(f"{show(p.path)}: {p.text}" for p in reader.problems))
     assert isinstance(plugin, kind)
