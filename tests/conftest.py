@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rnnkit.data.scenes import write_scenes
+from rnnkit.training import train
 from tests import browser
 from tests.datafolders import write_coco_mini
 from tests.specs import TRAINED
@@ -34,6 +35,16 @@ def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder of a few scenes. Not to be changed."""
     folder = tmp_path_factory.mktemp("data") / "scenes"
     write_scenes(folder, train=24, val=8, seed=1)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small_run(tiny_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run, called small, whose model was trained on a few scenes. Not to be changed."""
+    folder = tmp_path_factory.mktemp("runs") / "small"
+    spec = folder.with_suffix(".toml")
+    spec.write_text(TRAINED)
+    train(spec, data=tiny_data, out=folder)
     return folder
 
 

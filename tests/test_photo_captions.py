@@ -25,20 +25,13 @@ from rnnkit.data.photos.pipeline import ImagePipeline
 from rnnkit.errors import DataError, RegistryError
 from rnnkit.network.checkpoint import load_model, save_model
 from rnnkit.network.model import Captioner
-from rnnkit.training import train
-from tests.specs import TRAINED
 
 GONE = '"nobodys:eyes"'
 
 
 @pytest.fixture(scope="module")
-def run(tiny_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run's folder, of a model that was trained on a few scenes."""
-    folder = tmp_path_factory.mktemp("runs") / "scenes"
-    spec = folder.with_name("small.toml")
-    spec.write_text(TRAINED)
-    train(spec, data=tiny_data, out=folder)
-    return folder
+def run(small_run: Path) -> Path:
+    return small_run
 
 
 @pytest.fixture(scope="module")

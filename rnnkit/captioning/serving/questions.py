@@ -150,7 +150,11 @@ def _decoder_text(one: Mapping[str, str]) -> str | None:
 def _decoder(served: Served, text: str | None) -> Decoder:
     try:
         decoder = decoder_of(served.model, text)
-    except (RnnkitError, RecursionError) as error:
+    except RecursionError as error:
+        raise HTTPException(
+            400, "decoder has more tables in each other than can be read"
+        ) from error
+    except RnnkitError as error:
         raise HTTPException(400, str(error)) from error
     if decoder != served.model.spec.caption.decoder:
         for name in option_types(type(decoder)):
