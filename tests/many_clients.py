@@ -110,7 +110,7 @@ def server(model: Path) -> Iterator[tuple[Place, subprocess.Popen[str]]]:
         yield Place(process.stdout.readline().rpartition(" ")[2].strip()), process
     finally:
         process.terminate()
-        process.wait(30)
+        process.communicate(timeout=30)
 
 
 def memory(process: subprocess.Popen[str]) -> float:

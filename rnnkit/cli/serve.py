@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import warnings
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -40,6 +41,8 @@ def serve(
     open_page: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
 ) -> None:
     """Serve a page to try models on, and an interface for programs."""
+    # Of the notes of a camera in a photo, which nobody asks for.
+    warnings.filterwarnings("ignore", category=UserWarning, module="PIL")
     settle(sharing=2)  # connections and the opening of photos take their part of the cores
     from rnnkit.errors import RnnkitError
 

@@ -6,11 +6,10 @@ from collections.abc import AsyncGenerator
 from types import TracebackType
 from typing import Final, Self
 
-from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
-from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
+from rnnkit.captioning.serving.forms import Form
 from rnnkit.captioning.serving.limits import Room, full
 
 AROUND: Final = 1 << 16
@@ -18,12 +17,6 @@ AROUND: Final = 1 << 16
 
 HEARD_OUT: Final = 4
 """How many times too large a photo may be for its client to be heard out, so that it hears the answer."""
-
-
-class InMemory(MultiPartParser):
-    """The parts of a form. The parser writes large ones to disk, unless it is told that none is large."""
-
-    spool_max_size = 1 << 62
 
 
 class Body:
@@ -56,21 +49,19 @@ class Body:
         """
         return b"".join([piece async for piece in self._pieces(self._room.limits.bytes)])
 
-    async def form(self) -> FormData:
+    async def form(self) -> Form:
         """The fields of a form, `multipart/form-data`.
 
         Raises:
             HTTPException: it is too large (413), there is no room for it (503), or it is no form (400).
             ClientDisconnect: it is not whole, and never will be.
         """
-        pieces = self._pieces(self._room.limits.bytes + AROUND)
-        parser = InMemory(
-            self._request.headers, pieces, max_files=1, max_fields=64, max_part_size=AROUND
-        )
-        try:
-            return await parser.parse()
-        except MultiPartException as error:
-            raise HTTPException(400, f"the form cannot be read: {error.message}") from error
+        form = Form(self._request.headers["content-type"])
+        async for piece in self._pieces(self._room.limits.bytes + AROUND):
+            form.write(piece)
+        if len(form.photo) > self._room.limits.bytes:
+            raise self._too_large()
+        return form.end()
 
     async def rest(self) -> None:
         """Hear out a client that will be refused: one that is cut off while it speaks does not hear why."""

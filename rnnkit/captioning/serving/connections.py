@@ -42,8 +42,7 @@ class Patient(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._enter("asking")
-        if len(self.connections) > self.config.limits.connections:
-            self._make_room()
+        self._make_room()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -86,8 +85,13 @@ class Patient(H11Protocol):
 
     def _make_room(self) -> None:
         """Close the connection that has kept others waiting for longest, or this one if all are being answered."""
-        waiting = [c for c in self.connections if isinstance(c, Patient) and c._is_waited_for()]
-        min(waiting, key=lambda c: c._since, default=self).transport.abort()
+        if len(self.connections) <= self.config.limits.connections:
+            return
+        ours = [c for c in self.connections if isinstance(c, Patient)]
+        there = [c for c in ours if not c.transport.is_closing()]
+        if len(there) > self.config.limits.connections:
+            waiting = [c for c in there if c._is_waited_for()]
+            min(waiting, key=lambda c: c._since, default=self).transport.abort()
 
     def _is_waited_for(self) -> bool:
         """Whether it is its client's turn."""

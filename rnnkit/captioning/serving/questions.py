@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 import attrs
-from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
@@ -59,9 +58,7 @@ async def read_question(request: Request, body: Body, models: Mapping[str, Serve
     fields, photo = request.query_params.multi_items(), b""
     if kind == FORM:
         form = await body.form()
-        photo = await _photo(form)
-        fields += [(k, v) for k, v in form.multi_items() if isinstance(v, str)]
-        await form.close()
+        fields, photo = [*fields, *form.fields], form.photo
     elif kind.startswith("image/") or kind == RAW:
         photo = await body.whole()
     elif kind or await body.whole():
@@ -71,11 +68,6 @@ async def read_question(request: Request, body: Body, models: Mapping[str, Serve
             f"{RAW}; this is {quoted(kind) if kind else 'of no type'}",
         )
     return question_of(photo, fields, models)
-
-
-async def _photo(form: FormData) -> bytes:
-    photo = form.get("photo")
-    return await photo.read() if isinstance(photo, UploadFile) else b""
 
 
 def question_of(photo: bytes, fields: Fields, models: Mapping[str, Served]) -> Question:

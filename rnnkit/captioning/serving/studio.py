@@ -16,7 +16,7 @@ from rnnkit.captioning.serving.desk import Desk, Job
 from rnnkit.captioning.serving.lane import Lane
 from rnnkit.captioning.serving.questions import Question
 from rnnkit.captioning.serving.words import Word
-from rnnkit.data.photos.opening import open_photo
+from rnnkit.data.photos import opening
 from rnnkit.errors import RnnkitError, told
 from rnnkit.kinds import Picture, Prepared
 from rnnkit.system.terminal import say
@@ -66,7 +66,7 @@ class Studio:
         """
 
         def opened() -> Opened:
-            picture = open_photo(question.photo, question.name)
+            picture = opening.open_photo(question.photo, question.name)
             encoders = [served.pipeline.encoder for served, _ in question.models]
             prepared = tuple(encoder.prepare(picture) for encoder in encoders)
             height, width, _ = picture.shape

@@ -92,7 +92,9 @@ def _decode(file: IO[bytes], name: str) -> Picture:
     except image.UnidentifiedImageError:
         raise DataError(f"{name} {_no_picture(head)}") from None
     except (image.DecompressionBombError, image.DecompressionBombWarning) as error:
-        raise DataError(f"{name} is refused: {error}") from error
+        raise DataError(
+            f"{name} is refused: it has far more pixels than {MOST_PIXELS:,}, which are the most"
+        ) from error
     except (DataError, MemoryError):
         raise
     except Exception as error:  # Pillow raises whatever a damaged header leads to
