@@ -327,3 +327,35 @@ def test_a_network_that_changed_is_read_again_and_has_another_digest(tmp_path: P
     difference = before.difference(identity_of(encoder))
     assert difference is not None
     assert "has other weights" in difference
+
+
+def test_where_the_weights_lie_makes_no_other_encoder(tmp_path: Path) -> None:
+    here, there = tmp_path / "net.onnx", tmp_path / "other" / "net.onnx"
+    there.parent.mkdir()
+    there.write_bytes(write_network(here).read_bytes())
+    identity = identity_of(Onnx(str(here)))
+    assert identity.difference(identity_of(Onnx(str(there)))) is None
+    difference = identity.difference(identity_of(Onnx(str(there), fit="crop")))
+    assert difference is not None
+    assert "crop" in difference
+
+
+def test_a_relative_path_of_weights_is_kept_as_an_absolute_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write_network(tmp_path / "net.onnx")
+    monkeypatch.chdir(tmp_path)
+    assert Onnx("net.onnx") == Onnx(str(file))
+
+
+def test_weights_are_found_beside_the_file_that_names_them(tmp_path: Path) -> None:
+    before = tmp_path / "before" / "net.onnx"
+    before.parent.mkdir()
+    identity = identity_of(Onnx(str(write_network(before))))
+    after = tmp_path / "after"
+    after.mkdir()
+    assert identity.found_from(after) == identity
+    before.rename(after / "net.onnx")
+    with pytest.raises(RegistryError, match="may also lie beside the file that names it"):
+        identity.load()
+    assert identity.found_from(after).load() == Onnx(str(after / "net.onnx"))

@@ -115,7 +115,7 @@ def check_fits(model: Writer[Any], dataset: Dataset) -> None:
     if not fits:
         raise DataError(
             f"{dataset.folder} has another vocabulary ({_size(vocabulary)}) than the model "
-            f"({_size(models)}): {vocabulary.difference(models)}; caption the data it was trained on"
+            f"({_size(models)}): {vocabulary.difference(models)}; give it the data it was trained on"
         )
 
 

@@ -218,7 +218,8 @@ def read_model_file(file: Path) -> Kept:
 
 
 def _pipeline(h5: Any, file: Path) -> ImagePipeline:
-    identity = EncoderIdentity.from_json(_text(h5, "encoder"), f"{file}: encoder")
+    named = EncoderIdentity.from_json(_text(h5, "encoder"), f"{file}: encoder")
+    identity = named.found_from(file.parent)
     return ImagePipeline.of(identity, _arrays(h5, "pca"))
 
 

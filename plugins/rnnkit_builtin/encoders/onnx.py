@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal
@@ -13,6 +14,10 @@ from attrs.validators import and_, deep_iterable, ge, gt, optional
 from rnnkit import DataError
 from rnnkit.data.photos import Fit, Interpolation, Port, fit_picture, read_network
 from rnnkit.kinds import Array, Encoder, Picture, Prepared
+
+
+def _absolute(file: str) -> str:
+    return os.path.abspath(file)
 
 
 def _is_there(encoder: Onnx, field: attrs.Attribute[str], file: str) -> None:
@@ -32,7 +37,7 @@ class Onnx(Encoder):
     """An image network of your own, exported to ONNX in one file.
 
     Attributes:
-        file: path of the `.onnx` file.
+        file: path of the `.onnx` file; captioners find it beside their own file, too.
         size: pixels of a side of the picture that it takes; as the file says, or 224, if left open.
         fit: how a photo comes to that size: squash all of it, crop its middle, or pad it with black.
         shorter: to crop, the pixels that the photo's shorter side is resized to before; `size` if left open.
@@ -44,7 +49,7 @@ class Onnx(Encoder):
         output: its name; the first, if left open.
     """
 
-    file: str = attrs.field(validator=_is_there)
+    file: str = attrs.field(converter=_absolute, validator=_is_there)
     size: int | None = attrs.field(default=None, validator=optional(ge(1)))
     fit: Fit = "squash"
     shorter: int | None = attrs.field(default=None, validator=optional(ge(1)))

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
-from typing import Self
+from pathlib import Path
+from typing import Any, Final, Self
 
 import attrs
 
 from rnnkit.errors import DataError, RegistryError, quoted
 from rnnkit.kinds import Encoder
 from rnnkit.registry import entry_of
+from rnnkit.spec.overrides import read_override
 from rnnkit.spec.reader import read_plugin
 from rnnkit.spec.writer import inline, plain
+
+FILE: Final = "file"
+"""The option of an encoder that says where its weights are. Which weights they are, its digest says."""
 
 
 @attrs.frozen
@@ -45,8 +50,11 @@ class EncoderIdentity:
         try:
             encoder = read_plugin(Encoder, self.encoder)
         except RegistryError as e:
+            place = "; its file may also lie beside the file that names it" * (
+                FILE in self._table()
+            )
             raise RegistryError(
-                f"the features are of the encoder {self}, which cannot be had here: {e}"
+                f"the features are of the encoder {self}, which cannot be had here: {e}{place}"
             ) from e
         difference = self.difference(identity_of(encoder))
         if difference:
@@ -59,15 +67,37 @@ class EncoderIdentity:
     def difference(self, other: EncoderIdentity) -> str | None:
         """Why features of the two must not be mixed, said of the other; None if they may.
 
-        That its package has another version is no reason.
+        That its package has another version is no reason, or that its weights lie elsewhere.
         """
-        if other.encoder != self.encoder:
+        if other._what() != self._what():
             return f"is {other.encoder}, not {self.encoder}"
         if other.digest != self.digest:
             return f"has other weights: SHA-256 {other.digest or 'of none'}, not {self.digest or 'of none'}"
         if other.shape != self.shape:
             return f"gives features of shape {other.shape}, not {self.shape}"
         return None
+
+    def _table(self) -> dict[str, Any]:
+        """Its name and options; empty for one without options."""
+        table = read_override(f"encoder={self.encoder}").value
+        return table if isinstance(table, dict) else {}
+
+    def _what(self) -> object:
+        """What it computes, apart from its weights."""
+        table = self._table()
+        if not self.digest or FILE not in table:
+            return self.encoder
+        return {key: value for key, value in table.items() if key != FILE}
+
+    def found_from(self, folder: Path) -> Self:
+        """The same; if its weights are not where they were, but are in a folder, with that place."""
+        file = self._table().get(FILE)
+        if not isinstance(file, str) or Path(file).exists():
+            return self
+        near = folder.absolute() / Path(file).name
+        if not near.exists():
+            return self
+        return attrs.evolve(self, encoder=inline({**self._table(), FILE: str(near)}))
 
     def to_json(self) -> str:
         """The text that `from_json` reads."""

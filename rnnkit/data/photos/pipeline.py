@@ -127,7 +127,7 @@ def read_pipeline(folder: Path, *, raw: bool) -> ImagePipeline | None:
         text = path.read_text("utf-8")
     except (OSError, ValueError) as error:
         raise DataError(why(error, path, JSON)) from error
-    identity = EncoderIdentity.from_json(text, str(path))
+    identity = EncoderIdentity.from_json(text, str(path)).found_from(folder)
     if raw or not (folder / PROJECTION).exists():
         return ImagePipeline(identity)
     pca, width = read_pca(folder / PROJECTION), prod(identity.shape)
