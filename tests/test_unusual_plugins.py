@@ -13,6 +13,7 @@ from rnnkit.kinds import (
     Cell,
     DType,
     Ints,
+    Layer,
     Loss,
     Mask,
     NoParams,
@@ -23,7 +24,7 @@ from rnnkit.kinds import (
     State,
     weights,
 )
-from rnnkit.testing.targets import named, run
+from rnnkit.testing.targets import named, of_class, run
 from tests.plain_plugins import PlainActivation, PlainCell, PlainLayer, checks
 
 SEEDS = range(2)
@@ -162,6 +163,43 @@ class Groups(PlainLayer):
         d = dy.reshape(z.shape)
         along = z * (d * z).mean(axis=-1, keepdims=True)
         return (s * (d - d.mean(axis=-1, keepdims=True) - along)).reshape(dy.shape), p
+
+
+@attrs.frozen
+class OneWeight(Params):
+    W: Array
+
+
+@attrs.frozen
+class Mix(Layer[Array, OneWeight, tuple[Array, Array]]):
+    """relu(x) W: each output meets the kinks of all inputs of its row."""
+
+    def init(self, in_features: int, rng: Rng, dtype: DType) -> OneWeight:
+        return OneWeight(weights(None, in_features, in_features, rng, dtype))
+
+    def out_features(self, in_features: int) -> int:
+        return in_features
+
+    def forward(self, p: OneWeight, x: Array, rng: Rng | None) -> tuple[Array, tuple[Array, Array]]:
+        a: Array = np.where(x.real > 0, x, 0.0)
+        return a @ p.W, (x, a)
+
+    def backward(
+        self, p: OneWeight, dy: Array, cache: tuple[Array, Array]
+    ) -> tuple[Array, OneWeight]:
+        x, a = cache
+        last = a.shape[-1]
+        dx: Array = np.where(x > 0, dy @ p.W.T, 0.0)
+        return dx, OneWeight(a.reshape(-1, last).T @ dy.reshape(-1, last))
+
+
+@pytest.mark.parametrize(("case", "seed"), [("zero", 77), ("zero", 123), ("tiny", 47)])
+def test_where_many_kinks_meet_they_may_cancel_and_are_seen_all_the_same(
+    case: str, seed: int
+) -> None:
+    report = run(of_class(Mix, "mix", ""), seed, case)
+    assert report.checks == 1
+    assert report.ok
 
 
 @pytest.mark.parametrize("seed", SEEDS)
