@@ -35,8 +35,8 @@ export class Column {
     button.style.setProperty("--p", word.probability);
     this.due = Math.max(performance.now(), this.due + PACE);
     button.style.animationDelay = `${this.due - performance.now()}ms`;
-    button.addEventListener("animationstart", () => this.look(word.attention));
-    button.addEventListener("animationend", () => button.nextSibling || this.look(null));
+    button.addEventListener("animationstart", () => this.follow(word.attention));
+    button.addEventListener("animationend", () => button.nextSibling || this.follow(null));
     button.addEventListener("pointerenter", () => this.point(button, word));
     button.addEventListener("focus", () => this.point(button, word));
     for (const end of ["pointerleave", "blur"]) button.addEventListener(end, () => this.look(null));
@@ -80,6 +80,11 @@ export class Column {
     this.part(".looks ol").replaceChildren(...looks);
   }
 
+  /** Look along while the caption appears, unless somebody points at a word. */
+  follow(attention) {
+    if (this.model.attention && !document.querySelector(".said:is(:hover, :focus-within)")) this.look(attention);
+  }
+
   point(button, word) {
     this.show(button, word);
     this.look(word.attention);
@@ -116,7 +121,7 @@ export class Column {
 
 function about({ parameters, words, encoder }) {
   const count = (n) => n.toLocaleString("en");
-  return `${count(parameters)} parameters, ${count(words)} words${encoder ? `, sees by ${encoder.use}` : ""}`;
+  return `${count(parameters)} parameters, ${count(words)} words${encoder ? `, encoder ${encoder.use}` : ""}`;
 }
 
 function facts({ log_prob, seconds, words }) {

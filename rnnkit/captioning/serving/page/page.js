@@ -35,10 +35,8 @@ class Page {
   /** Caption another photo. */
   open(photo) {
     const { bytes } = this.offer.limits;
-    if (photo.size > bytes) {
-      complain(`The photo has ${megabytes(photo.size)} MB, and at most ${megabytes(bytes)} MB are taken. Make it smaller.`);
-      return;
-    }
+    if (!photo.size) return complain("The file is empty.");
+    if (photo.size > bytes) return complain(`The photo has ${megabytes(photo.size)} MB, and ${megabytes(bytes)} MB are the most that is taken.`);
     this.write({ photo, url: URL.createObjectURL(photo) });
   }
 
@@ -132,7 +130,7 @@ function thumbnail(url, name, act) {
   return button;
 }
 
-const megabytes = (bytes) => (bytes / 1e6).toFixed(bytes % 1e6 ? 1 : 0);
+const megabytes = (bytes) => (bytes / 1e6).toFixed(1);
 
 function complain(sentence) {
   part("trouble").textContent = sentence;

@@ -8,10 +8,12 @@ export function receive(form, take, complain) {
     if (files.length) take(files[0]);
     else complain("That was no file. Save the photo first, and drop the file.");
   };
-  input.addEventListener("change", () => {
+  const chosen = () => {
     if (input.files.length) take(input.files[0]);
     input.value = ""; // so that the same file can be chosen again
-  });
+  };
+  input.addEventListener("change", chosen);
+  chosen(); // one may have been before this ran
   let inside = 0; // elements of the page that the file is over
   const over = (change) => document.body.classList.toggle("dropping", (inside += change) > 0);
   addEventListener("dragenter", () => over(1));
@@ -86,6 +88,6 @@ export function paint(canvas, weights, { rows, columns }) {
   [canvas.width, canvas.height] = [columns, rows];
   const picture = new ImageData(columns, rows);
   const most = Math.max(...weights);
-  weights.forEach((weight, i) => picture.data.set([12, 14, 18, 190 * (1 - weight / most)], 4 * i));
+  weights.forEach((weight, i) => picture.data.set([12, 14, 18, 165 * (1 - weight / most)], 4 * i));
   canvas.getContext("2d").putImageData(picture, 0, 0);
 }
