@@ -251,15 +251,16 @@ def long_run(spec: Path, tiny_data: Path, tmp_path: Path) -> Iterator[subprocess
 RUN_FILES = ["best.h5", "history.csv", "last.h5", "previous.h5", "spec.toml", "updates.csv"]
 
 
-def test_ctrl_c_saves_the_model_and_exits_130(
-    long_run: subprocess.Popen[str], tmp_path: Path
+@pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_who_asks_training_to_end_finds_the_model_saved(
+    asked: signal.Signals, long_run: subprocess.Popen[str], tmp_path: Path
 ) -> None:
     assert long_run.stdout is not None
     while not long_run.stdout.readline().startswith("    1 "):
         assert long_run.poll() is None
-    os.kill(long_run.pid, signal.SIGINT)
+    os.kill(long_run.pid, asked)
     out, err = long_run.communicate(timeout=60)
-    assert long_run.returncode == 130, err
+    assert long_run.returncode == 128 + asked, err
     assert f"interrupted; go on with: rnnkit train --resume {tmp_path / 'run'}" in out
     assert sorted(f.name for f in (tmp_path / "run").iterdir()) == RUN_FILES
 

@@ -489,12 +489,69 @@ def test_a_full_disk_is_told_in_a_sentence_and_leaves_the_last_good_files(
     same_run(rnnkit.train(resume=tmp_path / "run"), wanted)
 
 
-def test_diverging_is_told_and_the_last_good_model_stays(
+def test_diverging_is_told_and_the_run_goes_on_from_the_last_good_state(
     spec: Path, tiny_data: Path, tmp_path: Path
 ) -> None:
-    wild = ["train.optimizer=sgd", "train.optimizer.learning_rate=1e38"]
-    with pytest.raises(DataError, match=r"training has diverged; try a smaller train\.optimizer"):
-        rnnkit.train(spec, tiny_data, tmp_path / "run", wild)
+    run = tmp_path / "run"
+    first = rnnkit.train(spec, tiny_data, run, ["train.epochs=1", "train.optimizer=sgd"])
+    good = (run / "last.h5").read_bytes()
+    wild = ["train.epochs=2", "train.optimizer.learning_rate=1e38"]
+    with pytest.raises(DataError, match="training has diverged") as caught:
+        rnnkit.train(resume=run, overrides=wild)
+    assert (
+        f"or train.clip: rnnkit train --resume {run} --set train.optimizer.learning_rate=1e+37  "
+        f"goes on after update {first.history.records[-1].step}"
+    ) in str(caught.value)
+    assert (run / "last.h5").read_bytes() == good
+    again = ["train.epochs=2", "train.optimizer.learning_rate=1e-3"]
+    assert rnnkit.train(resume=run, overrides=again).finished
+    straight = rnnkit.train(
+        spec, tiny_data, tmp_path / "a", ["train.epochs=1", "train.optimizer=sgd"]
+    )
+    same_run(rnnkit.train(resume=straight.folder, overrides=again), rnnkit.train(resume=run))
+
+
+def test_what_is_not_finite_is_never_saved(spec: Path, tiny_data: Path, tmp_path: Path) -> None:
+    def spoil(step: Step) -> None:
+        if (
+            step.number == trainers[0].epoch_steps
+        ):  # the loss of the epoch is finite, what it leads to is not
+            next(iter(trainers[0].model.parameters.values()))[...] = np.inf
+
+    trainers: list[Trainer] = []
+    with pytest.raises(
+        DataError, match=r" are not finite after update \d+: training has diverged; "
+    ):
+        rnnkit.train(
+            spec,
+            tiny_data,
+            tmp_path / "run",
+            on_start=lambda trainer, _: trainers.append(trainer),
+            on_step=spoil,
+        )
+    assert [f.name for f in (tmp_path / "run").iterdir()] == ["spec.toml"]
+
+
+def test_the_checkpoint_that_a_run_goes_on_from_stays_until_there_is_another_whole_one(
+    spec: Path, tiny_data: Path, tmp_path: Path
+) -> None:
+    rnnkit.train(spec, tiny_data, tmp_path / "run", on_step=interrupt_at(12))
+    previous = (tmp_path / "run" / "previous.h5").read_bytes()
+    spoiled(tmp_path / "run" / "last.h5", "a bit")
+    rnnkit.train(resume=tmp_path / "run", on_step=interrupt_at(9), on_damage=lambda _: None)
+    assert (tmp_path / "run" / "previous.h5").read_bytes() == previous
+    assert read_model_file(tmp_path / "run" / "last.h5").note
+
+
+def test_a_run_that_goes_on_with_another_metric_forgets_what_was_best_by_the_old_one(
+    spec: Path, tiny_data: Path, tmp_path: Path
+) -> None:
+    one = ["train.epochs=1", "train.metric=rouge_l"]
+    run = rnnkit.train(spec, tiny_data, tmp_path / "run", one)
+    again = ["train.epochs=4", "train.metric=nats"]
+    more = rnnkit.train(resume=run.folder, overrides=again).history.records[1:]
+    assert more[0].best
+    assert more[0].val_metric == more[0].val_nats
 
 
 def test_training_without_data_says_what_to_do(spec: Path, tmp_path: Path) -> None:

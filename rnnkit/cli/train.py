@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -47,7 +48,7 @@ def train(
         ),
     ] = None,
 ) -> None:
-    """Train the network of a spec. Ctrl-C saves a checkpoint and stops.
+    """Train the network of a spec. Ctrl-C saves a checkpoint and stops, and so do SIGTERM and SIGHUP.
 
     Under mpiexec -n R, R processes share the work.
     """
@@ -119,7 +120,7 @@ def _train(
             f"interrupted; go on with: rnnkit train --resume {run.folder}",
             soft_wrap=True,
         )
-        return 130
+        return 128 + (run.asked or signal.SIGINT)
     if ended:
         console.print(
             "the run is finished; to train on, raise a limit: "

@@ -9,15 +9,13 @@ spec.toml     the resolved spec;  spec-until-N.toml  what it was up to update N,
 
 from __future__ import annotations
 
-import json
 import signal
 import threading
-import typing
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, ParamSpec
+from typing import Final, ParamSpec
 
 import attrs
 
@@ -26,10 +24,9 @@ from rnnkit.captioning.images import check_fits
 from rnnkit.data import Dataset
 from rnnkit.data.seen import Seen, own_folder
 from rnnkit.errors import CheckpointError, DataError, SpecError, listed
-from rnnkit.kinds import Array
 from rnnkit.metrics import METRICS, check
 from rnnkit.network.builder import assemble
-from rnnkit.network.checkpoint import BEST, LAST, PREVIOUS, Kept, read_model_file, save_model
+from rnnkit.network.checkpoint import BEST, LAST, PREVIOUS, Kept
 from rnnkit.network.maps import about_features
 from rnnkit.network.model import Captioner
 from rnnkit.network.sizes import as_spec, opened, sizes_of, tokenized
@@ -39,6 +36,7 @@ from rnnkit.spec import Spec, parse_spec, source_of
 from rnnkit.system.files import remove_left_over, sole_owner
 from rnnkit.system.glance import AtAGlance, Glance
 from rnnkit.training.display import Display, is_wanted
+from rnnkit.training.divergence import Diverged, way_on
 from rnnkit.training.folders import (
     SPEC,
     as_run,
@@ -50,8 +48,9 @@ from rnnkit.training.folders import (
     write_settings,
     written_by_run,
 )
-from rnnkit.training.history import History, Record, Step, write_history
-from rnnkit.training.trainer import Place, Trainer
+from rnnkit.training.history import History, Record, Step
+from rnnkit.training.saving import Saver, last_of, place_of
+from rnnkit.training.trainer import Trainer
 from rnnkit.training.watching import Watch, look_before
 
 VAL = "val"
@@ -68,12 +67,14 @@ class Run(AtAGlance):
         model: as it is after the last update; that of the best evaluation is `best.h5`.
         history: all its rows.
         finished: whether it came to its end; else `train(resume=folder)` goes on.
+        asked: the signal that asked it to end before that, such as SIGINT for Ctrl-C.
     """
 
     folder: Path
     model: Captioner
     history: History
     finished: bool
+    asked: signal.Signals | None = None
 
     def _glance(self) -> Glance:
         records = self.history.records
@@ -177,7 +178,7 @@ def train(
         if resume is not None:
             folder = as_run(resume)
             ranks.first(partial(entered.enter_context, sole_owner(folder)))
-            kept = ranks.first(partial(_last, folder, on_damage))
+            kept = ranks.first(partial(last_of, folder, on_damage))
             spec = parse_spec(*ranks.first(partial(_settings, folder, kept, on_edit)), overrides)
         else:
             assert spec is not None
@@ -216,7 +217,10 @@ def train(
             ranks.first(partial(entered.enter_context, sole_owner(folder)))
             ranks.first(partial(_check_free, folder))
         if kept is not None:
-            trainer.go_to(*_place(kept))
+            place, slots = place_of(kept)
+            if parse_spec(kept.spec).train.metric != model.spec.train.metric:
+                place = attrs.evolve(place, best=None, waited=0)  # what was best was so by another
+            trainer.go_to(place, slots)
             if trainer.finished:
                 on_start(trainer, folder)
                 return Run(folder, trainer.model, trainer.history, finished=True)
@@ -225,14 +229,19 @@ def train(
         ranks.first(partial(write_settings, folder, model.spec, source))
         on_start(trainer, folder)
         watch = Watch(trainer, in_words, on_warning)
-        with _stopping_on_interrupt(trainer, ranks):
-            for record in trainer.records():
-                ranks.first(partial(_save, trainer, trainer.slots(), folder, record.best))
-                on_record(record)
-                ranks.first(partial(watch.look, record))
-        if trainer.stopped():
-            ranks.first(partial(_save, trainer, trainer.slots(), folder))
-        return Run(folder, trainer.model, trainer.history, trainer.finished)
+        saver = Saver(trainer, folder, kept)
+        try:
+            with _stopping_when_asked(trainer, ranks) as came:
+                for record in trainer.records():
+                    ranks.first(partial(saver.save, trainer.slots(), record.best))
+                    on_record(record)
+                    ranks.first(partial(watch.look, record))
+            if trainer.stopped():
+                ranks.first(partial(saver.save, trainer.slots()))
+        except Diverged as e:
+            raise DataError(f"{e}: {way_on(folder, saver.saved, spec.train.optimizer)}") from e
+        asked = next(iter(came), None)
+        return Run(folder, trainer.model, trainer.history, trainer.finished, asked)
 
 
 @contextmanager
@@ -271,21 +280,6 @@ def _score(spec: Spec, dataset: Dataset, ranks: Ranks) -> Callable[[Captioner], 
     return score
 
 
-def _save(
-    trainer: Trainer,
-    slots: Mapping[str, Mapping[str, Array]],
-    folder: Path,
-    best: bool = False,
-) -> None:
-    """Write the checkpoint and the history, keeping the checkpoint before; the best model, if it is that."""
-    if best:
-        save_model(trainer.model, folder / BEST)
-    extra = {f"{name}:{slot}": a for name, own in slots.items() for slot, a in own.items()}
-    note = json.dumps(attrs.asdict(trainer.place))
-    save_model(trainer.model, folder / LAST, note, extra, previous=folder / PREVIOUS)
-    write_history(trainer.history, folder)
-
-
 def _settings(folder: Path, kept: Kept | None, on_edit: Callable[[str], None]) -> tuple[str, str]:
     """What a run goes on with, and what errors call it: its `spec.toml` if that has been edited."""
     if kept is not None:
@@ -308,76 +302,34 @@ def _check_seen(kept: Kept, dataset: Dataset) -> None:
         )
 
 
-def _last(folder: Path, on_damage: Callable[[str], None]) -> Kept | None:
-    """The newest checkpoint of a run that is whole; None if the run was ended before its first one."""
-    files = [folder / name for name in (LAST, PREVIOUS) if (folder / name).exists()]
-    if not files and (folder / SPEC).exists() and not (folder / BEST).exists():
-        return None
-    if not files:
-        raise CheckpointError(f"{folder} has no checkpoint to resume from; train its spec again")
-    try:
-        return read_model_file(files[0])
-    except CheckpointError as e:
-        if len(files) == 1:
-            raise
-        kept = read_model_file(files[1])
-        on_damage(f"{e}\nresuming from {kept.file}")
-        return kept
-
-
-def _place(kept: Kept) -> tuple[Place, Mapping[str, Mapping[str, Array]]]:
-    """The place of a checkpoint, and the optimizer's slots by parameter."""
-    if not kept.note:
-        raise CheckpointError(
-            f"{kept.file}: a model file without training state: it cannot be resumed"
-        )
-    slots: dict[str, dict[str, Array]] = {}
-    for key, a in kept.extra.items():
-        name, _, slot = key.rpartition(":")
-        slots.setdefault(name, {})[slot] = a
-    try:
-        return _structured(Place, json.loads(kept.note)), slots
-    except (ValueError, TypeError, KeyError) as e:
-        raise CheckpointError(f"{kept.file}: not a checkpoint of this rnnkit ({e})") from e
-
-
-def _structured(kind: type[Any], value: Any) -> Any:
-    """The value of `attrs.asdict`, after JSON, as what it was."""
-    hints = typing.get_type_hints(kind)
-    return kind(
-        **{name: _one(hints[name], given) for name, given in value.items()},
-    )
-
-
-def _one(hint: Any, given: Any) -> Any:
-    if attrs.has(hint):
-        return _structured(hint, given)
-    if typing.get_origin(hint) is tuple:
-        item, _ = typing.get_args(hint)
-        return tuple(_one(item, each) for each in given)
-    return given
+ASKING: Final = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
+"""Signals that ask a program to end: Ctrl-C, a scheduler or a shutdown, a terminal that is closed."""
 
 
 @contextmanager
-def _stopping_on_interrupt(trainer: Trainer, ranks: Ranks) -> Iterator[None]:
-    """Ctrl-C asks the trainer to stop, so that no update is left half done; a second one breaks off.
+def _stopping_when_asked(trainer: Trainer, ranks: Ranks) -> Iterator[list[signal.Signals]]:
+    """Ctrl-C and its like ask the trainer to stop, so that no update is left half done; a second one breaks off.
 
-    To the processes that it has started, `mpiexec` may hand it on as SIGTERM.
+    Yields:
+        What came, in order. To the processes that it has started, `mpiexec` may hand Ctrl-C on as SIGTERM.
     """
+    came: list[signal.Signals] = []
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield came
         return
-    signals = (signal.SIGINT,) if ranks.size == 1 else (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.getsignal(number) for number in signals}
+    before = {number: signal.getsignal(number) for number in ASKING}
 
     def stop(number: int, _: object) -> None:
         trainer.stop = True
+        came.append(signal.SIGINT if ranks.size > 1 else signal.Signals(number))
         signal.signal(number, before[signal.Signals(number)])
 
-    for number in signals:
+    for number in ASKING:
         signal.signal(number, stop)
     try:
-        yield
+        yield came
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -13,13 +13,14 @@ import numpy as np
 
 from rnnkit.captioning.evaluation import guessing_nats, nats_per_token, perplexity
 from rnnkit.data import Split
-from rnnkit.errors import CheckpointError, DataError
+from rnnkit.errors import CheckpointError
 from rnnkit.kinds import Array, Ints, Progress
 from rnnkit.network.model import Captioner
 from rnnkit.numerics import clip_factor
 from rnnkit.parallel import ALONE, Ranks
 from rnnkit.registry.labels import label
 from rnnkit.training.descent import Descent, WholeDescent
+from rnnkit.training.divergence import diverged
 from rnnkit.training.history import History, Record, Step, Tally, Update
 from rnnkit.training.order import images_together, shuffled
 from rnnkit.training.shared_descent import SharedDescent
@@ -124,6 +125,7 @@ class Trainer:
             batch=table.batch,
             shuffle=min(table.shuffle or images_together(train.features), train.images),
         )
+        self._norm: tuple[float, int] | None = None  # the last that was measured, and its update
         self._resumed = time.perf_counter()
 
     @property
@@ -228,7 +230,7 @@ class Trainer:
         """One update on a batch (captions (N, T), features (N, F)), or on this rank's rows of a batch of `of`.
 
         Raises:
-            DataError: training has diverged.
+            Diverged: a number of it is not finite.
         """
         began = time.perf_counter()
         table, number = self.model.spec.train, self.step + 1
@@ -242,10 +244,12 @@ class Trainer:
         norm = math.sqrt(square) if measured else None
         for name, value in (("loss", loss), ("norm of the gradient", norm)):
             if value is not None and not math.isfinite(value):
-                raise DataError(
-                    f"the {name} is {value} at update {number}: training has diverged; "
-                    "try a smaller train.optimizer.learning_rate, or train.clip"
+                before = self._norm and "; the norm of the gradient was {:.3g} at update {}".format(
+                    *self._norm
                 )
+                raise diverged(f"the {name} is {value} at update {number}{before or ''}")
+        if norm is not None:
+            self._norm = norm, number
         factor = self._factor(number)
         scale = 1.0 if table.clip is None or norm is None else clip_factor(norm, table.clip)
         with np.errstate(all="ignore"):

@@ -1,0 +1,105 @@
+"""Checkpoints of a run: written, found again, and taken apart."""
+
+from __future__ import annotations
+
+import json
+import typing
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from rnnkit.errors import CheckpointError
+from rnnkit.kinds import Array
+from rnnkit.network.checkpoint import BEST, LAST, PREVIOUS, Kept, read_model_file, save_model
+from rnnkit.training.divergence import check_finite
+from rnnkit.training.folders import SPEC
+from rnnkit.training.history import write_history
+from rnnkit.training.trainer import Place, Trainer
+
+
+@attrs.define
+class Saver:
+    """Writes the checkpoints of a run, and its history.
+
+    Attributes:
+        saved: updates done when it was last saved.
+    """
+
+    _trainer: Trainer
+    _folder: Path
+    _kept: Kept | None
+    saved: int = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.saved = self._trainer.step
+
+    def save(self, slots: Mapping[str, Mapping[str, Array]], best: bool = False) -> None:
+        """Write a checkpoint, keeping the one before, and the history; the best model, if it is that.
+
+        Raises:
+            Diverged: something of it is not finite; then nothing is written.
+        """
+        trainer, folder = self._trainer, self._folder
+        check_finite(trainer.model.parameters, slots, trainer.step)
+        if best:
+            save_model(trainer.model, folder / BEST)
+        extra = {f"{name}:{slot}": a for name, own in slots.items() for slot, a in own.items()}
+        note = json.dumps(attrs.asdict(trainer.place))
+        # A damaged checkpoint must not take the place of the one that the run goes on from.
+        from_previous = self._kept is not None and self._kept.file.name == PREVIOUS
+        previous = None if from_previous else folder / PREVIOUS
+        save_model(trainer.model, folder / LAST, note, extra, previous=previous)
+        write_history(trainer.history, folder)
+        self._kept, self.saved = None, trainer.step
+
+
+def last_of(folder: Path, on_damage: Callable[[str], None]) -> Kept | None:
+    """The newest checkpoint of a run that is whole; None if the run was ended before its first one."""
+    files = [folder / name for name in (LAST, PREVIOUS) if (folder / name).exists()]
+    if not files and (folder / SPEC).exists() and not (folder / BEST).exists():
+        return None
+    if not files:
+        raise CheckpointError(f"{folder} has no checkpoint to resume from; train its spec again")
+    try:
+        return read_model_file(files[0])
+    except CheckpointError as e:
+        if len(files) == 1:
+            raise
+        kept = read_model_file(files[1])
+        on_damage(f"{e}\nresuming from {kept.file}")
+        return kept
+
+
+def place_of(kept: Kept) -> tuple[Place, Mapping[str, Mapping[str, Array]]]:
+    """The place of a checkpoint, and the optimizer's slots by parameter."""
+    if not kept.note:
+        raise CheckpointError(
+            f"{kept.file}: a model file without training state: it cannot be resumed"
+        )
+    slots: dict[str, dict[str, Array]] = {}
+    for key, a in kept.extra.items():
+        name, _, slot = key.rpartition(":")
+        slots.setdefault(name, {})[slot] = a
+    try:
+        return _structured(Place, json.loads(kept.note)), slots
+    except (ValueError, TypeError, KeyError) as e:
+        raise CheckpointError(f"{kept.file}: not a checkpoint of this rnnkit ({e})") from e
+
+
+def _structured(kind: type[Any], value: Any) -> Any:
+    """The value of `attrs.asdict`, after JSON, as what it was."""
+    hints = typing.get_type_hints(kind)
+    return kind(
+        **{name: _one(hints[name], given) for name, given in value.items()},
+    )
+
+
+def _one(hint: Any, given: Any) -> Any:
+    if attrs.has(hint):
+        return _structured(hint, given)
+    if typing.get_origin(hint) is tuple:
+        item, _ = typing.get_args(hint)
+        return tuple(_one(item, each) for each in given)
+    return given
