@@ -97,6 +97,12 @@ def said(run: Path, photo: Path, *options: str) -> dict[str, Any]:
     return dict(found)
 
 
+def visit(tab: browser.Tab, place: Place, width: int = 1280, *, dark: bool = False) -> None:
+    """Open the page, and wait until it knows the models."""
+    tab.show(place.url, width, dark=dark)
+    tab.page.get_by_role("radio", name="beam").wait_for()
+
+
 @contextmanager
 def answered(page: Page) -> Iterator[None]:
     """What is done in here has a photo captioned; at the end its caption is there."""
@@ -163,7 +169,7 @@ def test_a_photo_is_dropped_and_another_decoder_says_something_else(
     place: Place, tab: browser.Tab, small_run: Path, photos: list[Path]
 ) -> None:
     page = tab.page
-    tab.show(place.url)
+    visit(tab, place)
     with answered(page):
         drop(page, photos[0])
     assert caption_on(page) == said(small_run, photos[0])["caption"]
@@ -187,7 +193,7 @@ def test_a_photo_is_dropped_and_another_decoder_says_something_else(
 def test_a_word_shows_how_likely_it_was_and_what_nearly_was(
     place: Place, tab: browser.Tab, photos: list[Path]
 ) -> None:
-    tab.show(place.url)
+    visit(tab, place)
     choose(tab.page, photos[1])
     wanted = place.caption(photos[1])["words"][1]
     tab.page.locator(".word").nth(1).hover()
@@ -206,7 +212,7 @@ def test_a_word_shows_how_likely_it_was_and_what_nearly_was(
 def test_the_photo_is_bright_where_a_network_looked_at_a_word(
     both: Place, tab: browser.Tab, photos: list[Path]
 ) -> None:
-    tab.show(both.url)
+    visit(tab, both)
     choose(tab.page, photos[0])
     columns = tab.page.get_by_role("article")
     assert columns.get_by_role("heading", level=2).all_inner_texts() == ["small", "looking"]
@@ -255,7 +261,7 @@ def test_what_is_no_photo_or_too_large_is_told_in_a_sentence(
 ) -> None:
     content, why = REFUSED[name]
     (tmp_path / name).write_bytes(content)
-    tab.show(place.url)
+    visit(tab, place)
     choose(tab.page, photos[0])
     before = caption_on(tab.page)
     tab.page.get_by_label("Choose a photo").set_input_files(tmp_path / name)
@@ -276,7 +282,7 @@ def test_a_photo_of_20_megabytes_is_captioned_and_one_may_leave_in_the_middle(
     heavy = tmp_path / "heavy.png"
     Image.frombytes("RGB", (side, side), os.urandom(3 * side * side)).save(heavy, compress_level=0)
     assert 19.9e6 < heavy.stat().st_size < 20.9e6
-    tab.show(place.url)
+    visit(tab, place)
     tab.page.get_by_label("Choose a photo").set_input_files(heavy)
     tab.page.reload()
     choose(tab.page, heavy)
@@ -291,8 +297,7 @@ def test_everything_is_done_with_the_keyboard(
 ) -> None:
     page = tab.page
     page.on("filechooser", lambda chooser: chooser.set_files(photos[0]))
-    tab.show(place.url)
-    page.get_by_role("radio", name="beam").wait_for()
+    visit(tab, place)
 
     def tab_to(what: str) -> None:
         for _ in range(60):
@@ -348,8 +353,7 @@ def test_photos_of_this_visit_and_samples_are_a_click_away(
     place: Place, tab: browser.Tab, small_run: Path, photos: list[Path]
 ) -> None:
     page = tab.page
-    tab.show(place.url)
-    page.get_by_role("radio", name="beam").wait_for()
+    visit(tab, place)
     with answered(page):
         page.get_by_role("button", name="Picture 3").click()
     assert caption_on(page) == said(small_run, photos[2])["caption"]
@@ -379,7 +383,7 @@ def test_captions_are_copied_and_downloaded(
 
     page = tab.page
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    tab.show(both.url)
+    visit(tab, both)
     choose(page, photos[0])
     answer = both.ask("/caption", photos[0].read_bytes()).json
     lines = [f"{caption['model']}: {caption['caption']}" for caption in answer["captions"]]
@@ -416,8 +420,7 @@ def test_nothing_is_a_barrier_or_leaves_the_screen(
 
     tab.page.emulate_media(reduced_motion="reduce")
     for width in (1280, 390):
-        tab.show(both.url, width, dark=dark)
-        tab.page.get_by_role("radio", name="beam").wait_for()
+        visit(tab, both, width, dark=dark)
         assert barriers() == []
         choose(tab.page, photos[0])
         with answered(tab.page):
