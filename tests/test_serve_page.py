@@ -273,6 +273,15 @@ def test_what_is_no_photo_or_too_large_is_told_in_a_sentence(
     assert tab.page.get_by_role("alert").inner_text() == ""
 
 
+STOPPED = """async () => {
+    const { caption } = await import(new URL('page/captioner.js', document.baseURI));
+    const stop = new AbortController();
+    const options = { decoder: { use: 'greedy' }, n_best: 1, signal: stop.signal };
+    let words = 0;
+    return caption(0, options, () => { words += 1; stop.abort(); }).catch(e => [words, e.name]); }"""
+"""How many words are heard, and what comes of the caption, if nobody wants it after the first."""
+
+
 def test_a_photo_of_20_megabytes_is_captioned_and_one_may_leave_in_the_middle(
     place: Place, tab: browser.Tab, small_run: Path, photos: list[Path], tmp_path: Path
 ) -> None:
@@ -287,8 +296,11 @@ def test_a_photo_of_20_megabytes_is_captioned_and_one_may_leave_in_the_middle(
     tab.page.reload()
     choose(tab.page, heavy)
     assert caption_on(tab.page) == said(small_run, heavy)["caption"]
+    tab.page.get_by_label("Choose a photo").set_input_files(heavy)
     choose(tab.page, photos[0])
     assert caption_on(tab.page) == said(small_run, photos[0])["caption"]
+    assert tab.page.evaluate(STOPPED) == [1, "AbortError"]
+    assert tab.heard.complaints == []
     assert place.ask("/health").json["waiting"] == 0
 
 

@@ -26,6 +26,7 @@ export async function caption(photo, { decoder, n_best, signal }, onWord) {
   const answer = await ask(`caption?${query}`, { method: "POST", headers, body, signal });
   const captions = [];
   for await (const [name, data] of events(answer.body)) {
+    signal.throwIfAborted(); // what had come before that is nobody's any more
     if (name === "word") onWord(data);
     if (name === "caption") captions.push(data);
     if (name === "error") throw new Error(data.error);
@@ -61,6 +62,6 @@ async function* events(body) {
       }
     }
   } finally {
-    reader.cancel();
+    reader.cancel().catch(() => {}); // nothing is left to cancel of what has failed
   }
 }

@@ -48,6 +48,7 @@ class Page {
 
   /** Have a photo captioned. It is shown as soon as there is a word: by then it is known to be one. */
   async write(shot) {
+    clearTimeout(this.timer);
     this.running?.abort();
     const running = (this.running = new AbortController());
     part("page").setAttribute("aria-busy", "true");
