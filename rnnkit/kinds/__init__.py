@@ -29,6 +29,7 @@ from rnnkit.kinds.loss import Loss
 from rnnkit.kinds.optimizer import Optimizer
 from rnnkit.kinds.plugin import API, Plugin
 from rnnkit.kinds.schedule import Progress, Schedule
+from rnnkit.kinds.step_only import FreeStep, GatedStep
 
 KINDS: tuple[type[Plugin], ...] = (
     Activation,
@@ -54,7 +55,9 @@ __all__ = [
     "Decoded",
     "Decoder",
     "Encoder",
+    "FreeStep",
     "GatedCell",
+    "GatedStep",
     "Initializer",
     "Ints",
     "Layer",

@@ -15,6 +15,7 @@ from rnnkit.kinds.cell import Cell, GatedCell, RecurrentCell
 from rnnkit.kinds.layer import Layer
 from rnnkit.kinds.loss import Loss
 from rnnkit.kinds.plugin import Plugin
+from rnnkit.kinds.step_only import FreeStep, GatedStep
 from rnnkit.tracing import Graph, Sizes, trace
 
 DOUBLE: Final = np.dtype(np.float64)
@@ -72,17 +73,17 @@ class CellTrace:
     def _begin(self, sizes: Sizes, rng: Rng) -> tuple[Any, Any]:
         """Parameters, and the state before the first step."""
         cell, D, H = self.cell, sizes["D"], sizes["H"]
-        if isinstance(cell, GatedCell):
+        if isinstance(cell, GatedCell | GatedStep):
             p = cell.init(H, rng, DOUBLE)
         else:
-            assert isinstance(cell, Cell)
+            assert isinstance(cell, Cell | FreeStep)
             p = cell.init(D, H, rng, DOUBLE)
         s = cell.start(0.5 * rng.standard_normal((sizes["N"], cell.start_width(H))))
         return stirred(p, rng), s
 
     def _inputs(self, sizes: Sizes, rng: Rng) -> dict[str, Any]:
         N, H, cell = sizes["N"], sizes["H"], self.cell
-        if isinstance(cell, GatedCell):
+        if isinstance(cell, GatedCell | GatedStep):
             return {
                 "zx": rng.standard_normal((N, len(cell.x_gates) * H)),
                 "zh": rng.standard_normal((N, len(cell.h_gates) * H)),
@@ -98,12 +99,14 @@ class CellTrace:
     def run(self, at: Mapping[str, Any], rng: Any) -> dict[str, Any]:
         """The state after a step."""
         p, s, cell = with_values(self.p, at, "p."), with_values(self.s, at, "s."), self.cell
+        if isinstance(cell, GatedStep):
+            return named("s.", cell.step(p, at["zx"], at["zh"], s))
+        if isinstance(cell, FreeStep):
+            return named("s.", cell.step(p, at["x"], s))
         if isinstance(cell, GatedCell):
-            after = cell.step(p, at["zx"], at["zh"], s)[0]
-        else:
-            assert isinstance(cell, Cell)
-            after = cell.step(p, at["x"], s)[0]
-        return named("s.", after)
+            return named("s.", cell.step(p, at["zx"], at["zh"], s)[0])
+        assert isinstance(cell, Cell)
+        return named("s.", cell.step(p, at["x"], s)[0])
 
 
 class LayerTrace:

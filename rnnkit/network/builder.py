@@ -10,7 +10,7 @@ import attrs
 import numpy as np
 
 from rnnkit.data import Dataset
-from rnnkit.kinds import Activation, Cell, DType, Layer, Rng
+from rnnkit.kinds import Activation, Cell, DType, FreeStep, Layer, Rng
 from rnnkit.network.body import Body, Level
 from rnnkit.network.chain import Chain, Elementwise, Link
 from rnnkit.network.engine import recurrent_layer
@@ -158,7 +158,7 @@ class _Fitter:
         """The recurrence of one `[[model.rnn]]`, or None if its options do not fit its cell."""
         cell = table.cell
         given = [k for k in ("input_weights", "recurrent_weights") if getattr(table, k) is not None]
-        if isinstance(cell, Cell) and given:
+        if isinstance(cell, Cell | FreeStep) and given:
             for key in given:
                 self.wrong(
                     (*path, key),

@@ -6,7 +6,16 @@ from typing import Any, Final
 
 import numpy as np
 
-from rnnkit.kinds import Cell, DType, GatedCell, Initializer, RecurrentCell, Rng
+from rnnkit.kinds import (
+    Cell,
+    DType,
+    FreeStep,
+    GatedCell,
+    GatedStep,
+    Initializer,
+    RecurrentCell,
+    Rng,
+)
 from rnnkit.network.free import FreeRecurrence
 from rnnkit.network.gated import GatedRecurrence
 from rnnkit.network.recurrence import Recurrence
@@ -29,7 +38,7 @@ def recurrent_layer(
     `with_params` of the result puts others in their place.
 
     Args:
-        cell: a `GatedCell` or a `Cell`.
+        cell: a `GatedCell` or a `Cell`, or either without its step back: a `GatedStep` or a `FreeStep`.
         in_features: D.
         hidden: H.
         rng: what initial values are drawn from.
@@ -41,6 +50,10 @@ def recurrent_layer(
         ValueError: the sizes do not fit the cell, or initializers are given for a free-form one, which fills its
             own weights.
     """
+    if isinstance(cell, GatedStep | FreeStep):
+        from rnnkit.network.derived import whole  # only such a cell needs what derives
+
+        cell = whole(cell)
     if isinstance(cell, GatedCell):
         return GatedRecurrence.init(
             cell, in_features, hidden, input_weights, recurrent_weights, rng, dtype

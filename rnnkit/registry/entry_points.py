@@ -13,16 +13,19 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from importlib import metadata
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import attrs
 
 from rnnkit.errors import RegistryError, closest, told
-from rnnkit.kinds import API, KINDS, Cell, GatedCell, Plugin, RecurrentCell
+from rnnkit.kinds import API, KINDS, Cell, FreeStep, GatedCell, GatedStep, Plugin, RecurrentCell
 from rnnkit.registry.declarations import Declaration, declarations
 from rnnkit.registry.options import unreadable_options
 
 K = TypeVar("K", bound=Plugin)
+
+TIERS: Final = (GatedCell, Cell, GatedStep, FreeStep)
+"""What a cell can be."""
 
 
 @attrs.frozen
@@ -256,12 +259,15 @@ def misfits(cls: type[Plugin], kind: type[Plugin]) -> Iterator[str]:
         look(cls)
     if cls.api != API:
         yield f"it is written for plugin API {cls.api}, and this rnnkit has API {API}"
-    if issubclass(cls, RecurrentCell) and not issubclass(cls, (Cell, GatedCell)):
-        yield "a cell must subclass GatedCell (pointwise) or Cell (free form)"
+    if issubclass(cls, RecurrentCell) and not issubclass(cls, TIERS):
+        yield (
+            "a cell must subclass GatedCell (pointwise) or Cell (free form), or GatedStep or FreeStep to have its step "
+            "back derived"
+        )
     missing = sorted(getattr(cls, "__abstractmethods__", ()))
     if missing:
         yield f"it does not define {', '.join(missing)}"
-    if issubclass(cls, GatedCell):
+    if issubclass(cls, GatedCell | GatedStep):
         yield from _gate_misfits(cls)
     yield from _signature_misfits(cls, kind)
     if "__attrs_attrs__" not in vars(cls):
@@ -286,7 +292,7 @@ def _gate_misfits(cls: type[Plugin]) -> Iterator[str]:
 def _signature_misfits(cls: type[Plugin], kind: type[Plugin]) -> Iterator[str]:
     """Methods that the core could not call as the interface says."""
     if kind is RecurrentCell:
-        kind = GatedCell if issubclass(cls, GatedCell) else Cell
+        kind = next((tier for tier in TIERS if issubclass(cls, tier)), Cell)
     for name in sorted(getattr(kind, "__abstractmethods__", ())):
         method = inspect.getattr_static(cls, name)
         if getattr(method, "__isabstractmethod__", False):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from rnnkit.tracing.graph import WORKING, Node, compute
+from rnnkit.tracing.rounded import simpler_rounded
 from rnnkit.tracing.simplify import simpler
-from rnnkit.tracing.sizes import Size, Sizes, common, size_of
+from rnnkit.tracing.sizes import Power, Size, Sizes, at_sizes, common, size_of
 
 
 class Builder:
@@ -17,15 +19,22 @@ class Builder:
 
     Args:
         examples: the sizes at which every node is computed as it is made.
+        known: nodes that there are.
+        exact: whether to compute the same bits as what is asked for; else the same up to rounding.
     """
 
-    def __init__(self, examples: tuple[Sizes, ...]) -> None:
+    def __init__(
+        self, examples: tuple[Sizes, ...], known: Iterable[Node] = (), *, exact: bool = True
+    ) -> None:
         self.examples = examples
-        self._made: dict[Any, Node] = {}
+        self.exact = exact
+        self._made = {_key(node): node for node in known}
+        last = max((node.number for node in self._made.values()), default=-1)
+        self._numbers = itertools.count(last + 1)
 
     def make(self, op: str, *inputs: Node | float, **attributes: Any) -> Node:
         """The result of an operation on nodes and numbers."""
-        given = tuple(self.number(x) if isinstance(x, bool | int | float) else x for x in inputs)
+        given = tuple(x if isinstance(x, Node) else self.number(x) for x in inputs)
         values = tuple(
             self._value(op, attributes, [n.values[i] for n in given], sizes)
             for i, sizes in enumerate(self.examples)
@@ -49,9 +58,25 @@ class Builder:
         merged = {key: common([a[key] for a in attributes], self.examples) for key in attributes[0]}
         return self._known(op, inputs, merged, values)
 
-    def number(self, value: float) -> Node:
+    def number(self, value: float | Size | Power) -> Node:
         """The node of a Python number."""
-        return self._known("constant", (), {"value": value}, (value,) * len(self.examples))
+        values = tuple(at_sizes(value, sizes) for sizes in self.examples)
+        return self._known("constant", (), {"value": value}, values)
+
+    def length(self, seen: Sequence[int]) -> int | Size:
+        """What is this long at the sizes.
+
+        Raises:
+            ValueError: it does not depend on them in a way that is known.
+        """
+        found = size_of(seen, self.examples)
+        if found is None:
+            raise ValueError(f"a length is {seen[0]}, and {seen[-1]} at other sizes")
+        return found
+
+    def lengths(self, length: int | Size) -> list[int]:
+        """How long it is at each of the sizes."""
+        return [at_sizes(length, sizes) for sizes in self.examples]
 
     def _constant(self, seen: Sequence[Any]) -> Node:
         """A number, an array, or one that is as long as there are rows.
@@ -91,19 +116,19 @@ class Builder:
         attributes: Mapping[str, Any],
         values: tuple[Any, ...],
     ) -> Node:
-        node = Node(op, inputs, attributes, self._shape(values), values)
-        node = simpler(self.make, node)
-        key = (node.op, node.inputs, _hashable(node.attributes))
-        return self._made.setdefault(key, node)
+        node = Node(op, inputs, attributes, self._shape(values), values, next(self._numbers))
+        found = simpler(self.make, node)
+        if found is node and not self.exact:
+            found = simpler_rounded(self.make, node) or node
+        return self._made.setdefault(_key(found), found)
 
     def _shape(self, values: Sequence[Any]) -> tuple[int | Size, ...]:
-        shape: list[int | Size] = []
-        for lengths in zip(*(np.shape(v) for v in values), strict=True):
-            found = size_of(lengths, self.examples)
-            if found is None:
-                raise ValueError(f"a length is {lengths[0]}, and {lengths[-1]} at other sizes")
-            shape.append(found)
-        return tuple(shape)
+        return tuple(map(self.length, zip(*(np.shape(v) for v in values), strict=True)))
+
+
+def _key(node: Node) -> Any:
+    """What tells one operation from another."""
+    return (node.op, node.inputs, _hashable(node.attributes))
 
 
 def _hashable(value: Any) -> Any:
@@ -117,5 +142,5 @@ def _hashable(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return (value.dtype.str, value.shape, value.tobytes())
     if isinstance(value, float):
-        return ("float", value.hex())
+        return (getattr(value, "text", "float"), value.hex())
     return (type(value).__name__, value)

@@ -386,7 +386,7 @@ FUNCTIONS: Final[dict[Any, Callable[..., Any]]] = {
     np.tile: tile,
     np.tril: triangle(np.tril),
     np.triu: triangle(np.triu),
-    np.real: lambda x: x,
+    np.real: lambda x: x.real,
     np.iscomplexobj: lambda x: False,
     np.isrealobj: lambda x: True,
     np.shape: lambda x: x.shape,

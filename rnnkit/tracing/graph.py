@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from types import CodeType
 from typing import Any
 
@@ -28,6 +28,7 @@ class Node:
         attributes: whatever else the operation takes, such as `axis`; lengths that depend on the rows are a `Size`.
         shape: with a `Size` for each such length.
         values: at each of the sizes that the graph was traced at.
+        number: those of its inputs are smaller; what is computed first has the smaller one.
         name: the variable that the author put it into; empty if none is known.
         place: `file:line` where the author computes it; empty if it does not come from there.
     """
@@ -37,6 +38,7 @@ class Node:
     attributes: Mapping[str, Any]
     shape: tuple[int | Size, ...]
     values: tuple[Any, ...]
+    number: int
     name: str = ""
     place: str = ""
 
@@ -50,7 +52,7 @@ class Node:
         """Whether it is a Python number, which takes the type of the arrays that it meets."""
         return (
             self.op == "constant"
-            and isinstance(self.attributes["value"], bool | int | float | Power)
+            and isinstance(self.attributes["value"], bool | int | float | Size | Power)
             and not isinstance(self.attributes["value"], np.generic)
         )
 
@@ -59,20 +61,21 @@ class Node:
         return f"<{self.op}{f' {self.name}' if self.name else ''} ({shape})>"
 
 
-def in_order(ends: Iterable[Node]) -> list[Node]:
-    """All that these nodes are computed from and they themselves, each after its inputs."""
-    done: dict[Node, None] = {}
-    for end in ends:
-        todo: list[tuple[Node, Iterator[Node]]] = [(end, iter(end.inputs))]
-        while todo:
-            node, rest = todo[-1]
-            following = next((n for n in rest if n not in done), None)
-            if following is not None and node not in done:
-                todo.append((following, iter(following.inputs)))
-            else:
-                done.setdefault(node)
-                todo.pop()
-    return list(done)
+def in_order(ends: Iterable[Node], given: Container[Node] = ()) -> list[Node]:
+    """All that these nodes are computed from and they themselves, in the order of their numbers.
+
+    Args:
+        ends: the nodes.
+        given: those that need not be computed, nor what they are computed from.
+    """
+    found: set[Node] = set()
+    todo = list(ends)
+    while todo:
+        node = todo.pop()
+        if node not in found and node not in given:
+            found.add(node)
+            todo += node.inputs
+    return sorted(found, key=lambda node: node.number)
 
 
 @attrs.frozen(eq=False)

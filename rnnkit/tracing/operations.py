@@ -76,6 +76,7 @@ def full(value: Any, *, shape: tuple[int, ...], dtype: Any) -> Any:
 COMPUTED: Final[dict[str, Callable[..., Any]]] = {
     **POINTWISE,
     "sigmoid": sigmoid,
+    "real": np.real,
     "where": np.where,
     "astype": lambda x, *, dtype: np.asarray(x).astype(dtype),
     "sum": np.add.reduce,

@@ -14,6 +14,7 @@ import numpy as np
 from rnnkit.errors import TraceError
 from rnnkit.tracing.graph import WORKING, compute
 from rnnkit.tracing.operations import Operand
+from rnnkit.tracing.options import Option
 
 HERE: Final = str(Path(__file__).parent)
 OURS: Final = str(Path(__file__).parents[1])
@@ -119,7 +120,7 @@ class Recorder(Generic[H]):
             stacked: Any = np.stack(x)
             return int(stacked.node)
         place = _place(list(self._frames()))
-        if type(x) in (bool, int, float):
+        if type(x) in (bool, int, float, Option):
             return self._append("constant", (), {"value": x}, x, place=place)
         if isinstance(x, np.generic | np.ndarray | list | tuple):
             value = np.array(x)
@@ -134,21 +135,37 @@ class Recorder(Generic[H]):
         if depth < record.depth:
             record.name, record.depth = name, depth
 
-    def index(self, index: Any, first: int) -> tuple[Any, list[Any]]:
-        """An index as a tuple with an `Operand` for each array in it; and the arrays, which become inputs."""
+    def index(
+        self, index: Any, shape: tuple[int, ...], first: int
+    ) -> tuple[tuple[Any, ...], list[Any]]:
+        """An index with a part for every axis and an `Operand` for each array in it; and the arrays.
+
+        Args:
+            index: as it was written.
+            shape: of what it is an index of.
+            first: the number of the first array among the inputs of the operation.
+        """
+        parts = list(index) if isinstance(index, tuple) else [index]
+        taken = sum(_axes_taken(part) for part in parts)
+        whole = [slice(None)] * (len(shape) - taken)
+        if not any(part is Ellipsis for part in parts):
+            parts.append(Ellipsis)
+        place = next(i for i, part in enumerate(parts) if part is Ellipsis)
+        parts[place : place + 1] = whole
         template: list[Any] = []
         arrays: list[Any] = []
-        for part in index if isinstance(index, tuple) else (index,):
-            if part is None or part is Ellipsis:
+        axis = 0
+        for part in parts:
+            if part is None:
                 template.append(part)
             elif isinstance(part, slice):
-                ends = (part.start, part.stop, part.step)
-                template.append(slice(*(None if end is None else int(end) for end in ends)))
+                template.append(_slice(part, shape[axis]))
             elif isinstance(part, int | np.integer) and not isinstance(part, bool):
-                template.append(int(part))
+                template.append(int(part) % max(shape[axis], 1))
             else:
                 template.append(Operand(first + len(arrays)))
                 arrays.append(part)
+            axis += _axes_taken(part)
         return tuple(template), arrays
 
     def _append(
@@ -196,10 +213,33 @@ class Recorder(Generic[H]):
         yield from ((f, len(found) - i) for i, f in enumerate(found))
 
     def _take_names(self, frame: FrameType, depth: int) -> None:
-        if frame.f_code.co_filename.startswith(KINDS):
+        code, back = frame.f_code, frame.f_back
+        if code.co_filename.startswith(KINDS):
             return
+        # What is handed to a function has the name that it has outside.
+        inner = back is not None and not back.f_code.co_filename.startswith(KINDS)
+        handed = code.co_varnames[: code.co_argcount] if inner else ()
         for name, standin in _standins(frame):
-            standin.call(name, depth)
+            if name.partition(".")[0] not in handed:
+                standin.call(name, depth)
+
+
+def _axes_taken(part: Any) -> int:
+    """How many axes a part of an index is about."""
+    if part is None or part is Ellipsis:
+        return 0
+    mask = getattr(part, "dtype", None) == np.bool_
+    return int(part.ndim) if mask else 1
+
+
+def _slice(part: slice, length: int) -> slice:
+    """With ends that are not negative; all of an axis is slice(None)."""
+    start, stop, step = part.indices(length)
+    if step < 0:
+        return part
+    if (start, step) == (0, 1) and stop == length and part.stop in (None, length):
+        return slice(None)
+    return slice(start, max(start, stop), None if step == 1 else step)
 
 
 def _standins(frame: FrameType) -> Iterator[tuple[str, Handle]]:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any
 
 from rnnkit.tracing.graph import WORKING, Node
-
-Make: TypeAlias = Callable[..., Node]
-"""Makes a node of an operation's name, its inputs and its attributes."""
+from rnnkit.tracing.terms import Make
 
 
 def simpler(make: Make, node: Node) -> Node:
@@ -22,13 +19,16 @@ def _same_shape(node: Node, x: Node) -> Node | None:
 
 
 def number(x: Node) -> Any:
-    """The Python number that a node is; None if it is not one."""
-    return x.attributes["value"] if x.weak else None
+    """The number that a node is, or all of an array; None if it is not one, or one that may be another."""
+    if x.op == "full":
+        return number(x.inputs[0])
+    value = x.attributes["value"] if x.weak else None
+    return value if type(value) in (bool, int, float) else None
 
 
 def strong(x: Node) -> bool:
     """Whether its type is that of arrays, whichever that is, rather than that of Python's numbers."""
-    if x.op in ("where", "broadcast_to", "reshape", "getitem", "concatenate", "transpose"):
+    if x.op in ("where", "real", "broadcast_to", "reshape", "getitem", "concatenate", "transpose"):
         return any(strong(i) for i in x.inputs[x.op == "where" :])
     return not x.weak and x.dtype == WORKING
 
@@ -48,7 +48,22 @@ def _multiply(make: Make, node: Node) -> Node | None:
     a, b = node.inputs
     if number(b) == 1:
         return _same_shape(node, a)
-    return _same_shape(node, b) if number(a) == 1 else None
+    if number(a) == 1:
+        return _same_shape(node, b)
+    if a is b:
+        return make("square", a)
+    for x, other in ((a, b), (b, a)):
+        factor = _factor(x)
+        if factor is not None and other.shape == node.shape:
+            return make("multiply", factor, other)
+    return None
+
+
+def _factor(x: Node) -> Node | None:
+    """The number that multiplying by an array comes to, if it is one number all over."""
+    if x.op == "multiply" and x.inputs[0].weak and number(x.inputs[1]) == 1:
+        return x.inputs[0]
+    return x.inputs[0] if x.op == "full" and x.dtype == WORKING else None
 
 
 def _divide(make: Make, node: Node) -> Node | None:
@@ -87,8 +102,7 @@ def _positive(make: Make, node: Node) -> Node | None:
 
 def _getitem(make: Make, node: Node) -> Node | None:
     (x, *arrays), index = node.inputs, node.attributes["index"]
-    whole = (Ellipsis, slice(None))
-    if not arrays and all(part in whole for part in index):
+    if not arrays and all(part == slice(None) for part in index):
         return x
     if x.op == "setitem" and x.attributes["index"] == index and not arrays and not x.inputs[2:]:
         return _same_shape(node, x.inputs[1])
@@ -97,7 +111,7 @@ def _getitem(make: Make, node: Node) -> Node | None:
 
 def _setitem(make: Make, node: Node) -> Node | None:
     _, value, *arrays = node.inputs
-    if node.attributes["index"] in ((Ellipsis,), (slice(None),)) and not arrays:
+    if not arrays and all(part == slice(None) for part in node.attributes["index"]):
         return _same_shape(node, value) if strong(value) else None
     return None
 

@@ -29,6 +29,11 @@ class Size:
         """The number at these sizes."""
         return self.constant + sum(factor * sizes[letter] for letter, factor in self.terms)
 
+    def times(self, number: int) -> Size:
+        """As often as this."""
+        terms = tuple((letter, factor * number) for letter, factor in self.terms)
+        return Size(terms, self.constant * number)
+
     def __str__(self) -> str:
         terms = [letter if factor == 1 else f"{factor} * {letter}" for letter, factor in self.terms]
         return " + ".join([*terms, *([str(self.constant)] if self.constant else [])])

@@ -86,8 +86,12 @@ class StandIn(Handle, NDArrayOperatorsMixin):
     itemsize = property(lambda self: self.value.itemsize)
     nbytes = property(lambda self: self.value.nbytes)
     flags = property(lambda self: self.value.flags)
-    real = property(lambda self: self)
     T = property(lambda self: self.transpose())
+
+    @property
+    def real(self) -> StandIn:
+        """What it is where the function runs on real numbers; a complex step does not pass through."""
+        return self.recorder.emit("real", [self]) if self.dtype.kind == "f" else self
 
     def __len__(self) -> int:
         return len(self.value)
@@ -131,19 +135,19 @@ class StandIn(Handle, NDArrayOperatorsMixin):
     # Reading and writing.
 
     def __getitem__(self, index: Any) -> StandIn:
-        template, extra = self.recorder.index(index, 1)
+        template, extra = self.recorder.index(index, self.shape, 1)
         if extra or not isinstance(self.value[index_values(index)], np.ndarray):
             return self.recorder.emit("getitem", [self, *extra], index=template)
         return StandIn(self.recorder, base=self, view=Indexed(template))
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        template, extra = self.recorder.index(index, 2)
+        template, extra = self.recorder.index(index, self.shape, 2)
         made = self.recorder.emit("setitem", [self, value, *extra], index=template)
         self.write(made.node)
 
     def add_at(self, index: Any, value: Any) -> None:
         """np.add.at."""
-        template, extra = self.recorder.index(index, 2)
+        template, extra = self.recorder.index(index, self.shape, 2)
         self.write(self.recorder.emit("add_at", [self, value, *extra], index=template).node)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
@@ -211,7 +215,7 @@ class StandIn(Handle, NDArrayOperatorsMixin):
     def view(self, *args: Any, **kwargs: Any) -> StandIn:
         if args or kwargs:
             raise self.recorder.refused("it views an array as another type, which has no graph")
-        return StandIn(self.recorder, base=self, view=Indexed((Ellipsis,)))
+        return StandIn(self.recorder, base=self, view=Indexed((slice(None),) * self.ndim))
 
     def conj(self) -> StandIn:
         return self

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
@@ -111,12 +112,22 @@ def _merged(
             inputs[first.attributes["name"]] = node
     if len(count) > 1 or any(e != ends[0] for e in ends):
         raise TraceError(_unlike(nodes[-1].place, examples))
+    _shorten(nodes)
     outputs = {name: nodes[i] for name, i in ends[0].items()}
     live = {
         code: {name: nodes[i] for name, i in found.items()}
         for code, found in recorders[0].live.items()
     }
     return Graph(inputs, outputs, examples, live)
+
+
+def _shorten(nodes: Sequence[Node]) -> None:
+    """Call what the author holds as `after.c` simply c, if nothing else has that name."""
+    known = Counter(node.name.rpartition(".")[2] for node in set(nodes))
+    for node in nodes:
+        last = node.name.rpartition(".")[2]
+        if node.op != "input" and known[last] == 1:
+            node.name = last
 
 
 def _unlike(place: str, examples: Sequence[Sizes]) -> str:

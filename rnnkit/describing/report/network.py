@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import attrs
 
 from rnnkit.describing.summary import Part, Summary
-from rnnkit.kinds import GatedCell, Plugin
+from rnnkit.kinds import GatedCell, GatedStep, Plugin
 from rnnkit.network.chain import Chain
 from rnnkit.network.model import Captioner
 from rnnkit.registry import entry_of
@@ -141,7 +141,7 @@ def _box(part: Part, plugin: Plugin, summary: Summary) -> Box:
         shape=f"{part.in_features:,} → {part.out_features:,}",
         parameters=part.parameters,
         share=part.parameters / max(summary.parameters, 1),
-        gates=plugin.x_gates if isinstance(plugin, GatedCell) else (),
+        gates=plugin.x_gates if isinstance(plugin, GatedCell | GatedStep) else (),
         recurrent=part.name.startswith("rnn.") and ".input." not in part.name,
     )
 

@@ -13,6 +13,7 @@ from rnnkit.kinds import (
     Array,
     Cell,
     GatedCell,
+    GatedStep,
     RecurrentCell,
     Rng,
     State,
@@ -20,6 +21,7 @@ from rnnkit.kinds import (
 )
 from rnnkit.kinds.arrays import with_values
 from rnnkit.network import Packing, Recurrence, recurrent_layer
+from rnnkit.network.derived import whole
 from rnnkit.testing.cases.setting import PUSHED, SETTINGS, USUAL, Setting
 from rnnkit.testing.cases.widths import Widths
 from rnnkit.testing.constants import thresholds
@@ -124,13 +126,12 @@ def _step(
     setting: Setting = USUAL,
 ) -> Example:
     """One step, with a cotangent on every slot of the next state."""
+    cls, plugin = type(plugin), whole(plugin)
     step = _gated_step if isinstance(plugin, GatedCell) else _free_step
     rnn = recurrence(plugin, d, h, rng, setting)
     s = _reachable(rnn, n, d, plugin.start_width(h), rng, setting)
     made = step(rng, plugin, rnn, s, n, d, h, setting)
-    laws = (
-        (*made.laws, calls_do_not_meet(type(plugin))) if setting is USUAL and h > 1 else made.laws
-    )
+    laws = (*made.laws, calls_do_not_meet(cls)) if setting is USUAL and h > 1 else made.laws
     single: Literal["types", "compare"] = "types" if setting.extreme else "compare"
     return attrs.evolve(made, laws=laws, single=single, daring=setting.daring)
 
@@ -296,7 +297,7 @@ def sequence(
     gates = {
         f"{i}.{name}": cell.x_gates if name != "Wh" else cell.h_gates
         for i, cell in enumerate(plugins)
-        if isinstance(cell, GatedCell)
+        if isinstance(cell, GatedCell | GatedStep)
         for name in ("Wx", "b", "Wh")
     }
     return Example(

@@ -9,7 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from rnnkit.kinds import Cell, DType, GatedCell, Layer, RecurrentCell, Rng, named_arrays
+from rnnkit.kinds import (
+    Cell,
+    DType,
+    FreeStep,
+    GatedCell,
+    GatedStep,
+    Layer,
+    RecurrentCell,
+    Rng,
+    named_arrays,
+)
 from rnnkit.testing.contracts.contract import Contract
 from rnnkit.testing.example import Broken, equal_bits
 
@@ -43,9 +53,9 @@ def _made(plugin: Any, width: int, rng: Rng, dtype: DType) -> dict[str, Any]:
             fitted = plugin.fit(3)
             fitted.out_features(width)
             return dict(named_arrays(fitted.init(width, rng, dtype)))
-        case GatedCell():
+        case GatedCell() | GatedStep():
             params = plugin.init(width, rng, dtype)
-        case Cell():
+        case Cell() | FreeStep():
             params = plugin.init(3, width, rng, dtype)
         case _:
             raise TypeError(f"neither a layer nor a cell: {plugin!r}")

@@ -1,0 +1,299 @@
+"""The gradient of a graph, as a graph again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any, Final
+
+import attrs
+import numpy as np
+
+from rnnkit.errors import TraceError
+from rnnkit.tracing.broadcasting import broadcast, unbroadcast
+from rnnkit.tracing.building import Builder
+from rnnkit.tracing.graph import Graph, Node
+from rnnkit.tracing.operations import Operand
+from rnnkit.tracing.rules import ALIKE, FLAT, RULES, WHOLE
+from rnnkit.tracing.sizes import Size
+from rnnkit.tracing.terms import Term
+
+NOTHING: Final = 1e-13
+"""Relative to the largest gradient: what is rounding alone, and so 0."""
+
+
+@attrs.frozen(eq=False)
+class Gradient:
+    """The gradient of the sum of cotangent * output with respect to inputs.
+
+    Attributes:
+        graph: what it is the gradient of.
+        cotangents: the gradients of outputs that it takes, by output.
+        gradients: of each input, shaped like it; None if the outputs do not depend on it.
+        adjoints: of every node that one was found for, in the graph.
+    """
+
+    graph: Graph
+    cotangents: Mapping[str, Node]
+    gradients: Mapping[str, Node | None]
+    adjoints: Mapping[Node, Node]
+
+    def evaluate(self, arrays: Mapping[str, Any], cotangents: Mapping[str, Any]) -> dict[str, Any]:
+        """The gradients at other arrays; of inputs that outputs do not depend on they are 0."""
+        found = {k: g for k, g in self.gradients.items() if g is not None}
+        given = {node.attributes["name"]: node for node in self.cotangents.values()}
+        graph = Graph({**self.graph.inputs, **given}, found, self.graph.examples)
+        named = {node.attributes["name"]: cotangents[k] for k, node in self.cotangents.items()}
+        made = graph.evaluate({**arrays, **named})
+        return {k: made[k] if k in found else np.zeros_like(arrays[k]) for k in self.gradients}
+
+
+def gradient(
+    graph: Graph, outputs: Sequence[str] | None = None, inputs: Sequence[str] | None = None
+) -> Gradient:
+    """The gradient of a graph, by reverse mode.
+
+    Args:
+        graph: which.
+        outputs: those that have a cotangent; all floating ones if left open.
+        inputs: those to differentiate with respect to; all floating ones if left open.
+
+    Raises:
+        TraceError: an operation has no derivative that is known; with its line.
+    """
+    reverse = _Reverse(graph)
+    cotangents = {}
+    rng = np.random.default_rng(0)
+    for name in outputs if outputs is not None else _floating(graph.outputs):
+        y = graph.outputs[name]
+        values = tuple(rng.standard_normal(np.shape(v)) for v in y.values)
+        cotangents[name] = reverse.builder.seen(
+            "input", (), [{"name": f"d{name}"}] * len(values), values
+        )
+        cotangents[name].name = f"d{name}"
+        reverse.give(y, Contribution(cotangents[name]))
+    wanted = inputs if inputs is not None else _floating(graph.inputs)
+    reverse.run({graph.inputs[name] for name in wanted})
+    found = {name: reverse.whole_of(graph.inputs[name]) for name in wanted}
+    return Gradient(graph, cotangents, found, reverse.total)
+
+
+def _floating(nodes: Mapping[str, Node]) -> list[str]:
+    return [name for name, node in nodes.items() if node.dtype.kind == "f"]
+
+
+@attrs.frozen
+class Contribution:
+    """A part of a node's gradient: of all of it, or of what is read at an index.
+
+    Attributes:
+        d: the gradient of what is read.
+        index: at which; None for all.
+        arrays: in the index.
+    """
+
+    d: Node
+    index: tuple[Any, ...] | None = None
+    arrays: tuple[Node, ...] = ()
+
+
+class _Reverse:
+    """Goes through a graph from its outputs to its inputs."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.builder = Builder(graph.examples, graph.nodes, exact=False)
+        self.parts: dict[Node, list[Contribution]] = {}
+        self.total: dict[Node, Node] = {}
+
+    def term(self, node: Node) -> Term:
+        return Term(self.builder.make, node)
+
+    def give(self, node: Node, contribution: Contribution) -> None:
+        """Add to the gradient of a node."""
+        if node.op not in FLAT - {"input"} and node.dtype.kind == "f":
+            self.parts.setdefault(node, []).append(contribution)
+
+    def run(self, wanted: set[Node]) -> None:
+        """Give every node on the way to the inputs its gradient."""
+        nodes = self.graph.nodes
+        useful = set(wanted)
+        for node in nodes:
+            if any(i in useful for i in node.inputs):
+                useful.add(node)
+        for node in reversed(nodes):
+            if node in useful and node in self.parts:
+                d = self._summed(node)
+                if d is not None:
+                    self.total[node] = d
+                    self._spread(node, d, useful)
+
+    def whole_of(self, x: Node) -> Node | None:
+        """The gradient of an input, in its shape."""
+        d = self.total.get(x)
+        return None if d is None else broadcast(self.builder.make, d, x.shape)
+
+    def _spread(self, node: Node, d: Node, useful: set[Node]) -> None:
+        """Give the inputs of a node what they have of its gradient."""
+        if node.op in FLAT:
+            return
+        if node.op in WHOLE:
+            d = broadcast(self.builder.make, d, node.shape)
+        if node.op == "getitem":
+            x, *arrays = node.inputs
+            self.give(x, Contribution(d, node.attributes["index"], tuple(arrays)))
+            return
+        if node.op == "concatenate":
+            self._split(node, d)
+            return
+        if node.op == "reciprocal" and node.inputs[0].op == "sqrt":
+            y = self.term(node)
+            self.give(
+                node.inputs[0].inputs[0],
+                Contribution((-0.5 * (self.term(d) * (y * y.of("square")))).node),
+            )
+            return
+        for x, part in zip(node.inputs, self._parts(node, d), strict=True):
+            if part is not None and x in useful:
+                shape = node.shape if node.op in ALIKE else part.node.shape
+                self.give(
+                    x, Contribution(unbroadcast(self.builder.make, part.node, shape, x.shape))
+                )
+
+    def _parts(self, node: Node, d: Node) -> tuple[Term | None, ...]:
+        rule = RULES.get(node.op)
+        try:
+            if rule is not None:
+                return rule(self.term(d), self.term(node), *map(self.term, node.inputs))
+            why = f"np.{node.op}"
+        except NotImplementedError as e:
+            why = str(e)
+        raise TraceError(f"{node.place}: rnnkit knows no derivative of {why}: write it with others")
+
+    def _split(self, node: Node, d: Node) -> None:
+        """The gradient of arrays that were joined."""
+        axis = node.attributes["axis"]
+        ends = [[0] * len(node.values)]
+        for x in node.inputs:
+            ends.append([e + np.shape(v)[axis] for e, v in zip(ends[-1], x.values, strict=True)])
+        bounds = [self.builder.length(e) for e in ends]
+        for x, (start, stop) in zip(node.inputs, pairwise(bounds), strict=True):
+            index: list[Any] = [slice(None)] * len(node.shape)
+            index[axis] = slice(start, stop)
+            if x.op not in FLAT - {"input"}:
+                self.give(x, Contribution(self.builder.make("getitem", d, index=tuple(index))))
+
+    # The sum of all parts.
+
+    def _summed(self, node: Node) -> Node | None:
+        parts = self.parts[node]
+        whole = [p.d for p in parts if p.index is None]
+        placed = [p for p in parts if p.index is not None]
+        terms = whole + self._placed(node, placed)
+        total = terms[0]
+        for d in terms[1:]:
+            total = self.builder.make("add", total, d)
+        return None if self._cancels(total, terms) else total
+
+    def _cancels(self, total: Node, terms: Sequence[Node]) -> bool:
+        """Whether it is always 0, as for a shift that cancels: it is rounding at all sizes, for random numbers."""
+        largest = max(
+            (float(np.max(np.abs(d.values[0]), initial=0.0)) for d in self.total.values()),
+            default=0.0,
+        )
+        here = max(float(np.max(np.abs(v), initial=0.0)) for v in total.values)
+        return bool(self.total) and here <= NOTHING * largest
+
+    def _placed(self, node: Node, parts: Sequence[Contribution]) -> list[Node]:
+        """The gradients of what was read at indices, in the shape of the node."""
+        joined = self._joined(node, parts)
+        if joined is not None:
+            return [joined]
+        return [self._put(node, part) for part in parts]
+
+    def _put(self, node: Node, part: Contribution) -> Node:
+        index = part.index
+        assert index is not None
+        if not part.arrays:
+            turned = self._unread(node, part.d, index)
+            if turned is not None:
+                return turned
+        zeros = self._zeros(node.shape)
+        if not part.arrays:
+            return self.builder.make("setitem", zeros, part.d, index=index)
+        moved = tuple(Operand(p.input + 1) if isinstance(p, Operand) else p for p in index)
+        return self.builder.make("add_at", zeros, part.d, *part.arrays, index=moved)
+
+    def _zeros(self, shape: tuple[int | Size, ...]) -> Node:
+        return self.builder.make("full", 0.0, shape=shape, dtype=np.dtype(np.float64))
+
+    def _unread(self, node: Node, d: Node, index: tuple[Any, ...]) -> Node | None:
+        """Where reading only dropped or added axes of length 1: the same the other way."""
+        back: list[Any] = []
+        axis = 0
+        for part in index:
+            if part is None:
+                back.append(0)
+                continue
+            if part == slice(None):
+                back.append(slice(None))
+            elif isinstance(part, int) and node.shape[axis] == 1:
+                back.append(None)
+            else:
+                return None
+            axis += 1
+        return self.builder.make("getitem", d, index=tuple(back))
+
+    def _joined(self, node: Node, parts: Sequence[Contribution]) -> Node | None:
+        """What was read side by side along one axis, joined along it, with zeros where nothing was read."""
+        spans = [self._span(node, part) for part in parts]
+        if not spans or any(s is None for s in spans):
+            return None
+        found = [s for s in spans if s is not None]
+        if len({axis for axis, *_ in found}) > 1:
+            return None
+        axis = found[0][0]
+        by_start: dict[Any, tuple[list[int], list[int], Node]] = {}
+        for _, start, stop, d in found:
+            key = tuple(start)
+            if key in by_start:
+                if by_start[key][1] != stop:
+                    return None
+                d = self.builder.make("add", by_start[key][2], d)
+            by_start[key] = (start, stop, d)
+        ordered = [by_start[key] for key in sorted(by_start)]
+        pieces: list[Node] = []
+        at = [0] * len(node.values)
+        end = [np.shape(v)[axis] for v in node.values]
+        for start, stop, d in [*ordered, (end, end, node)]:
+            if any(s < a for s, a in zip(start, at, strict=True)):
+                return None
+            if start != at:
+                shape = list(node.shape)
+                shape[axis] = self.builder.length([s - a for s, a in zip(start, at, strict=True)])
+                pieces.append(self._zeros(tuple(shape)))
+            if d is not node:
+                pieces.append(d)
+            at = stop
+        return self.builder.make("concatenate", *pieces, axis=axis)
+
+    def _span(
+        self, node: Node, part: Contribution
+    ) -> tuple[int, list[int], list[int], Node] | None:
+        """The axis that an index takes a piece of, where that begins and ends at each size, and its gradient."""
+        if part.arrays or part.index is None or None in part.index:
+            return None
+        cut = [i for i, p in enumerate(part.index) if p != slice(None)]
+        if len(cut) != 1:
+            return None
+        (axis,) = cut
+        piece, d = part.index[axis], part.d
+        if isinstance(piece, slice):
+            if piece.step is not None:
+                return None
+            return axis, self.builder.lengths(piece.start), self.builder.lengths(piece.stop), d
+        index = [slice(None)] * len(d.shape)
+        index.insert(axis, None)  # type: ignore[arg-type]  # a new axis
+        start = self.builder.lengths(piece)
+        wide = self.builder.make("getitem", d, index=tuple(index))
+        return axis, start, [s + 1 for s in start], wide
