@@ -6,16 +6,30 @@ import functools
 import linecache
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 import numpy as np
 
 from rnnkit.kinds.arrays import Array, DType, Ints, Mask, Rng
 from rnnkit.kinds.cell import Cell, GatedCell, RecurrentCell
-from rnnkit.kinds.cell_source import CellSource, cell_source
 from rnnkit.kinds.step_only import FreeStep, GatedStep
 from rnnkit.numerics import blocks, sigmoid
+
+if TYPE_CHECKING:
+    from rnnkit.kinds.cell_source import CellSource
+
+NAMES: Final = {
+    "np": np,
+    "math": math,
+    "attrs": attrs,
+    "sigmoid": sigmoid,
+    "blocks": blocks,
+    "Array": Array,
+    "Mask": Mask,
+    "Ints": Ints,
+}
+"""What derived source uses, beside the classes of the plugin's arrays."""
 
 
 @attrs.frozen
@@ -33,40 +47,22 @@ class Derived:
     step_back: Callable[..., Any]
 
 
+@functools.lru_cache(maxsize=256)
 def derived(cell: GatedStep[Any, Any] | FreeStep[Any, Any]) -> Derived:
-    """The derived methods of a cell with these options; they are made when they are first asked for.
+    """The derived methods of a cell with these options; they are made once.
 
     Raises:
         TraceError: its step cannot be traced, or has no derivative that is known; with the line.
     """
-    return _compiled(cell)
+    from rnnkit.kinds.cell_source import cell_source  # most networks need none
 
-
-@functools.lru_cache(maxsize=256)
-def _compiled(cell: Any) -> Derived:
     source = cell_source(cell)
-    names = {
-        "np": np,
-        "math": math,
-        "attrs": attrs,
-        "Array": Array,
-        "Mask": Mask,
-        "Ints": Ints,
-        "sigmoid": sigmoid,
-        "blocks": blocks,
-    }
-    made: dict[str, Any] = {**names, **source.classes}
+    parts = ["from __future__ import annotations", source.cache, source.step, source.step_back]
+    text = "\n\n\n".join(filter(None, parts)) + "\n"
     file = f"<derived of {type(cell).__module__}.{type(cell).__qualname__} {hash(cell)}>"
-    head = "from __future__ import annotations\n\n"
-    text = (
-        "\n\n\n".join([p for p in (head + source.cache, source.step, source.step_back) if p]) + "\n"
-    )
-    linecache.cache[file] = (
-        len(text),
-        None,
-        text.splitlines(keepends=True),
-        file,
-    )  # for tracebacks
+    # So that tracebacks show its lines.
+    linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
+    made: dict[str, Any] = {**NAMES, **source.classes}
     exec(compile(text, file, "exec"), made)
     return Derived(source, made["step"], made["step_back"])
 
@@ -75,6 +71,7 @@ class _OfCell:
     """What a derived cell has of the one that its author wrote."""
 
     cell: Any
+    methods: Derived
 
     def start(self, h0: Array) -> Any:
         return self.cell.start(h0)
@@ -92,7 +89,7 @@ class _OfCell:
         return self.cell.attention(s)
 
     def step_back(self, p: Any, ds: Any, cache: Any) -> Any:
-        return derived(self.cell).step_back(self.cell, p, ds, cache)
+        return self.methods.step_back(self.cell, p, ds, cache)
 
 
 @attrs.frozen
@@ -101,9 +98,11 @@ class DerivedGated(_OfCell, GatedCell[Any, Any, Any]):
 
     Attributes:
         cell: what the author wrote.
+        methods: derived from it.
     """
 
     cell: GatedStep[Any, Any]
+    methods: Derived = attrs.field(eq=False, repr=False)
 
     @property
     def x_gates(self) -> tuple[str, ...]:  # type: ignore[override]  # the class has none of its own
@@ -120,7 +119,7 @@ class DerivedGated(_OfCell, GatedCell[Any, Any, Any]):
         return self.cell.init(hidden, rng, dtype)
 
     def step(self, p: Any, zx: Array, zh: Array, s: Any) -> tuple[Any, Any]:
-        return derived(self.cell).step(self.cell, p, zx, zh, s)
+        return self.methods.step(self.cell, p, zx, zh, s)
 
 
 @attrs.frozen
@@ -129,19 +128,25 @@ class DerivedFree(_OfCell, Cell[Any, Any, Any]):
 
     Attributes:
         cell: what the author wrote.
+        methods: derived from it.
     """
 
     cell: FreeStep[Any, Any]
+    methods: Derived = attrs.field(eq=False, repr=False)
 
     def init(self, in_features: int, hidden: int, rng: Rng, dtype: DType) -> Any:
         return self.cell.init(in_features, hidden, rng, dtype)
 
     def step(self, p: Any, x: Array, s: Any) -> tuple[Any, Any]:
-        return derived(self.cell).step(self.cell, p, x, s)
+        return self.methods.step(self.cell, p, x, s)
 
 
 def whole(cell: RecurrentCell[Any, Any, Any]) -> RecurrentCell[Any, Any, Any]:
-    """The cell itself if it has a step back; else the `GatedCell` or `Cell` that has the derived one."""
+    """The cell itself if it has a step back; else the `GatedCell` or `Cell` that has the derived one.
+
+    Raises:
+        TraceError: its step cannot be traced, or has no derivative that is known; with the line.
+    """
     if isinstance(cell, GatedStep):
-        return DerivedGated(cell)
-    return DerivedFree(cell) if isinstance(cell, FreeStep) else cell
+        return DerivedGated(cell, derived(cell))
+    return DerivedFree(cell, derived(cell)) if isinstance(cell, FreeStep) else cell

@@ -6,16 +6,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from rnnkit.kinds import (
-    Cell,
-    DType,
-    FreeStep,
-    GatedCell,
-    GatedStep,
-    Initializer,
-    RecurrentCell,
-    Rng,
-)
+from rnnkit.kinds import Cell, DType, GatedCell, Initializer, RecurrentCell, Rng
+from rnnkit.network.derived import whole
 from rnnkit.network.free import FreeRecurrence
 from rnnkit.network.gated import GatedRecurrence
 from rnnkit.network.recurrence import Recurrence
@@ -50,10 +42,7 @@ def recurrent_layer(
         ValueError: the sizes do not fit the cell, or initializers are given for a free-form one, which fills its
             own weights.
     """
-    if isinstance(cell, GatedStep | FreeStep):
-        from rnnkit.network.derived import whole  # only such a cell needs what derives
-
-        cell = whole(cell)
+    cell = whole(cell)
     if isinstance(cell, GatedCell):
         return GatedRecurrence.init(
             cell, in_features, hidden, input_weights, recurrent_weights, rng, dtype

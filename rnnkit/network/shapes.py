@@ -7,6 +7,7 @@ from typing import Any
 
 from rnnkit.errors import ShapeError
 from rnnkit.kinds import Array, Arrays, RecurrentCell, named_arrays
+from rnnkit.network.derived import DerivedFree, DerivedGated
 from rnnkit.registry import entry_of
 
 
@@ -55,8 +56,9 @@ def _listed(a: Arrays) -> str:
 
 def cell_name(cell: RecurrentCell[Any, Any, Any]) -> str:
     """What a spec calls the cell; the name of its class, if no package declares it."""
-    entry = entry_of(cell)
-    return entry.name if entry else type(cell).__name__
+    written = cell.cell if isinstance(cell, DerivedGated | DerivedFree) else cell
+    entry = entry_of(written)
+    return entry.name if entry else type(written).__name__
 
 
 def gate_shape(rows: str, gates: tuple[str, ...]) -> str:

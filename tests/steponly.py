@@ -1,0 +1,64 @@
+"""Cells with their step back taken away."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from rnnkit.kinds import Array, DType, FreeStep, GatedCell, GatedStep, RecurrentCell, Rng
+
+
+class _Of:
+    """What stays of a cell."""
+
+    cell: Any
+
+    def start(self, h0: Array) -> Any:
+        return self.cell.start(h0)
+
+    def start_back(self, h0: Array, ds: Any) -> Any:
+        return self.cell.start_back(h0, ds)
+
+    def start_width(self, hidden: int) -> Any:
+        return self.cell.start_width(hidden)
+
+    def map_regions(self) -> Any:
+        return self.cell.map_regions()
+
+    def attention(self, s: Any) -> Any:
+        return self.cell.attention(s)
+
+
+def step_only(cell: RecurrentCell[Any, Any, Any]) -> RecurrentCell[Any, Any, Any]:
+    """A cell that has the step of another, and no step back."""
+    if isinstance(cell, GatedCell):
+        gates = {"x_gates": cell.x_gates, "h_gates": cell.h_gates}
+        made = attrs.frozen(type(f"{type(cell).__name__}Step", (_GatedStep,), gates))
+        return made(cell)  # type: ignore[no-any-return]  # the type of a class made here
+    return _FreeStep(cell)
+
+
+@attrs.frozen
+class _GatedStep(_Of, GatedStep[Any, Any]):
+    cell: GatedCell[Any, Any, Any]
+
+    def bias(self, gate: str) -> float:
+        return self.cell.bias(gate)
+
+    def init(self, hidden: int, rng: Rng, dtype: DType) -> Any:
+        return self.cell.init(hidden, rng, dtype)
+
+    def step(self, p: Any, zx: Array, zh: Array, s: Any) -> Any:
+        return self.cell.step(p, zx, zh, s)[0]
+
+
+@attrs.frozen
+class _FreeStep(_Of, FreeStep[Any, Any]):
+    cell: Any
+
+    def init(self, in_features: int, hidden: int, rng: Rng, dtype: DType) -> Any:
+        return self.cell.init(in_features, hidden, rng, dtype)
+
+    def step(self, p: Any, x: Array, s: Any) -> Any:
+        return self.cell.step(p, x, s)[0]
