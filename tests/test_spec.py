@@ -90,6 +90,21 @@ def test_six_mistakes_give_six_lines_at_their_places() -> None:
     [
         (("hidden = 512\n", ""), 8, "model.rnn[0]: missing key 'hidden' (whole number)"),
         (("hidden = 512", "hidden = 0"), 9, "model.rnn[0].hidden: 'hidden' must be >= 1: 0"),
+        (
+            ('cell = "lstm"', 'cell = { use = "lstm", forget_bias = nan }'),
+            10,
+            "expected a finite number, got nan",
+        ),
+        (
+            ('cell = "lstm"', 'cell = { use = "lstm", forget_bias = -inf }'),
+            10,
+            "expected a finite number, got -inf",
+        ),
+        (
+            ('cell = "lstm"', f'cell = {{ use = "lstm", forget_bias = 1{"0" * 400} }}'),
+            10,
+            "larger than any number",
+        ),
         (("hidden = 512", "hidden = 8.7"), 9, "expected a whole number, got 8.7"),
         (('cell = "lstm"', "cell = 3"), 10, 'expected a cell name or { use = "...", ... }, got 3'),
         (('cell = "lstm"', 'cell = { use = "lstm", bias = 1 }'), 10, "unknown key 'bias'"),

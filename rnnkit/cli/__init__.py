@@ -24,7 +24,7 @@ from rnnkit.cli import (
 )
 from rnnkit.cli.eval import evaluate
 from rnnkit.cli.spec_command import SpecCommand
-from rnnkit.errors import RnnkitError, place_of
+from rnnkit.errors import place_of
 from rnnkit.system.terminal import lost, reader_left, say, settle_output
 
 app = typer.Typer(
@@ -70,7 +70,8 @@ def options(
 
 
 def main() -> None:
-    """Run the command line. Exit codes: 0 done, 1 a check failed, 2 the user's mistake, 130 interrupted.
+    """Run the command line. Exit codes: 0 done, 1 a check failed, 2 the user's mistake, 70 a fault of rnnkit,
+    128 + n ended by signal n.
 
     1, too, where standard output could not be written.
     """
@@ -79,15 +80,14 @@ def main() -> None:
         app()
     except SystemExit as e:
         code = e.code
-    except RnnkitError as e:
-        say(str(e), err=True)
-        code = 2
     except NotImplementedError as e:
         say(f"not written yet {place_of(e)}: {e}", err=True)
         code = 2
-    except KeyboardInterrupt:
-        say("interrupted", err=True)
-        code = 130
+    except BaseException as e:
+        from rnnkit.system.fault import said_of
+
+        text, code = said_of(e)
+        say(text, err=True)
     failure = lost()
     if failure is not None:
         if not reader_left(failure):

@@ -110,13 +110,13 @@ def _tell(
     plain: bool,
 ) -> None:
     """Print it, and write the captions."""
-    import json
 
     from rnnkit.cli import show
     from rnnkit.system.files import write_text_whole
+    from rnnkit.system.json_text import json_text
 
     if results:
-        write_text_whole(results, json.dumps(found.results(), ensure_ascii=False))
+        write_text_whole(results, json_text(found.results(), ascii_only=False))
     if as_json:
         show.print_json({"models": [*map(str, models)], "data": str(folder), **_json(found)})
     else:

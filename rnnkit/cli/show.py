@@ -5,7 +5,6 @@ Texts are printed as they are: nothing in a name, a word or a path means anythin
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from rnnkit.system.console import Plain as Plain
 from rnnkit.system.console import bar as bar
 from rnnkit.system.console import console as console
 from rnnkit.system.console import reminding as reminding
+from rnnkit.system.json_text import json_text
 from rnnkit.system.terminal import shown
 from rnnkit.system.terminal import warn as warn
 
@@ -133,7 +133,7 @@ def working(text: str, *, wanted: bool = True, plain: bool = False) -> Iterator[
 
 def print_json(value: object) -> None:
     """JSON on standard output, untouched by terminal width; in ASCII, which any encoding leaves as it is."""
-    print(json.dumps(value, indent=2))
+    print(json_text(value, indent=2))
 
 
 def count(n: int) -> str:

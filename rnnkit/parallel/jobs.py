@@ -9,6 +9,7 @@ from typing import Final
 
 from rnnkit.errors import RnnkitError
 from rnnkit.parallel.ranks import ALONE, Ranks
+from rnnkit.system.fault import said_of
 from rnnkit.system.terminal import say
 
 _SIZES: Final = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE")
@@ -48,7 +49,7 @@ def job() -> Iterator[Ranks]:
         yield ranks
     except BaseException as e:
         if not ranks.all_failed():
-            text, code = _told(e)
+            text, code = said_of(e)
             say(f"{ranks}: {text}", err=True)
             ranks.abort(code)
         ranks.end()
@@ -64,14 +65,3 @@ def _started(environment: Mapping[str, str]) -> int:
     if "PMIX_RANK" in environment:  # Slurm's launcher; a batch script has the other variable, too
         sizes.append(environment.get("SLURM_STEP_NUM_TASKS", "1"))
     return max([1, *(int(size) for size in sizes if size.isdecimal())])
-
-
-def _told(error: BaseException) -> tuple[str, int]:
-    """What to say of an error, and the exit code."""
-    import traceback
-
-    if isinstance(error, RnnkitError):
-        return str(error), 2
-    if isinstance(error, KeyboardInterrupt):
-        return "interrupted", 130
-    return "".join(traceback.format_exception(error)).rstrip(), 1

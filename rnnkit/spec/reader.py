@@ -7,6 +7,7 @@ the field's default plugin. A field that takes an array of plugins takes a singl
 
 from __future__ import annotations
 
+import math
 import re
 import tomllib
 import typing
@@ -199,13 +200,24 @@ class _Reader:
                 if isinstance(v, str) and len(choices) == 1:
                     return self.wrong(path, f"no {v!r} here; {closest(v, typing.get_args(choice))}")
             elif choice in SCALARS:
+                if choice is float and type(v) in (int, float):
+                    return self.number(v, path, default)
                 if type(v) is choice:
                     return v
-                if choice is float and type(v) is int:
-                    return float(v)
             elif isinstance(choice, type) and isinstance(v, Mapping):
                 return self.table(v, choice, path)
         return self.unfit(path, noun(want), v)
+
+    def number(self, v: Any, path: Path, default: object) -> Any:
+        """A float: a finite one, unless the author of the option has one that is not for its default."""
+        try:
+            number = float(v)
+        except OverflowError:
+            return self.wrong(path, f"{_said(v)} is larger than any number of 64 bits")
+        free = isinstance(default, float) and not math.isfinite(default)
+        if math.isfinite(number) or free:
+            return number
+        return self.wrong(path, f"expected a finite number, got {number}")
 
     def array(self, v: object, item: Annotation, path: Path, default: object) -> Any:
         if not isinstance(v, list):

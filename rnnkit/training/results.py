@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Final, TypeAlias
 import attrs
 
 from rnnkit.system.files import write_text_whole
+from rnnkit.system.json_text import json_text
 
 LOWER_IS_BETTER: Final = ("loss", "val_nats")
 """Of the values of a run; of scores, higher is."""
@@ -233,4 +233,4 @@ def write_results(results: Sequence[Result], file: Path) -> None:
         CheckpointError: the file cannot be written.
     """
     ordered = sorted(results, key=lambda result: result.number)
-    write_text_whole(file, json.dumps([as_json(result) for result in ordered], indent=2) + "\n")
+    write_text_whole(file, json_text([as_json(result) for result in ordered], indent=2) + "\n")

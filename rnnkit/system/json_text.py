@@ -1,0 +1,19 @@
+"""JSON as its standard has it."""
+
+from __future__ import annotations
+
+import json
+import math
+
+
+def json_text(value: object, indent: int | None = None, ascii_only: bool = True) -> str:
+    """A value as JSON (RFC 8259), which has no NaN and no infinity: they become null."""
+    return json.dumps(_finite(value), indent=indent, ensure_ascii=ascii_only, allow_nan=False)
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
