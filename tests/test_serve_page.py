@@ -214,20 +214,19 @@ def test_the_photo_is_bright_where_a_network_looked_at_a_word(
 ) -> None:
     visit(tab, both)
     choose(tab.page, photos[0])
-    columns = tab.page.get_by_role("article")
-    assert columns.get_by_role("heading", level=2).all_inner_texts() == ["small", "looking"]
+    small, looks = (tab.page.get_by_role("article", name=n) for n in ("small", "looking"))
     answer = both.ask("/caption?model=looking", photos[0].read_bytes()).json["captions"][0]
     shade = tab.page.locator("#photo canvas")
     for place, word in enumerate(answer["words"][:3]):
-        columns.nth(1).locator(".word").nth(place).hover()
+        looks.locator(".word").nth(place).hover()
         assert re.search(r"\bon\b", shade.get_attribute("class") or "")
         alphas = shade.evaluate(
             "c => [...c.getContext('2d').getImageData(0, 0, 7, 7).data].filter((_, i) => i % 4 == 3)"
         )
         shares = np.array(word["attention"]) / max(word["attention"])
         np.testing.assert_allclose(alphas, 165 * (1 - shares), atol=1)
-    assert columns.nth(1).locator(".looks li").count() == len(answer["words"])
-    columns.nth(0).locator(".word").first.hover()
+    assert looks.locator(".looks li").count() == len(answer["words"])
+    small.locator(".word").first.hover()
     assert not shade.get_attribute("class")
 
 
@@ -302,6 +301,16 @@ def test_a_photo_of_20_megabytes_is_captioned_and_one_may_leave_in_the_middle(
     assert tab.page.evaluate(STOPPED) == [1, "AbortError"]
     assert tab.heard.complaints == []
     assert place.ask("/health").json["waiting"] == 0
+
+
+def test_a_server_that_has_gone_is_told(
+    small_run: Path, tab: browser.Tab, photos: list[Path]
+) -> None:
+    with serving([small_run]) as place:
+        visit(tab, place)
+        choose(tab.page, photos[0])
+    tab.page.get_by_label("Choose a photo").set_input_files(photos[1])
+    tab.page.get_by_role("alert").filter(has_text="The server does not answer").wait_for()
 
 
 def test_everything_is_done_with_the_keyboard(

@@ -11,7 +11,7 @@ export class Column {
     this.look = look;
     this.article = document.getElementById("column").content.firstElementChild.cloneNode(true);
     this.said = this.part(".said");
-    this.part("h2").textContent = model.name;
+    this.article.ariaLabel = this.part("h2").textContent = model.name;
     this.part(".about").textContent = about(model);
     this.said.addEventListener("keydown", (event) => this.walk(event));
   }
