@@ -23,7 +23,6 @@ class Page {
       this.columns.set(model.name, column);
       part("columns").append(column.article);
     }
-    if (offer.models.length > 1) part("columns").dataset.models = "many";
     this.controls = new Controls(part("choice"), part("options"), offer.decoders, offer.models[0].decoder, () => this.later());
     document.querySelector(".decoder").hidden = false;
     this.samples();
