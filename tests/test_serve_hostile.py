@@ -17,12 +17,15 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import attrs
 import numpy as np
 import pytest
 from PIL import Image
+from starlette.exceptions import HTTPException
 from typer.testing import CliRunner
 
-from rnnkit.captioning.serving import Limits
+from rnnkit.captioning.serving import Limits, studio
+from rnnkit.captioning.serving.limits import Room
 from rnnkit.cli import app
 from rnnkit.data.photos import opening
 from rnnkit.errors import RnnkitError
@@ -246,6 +249,47 @@ def test_a_client_that_stops_in_the_middle_leaves_nothing_behind(
     assert until(lambda: works(place, photo))
 
 
+def test_those_who_are_silent_lose_their_room_to_others(place: Place, photo: bytes) -> None:
+    lines = ("Content-Type: image/png", "Content-Length: 800000")
+    with ExitStack() as opened:
+        silent = [
+            opened.enter_context(speaking(place, head(place, "/caption", *lines), bytes(699_000)))
+            for _ in range(3)  # more than there is room for
+        ]
+        assert works(place, photo)
+        statuses = []
+        for line in silent:
+            line.sendall(bytes(101_000))
+            statuses.append(heard(line)[9:12])
+    assert set(statuses) <= {b"400", b"503"}
+    assert b"503" in statuses
+
+
+def test_who_has_been_silent_for_longest_loses_first() -> None:
+    lost: list[str] = []
+
+    @attrs.frozen(eq=False)
+    class Holder:
+        name: str
+        size: int = 50
+
+        def lose(self) -> None:
+            lost.append(self.name)
+            room.held -= self.size
+
+    room = Room(Limits(held=100))
+    a, b, c = map(Holder, "abc")
+    room.take(a, 40)
+    room.take(b, 50)
+    room.take(a, 10)
+    room.take(c, 50)
+    assert (lost, room.held) == (["b"], 100)
+    room.has_come(a)
+    with pytest.raises(HTTPException, match="503"):
+        room.take(c, 51)
+    assert (lost, room.held) == (["b"], 100)
+
+
 def until(true: Any) -> bool:
     """Whether something becomes true before long."""
     end = time.monotonic() + 10
@@ -365,6 +409,28 @@ def test_more_photos_than_fit_in_are_asked_to_come_again(
     assert [answer.status for answer in refused] == 6 * [503]
     assert {answer.headers["retry-after"] for answer in refused} == {"1"}
     assert works(place, photo)
+
+
+def test_a_large_photo_holds_up_no_others(
+    place: Place, photo: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    going, open_photo = threading.Event(), opening.open_photo
+    large = io.BytesIO()
+    Image.new("RGB", (100, 100)).save(large, "PNG")
+
+    def held(file: bytes, name: str) -> Any:
+        if file == large.getvalue():
+            going.wait(10)
+        return open_photo(file, name)
+
+    monkeypatch.setattr(opening, "open_photo", held)
+    monkeypatch.setattr(studio, "LARGE", 5000)
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(place.ask, "/caption", large.getvalue())
+        assert works(place, photo)
+        assert not asked.done()
+        going.set()
+        assert asked.result().status == 200
 
 
 def test_a_photo_that_takes_too_long_is_given_up(

@@ -43,7 +43,8 @@ def serve(
     """Serve a page to try models on, and an interface for programs."""
     # Of the notes of a camera in a photo, which nobody asks for.
     warnings.filterwarnings("ignore", category=UserWarning, module="PIL")
-    settle(sharing=2)  # connections and the opening of photos take their part of the cores
+    # Connections and the opening of photos take their part of the cores.
+    settle(sharing=2, keep_freed=False)
     from rnnkit.errors import RnnkitError
 
     try:

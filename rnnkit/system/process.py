@@ -40,7 +40,7 @@ _threads = 1
 _pool: ThreadPoolExecutor | None = None
 
 
-def settle(sharing: int = 1) -> None:
+def settle(sharing: int = 1, *, keep_freed: bool = True) -> None:
     """Prepare the process for speed; call it before anything imports NumPy, else it changes nothing.
 
     - OpenBLAS's threads sleep when they have nothing to do (`OPENBLAS_THREAD_TIMEOUT`), and elementwise work
@@ -53,6 +53,7 @@ def settle(sharing: int = 1) -> None:
 
     Args:
         sharing: processes, this one included, that work on this one's cores.
+        keep_freed: False for a process that lives long and seldom needs much memory.
     """
     global _threads
     if "numpy" in sys.modules:
@@ -62,7 +63,10 @@ def settle(sharing: int = 1) -> None:
     if sharing > 1 and not any(name in os.environ for name in THREAD_LIMITS):
         os.environ["OMP_NUM_THREADS"] = str(_threads)
     if not any(name in os.environ for name in _MALLOC_VARIABLES):
-        _keep_freed_memory()
+        if keep_freed:
+            _keep_freed_memory(below=32 << 20, in_all=512 << 20)
+        else:  # else glibc keeps more and more of it by itself
+            _keep_freed_memory(below=1 << 20, in_all=1 << 20)
 
 
 def cores() -> frozenset[int]:
@@ -136,11 +140,12 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_pool)
 
 
-def _keep_freed_memory() -> None:
+def _keep_freed_memory(below: int, in_all: int) -> None:
+    """Have memory stay with the process that was freed: of arrays below so many bytes, and at most so much in all."""
     import ctypes
 
     M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # the names in glibc's malloc.h
     with contextlib.suppress(AttributeError, OSError, TypeError):  # not glibc
         mallopt = ctypes.CDLL(None).mallopt
-        mallopt(M_MMAP_THRESHOLD, 32 << 20)
-        mallopt(M_TRIM_THRESHOLD, 512 << 20)
+        mallopt(M_MMAP_THRESHOLD, below)
+        mallopt(M_TRIM_THRESHOLD, in_all)

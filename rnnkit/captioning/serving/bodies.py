@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Protocol, Self
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -19,15 +18,40 @@ HEARD_OUT: Final = 4
 """How many times too large a photo may be for its client to be heard out, so that it hears the answer."""
 
 
+class Pieces(Protocol):
+    """What takes a body, piece by piece."""
+
+    def write(self, piece: bytes) -> None:
+        """Take the next piece."""
+
+    def clear(self) -> None:
+        """Forget all of them."""
+
+
+class _Whole:
+    """A body as it is."""
+
+    def __init__(self) -> None:
+        self.pieces: list[bytes] = []
+
+    def write(self, piece: bytes) -> None:
+        self.pieces.append(piece)
+
+    def clear(self) -> None:
+        self.pieces.clear()
+
+
 class Body:
-    """What comes after the headers of a request; as a context it makes room again when it ends."""
+    """What comes after the headers of a request; as a context it gives back its room when it ends."""
 
     def __init__(self, request: Request, room: Room) -> None:
         self._request = request
         self._room = room
+        self._into: Pieces = _Whole()
         self._held = 0
         self._read = 0
         self._more = True
+        self._lost = False
 
     def __enter__(self) -> Self:
         return self
@@ -38,7 +62,8 @@ class Body:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._room.held -= self._held
+        self._room.has_come(self)
+        self._give_back()
 
     async def whole(self) -> bytes:
         """All of it.
@@ -47,7 +72,9 @@ class Body:
             HTTPException: it is too large (413), or there is no room for it (503).
             ClientDisconnect: it is not whole, and never will be.
         """
-        return b"".join([piece async for piece in self._pieces(self._room.limits.bytes)])
+        whole = _Whole()
+        await self._read_into(whole, self._room.limits.bytes)
+        return b"".join(whole.pieces)
 
     async def form(self) -> Form:
         """The fields of a form, `multipart/form-data`.
@@ -57,11 +84,11 @@ class Body:
             ClientDisconnect: it is not whole, and never will be.
         """
         form = Form(self._request.headers["content-type"])
-        async for piece in self._pieces(self._room.limits.bytes + AROUND):
-            form.write(piece)
+        await self._read_into(form, self._room.limits.bytes + AROUND)
+        form.end()
         if len(form.photo) > self._room.limits.bytes:
             raise self._too_large()
-        return form.end()
+        return form
 
     async def rest(self) -> None:
         """Hear out a client that will be refused: one that is cut off while it speaks does not hear why."""
@@ -69,7 +96,14 @@ class Body:
         while self._more and self._read <= most:
             await self._next()
 
-    async def _pieces(self, most: int) -> AsyncGenerator[bytes, None]:
+    def lose(self) -> None:
+        """Forget what has come, for others need the room."""
+        self._lost = True
+        self._into.clear()
+        self._give_back()
+
+    async def _read_into(self, into: Pieces, most: int) -> None:
+        self._into = into
         declared = self._request.headers.get("content-length", "")
         if declared.isdecimal() and int(declared) > most:
             self._more &= self._request.headers.get("expect", "").lower() != "100-continue"
@@ -78,11 +112,12 @@ class Body:
             piece = await self._next()
             if self._read > most:
                 raise self._too_large()
-            if self._room.held + len(piece) > self._room.limits.held:
-                raise full("many photos are on their way")
+            if self._lost:
+                raise full("other photos have come meanwhile")
+            self._room.take(self, len(piece))
             self._held += len(piece)
-            self._room.held += len(piece)
-            yield piece
+            into.write(piece)
+        self._room.has_come(self)
 
     async def _next(self) -> bytes:
         message = await self._request.receive()
@@ -92,6 +127,10 @@ class Body:
         piece: bytes = message.get("body", b"")
         self._read += len(piece)
         return piece
+
+    def _give_back(self) -> None:
+        self._room.held -= self._held
+        self._held = 0
 
     def _too_large(self) -> HTTPException:
         most = self._room.limits.bytes

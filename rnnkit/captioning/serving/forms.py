@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
 import attrs
 from python_multipart import MultipartParser
@@ -62,15 +62,18 @@ class Form:
         except FormParserError as error:
             raise _wrong(str(error)) from error
 
-    def end(self) -> Self:
-        """It is whole.
+    def clear(self) -> None:
+        """Forget all that has come."""
+        self._parts.clear()
+
+    def end(self) -> None:
+        """Make sure that it is whole.
 
         Raises:
             HTTPException: it is not, 400.
         """
         if not self._ended:
             raise _wrong("its end is missing")
-        return self
 
     @property
     def photo(self) -> bytes:

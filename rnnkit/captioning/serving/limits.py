@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, Protocol
 
 import attrs
 from starlette.exceptions import HTTPException
@@ -26,7 +26,7 @@ class Limits:
         requests: photos that are captioned, or wait for it, at once.
         seconds: for a request, from its first byte to the last of the answer.
         header_seconds: of them, for what is before the photo.
-        held: bytes of all photos at once.
+        held: bytes of all photos at once; beyond them those lose theirs that have been silent for longest.
         connections: that are open at once; beyond them the one that has been silent for longest is closed.
         headers: lines before the photo.
     """
@@ -41,13 +41,26 @@ class Limits:
     headers: int = 100
 
 
+class Holder(Protocol):
+    """What holds bytes that have come, and waits for more."""
+
+    def lose(self) -> None:
+        """Forget them, and give their room back."""
+
+
 class Room:
-    """What of the limits is taken by the requests of the moment."""
+    """What of the limits is taken by the requests of the moment.
+
+    Attributes:
+        requests: photos that are captioned, or wait for it.
+        held: bytes of photos.
+    """
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.requests = 0
         self.held = 0
+        self._coming: dict[Holder, None] = {}  # the one that has been silent for longest is first
 
     @contextmanager
     def request(self) -> Iterator[None]:
@@ -63,6 +76,26 @@ class Room:
             yield
         finally:
             self.requests -= 1
+
+    def take(self, holder: Holder, size: int) -> None:
+        """Room for more bytes; where there is none, those who have been silent for longest lose theirs.
+
+        Raises:
+            HTTPException: nobody has been silent for longer, 503.
+        """
+        self._coming.pop(holder, None)
+        while self.held + size > self.limits.held and self._coming:
+            silent = next(iter(self._coming))
+            del self._coming[silent]
+            silent.lose()
+        if self.held + size > self.limits.held:
+            raise full("many photos are on their way")
+        self._coming[holder] = None
+        self.held += size
+
+    def has_come(self, holder: Holder) -> None:
+        """All has come that it waits for, or nothing more will."""
+        self._coming.pop(holder, None)
 
 
 def full(what: str) -> HTTPException:

@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import Future
 from functools import partial
-from typing import TypeVar
+from pathlib import Path
+from typing import Final, TypeVar
 
 import attrs
 from starlette.exceptions import HTTPException
@@ -22,6 +23,12 @@ from rnnkit.kinds import Picture, Prepared
 from rnnkit.system.terminal import say
 
 T = TypeVar("T")
+
+LARGE: Final = 24_000_000
+"""Pixels; photos of more of them wait for each other, and nobody else waits for them."""
+
+LARGE_FILE: Final = 8 << 20
+"""Bytes; the same."""
 
 
 @attrs.frozen(eq=False)
@@ -41,15 +48,17 @@ class Opened:
 
 
 class Studio:
-    """Two threads: one that opens photos, for they need memory, and one that writes captions."""
+    """Three threads: one writes captions, one opens photos, and one opens those that take seconds and much memory."""
 
     def __init__(self) -> None:
         self.desk = Desk()
         self._opening = Lane("rnnkit photos")
+        self._large = Lane("rnnkit large photos")
 
     def close(self) -> None:
         """Let the threads end."""
         self._opening.close()
+        self._large.close()
         self.desk.close()
 
     async def do(self, work: Callable[[], T]) -> T:
@@ -72,7 +81,8 @@ class Studio:
             height, width, _ = picture.shape
             return Opened(width, height, prepared, look(picture))
 
-        return await self.do(opened)
+        large = await self.do(partial(_is_large, question.photo))
+        return await _result((self._large if large else self._opening).submit(opened))
 
     async def answer(self, question: Question, opened: Opened) -> Json:
         """What the models say, when all have said it.
@@ -116,6 +126,11 @@ class Studio:
         finally:
             for job in jobs:
                 job.said.cancel()
+
+
+def _is_large(photo: bytes | Path) -> bool:
+    size = len(photo) if isinstance(photo, bytes) else photo.stat().st_size
+    return size > LARGE_FILE or opening.declared_pixels(photo) > LARGE
 
 
 def _jobs(question: Question, opened: Opened) -> list[Job]:

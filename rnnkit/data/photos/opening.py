@@ -69,6 +69,18 @@ def open_photo(photo: Photo, name: str | None = None) -> Picture:
         raise DataError(why(error, path, PICTURE)) from error
 
 
+def declared_pixels(photo: Path | bytes) -> int:
+    """How many pixels a photo says it has; 0 if it does not say it, and why, `open_photo` tells."""
+    image = pillow()
+    try:
+        file = io.BytesIO(photo) if isinstance(photo, bytes) else photo
+        with image.open(file, formats=FORMATS) as opened:
+            width, height = opened.size
+            return int(width * height)
+    except Exception:  # Pillow raises whatever a damaged header leads to
+        return 0
+
+
 def pillow() -> ModuleType:
     """Pillow's module of images, imported when a picture is to be opened.
 
