@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import cycle, islice
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import attrs
 
@@ -98,11 +98,14 @@ def _same(said: Any, wanted: tuple[str, float]) -> bool:
 
 
 @contextmanager
-def server(model: Path) -> Iterator[tuple[Place, subprocess.Popen[str]]]:
-    """`rnnkit serve` in a process of its own."""
+def server(
+    model: Path, errors: IO[str] | None = None
+) -> Iterator[tuple[Place, subprocess.Popen[str]]]:
+    """`rnnkit serve` in a process of its own; what it says on standard error goes into a file, if there is one."""
     process = subprocess.Popen(
         [sys.executable, "-m", "rnnkit", "serve", str(model), "--port", "0"],
         stdout=subprocess.PIPE,
+        stderr=errors,
         text=True,
     )
     try:

@@ -26,6 +26,7 @@ from typer.testing import CliRunner
 
 from rnnkit.captioning.serving import Limits, studio
 from rnnkit.captioning.serving.limits import Room
+from rnnkit.captioning.serving.running import listen
 from rnnkit.cli import app
 from rnnkit.data.photos import opening
 from rnnkit.errors import RnnkitError
@@ -444,6 +445,20 @@ def test_a_photo_that_takes_too_long_is_given_up(
     assert (answer.status, "0.3 seconds" in answer.json["error"]) == (408, True)
 
 
+def test_a_mistake_of_the_server_is_told_to_who_runs_it(
+    place: Place, photo: bytes, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(opening, "open_photo", lambda *_: 1 // 0)
+    answer = place.ask("/caption", photo)
+    assert (answer.status, answer.json["error"]) == (
+        500,
+        "the server made a mistake: ZeroDivisionError",
+    )
+    assert "ZeroDivisionError: integer division or modulo by zero [" in capsys.readouterr().err
+    monkeypatch.undo()
+    assert works(place, photo)
+
+
 _watching = False
 _written: list[tuple[Any, ...]] = []
 
@@ -493,9 +508,10 @@ def test_nothing_is_written_to_disk(small_run: Path, tmp_path: Path) -> None:
 @pytest.mark.skipif(os.name != "posix", reason="signals are those of POSIX")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, -15)])
 def test_a_signal_ends_it_at_once_with_open_streams(
-    small_run: Path, photo: bytes, number: signal.Signals, code: int
+    small_run: Path, photo: bytes, tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
-    with server(small_run) as (place, process), ExitStack() as opened:
+    errors = (tmp_path / "errors").open("w+")
+    with errors, server(small_run, errors) as (place, process), ExitStack() as opened:
         lines = ("Content-Type: image/png", "Accept: text/event-stream")
         path = "/caption?decoder={use='sample',draws=100}".replace("'", "%22")
         text = head(place, path, *lines, f"Content-Length: {len(photo)}")
@@ -505,6 +521,12 @@ def test_a_signal_ends_it_at_once_with_open_streams(
         assert streams[0].recv(1 << 16).startswith(b"HTTP/1.1 200")
         process.send_signal(number)
         assert process.wait(20) == code
+        assert (tmp_path / "errors").read_text() == ""
+
+
+def test_what_is_answered_is_sent_at_once() -> None:
+    with listen("127.0.0.1", 0) as listening:
+        assert listening.proto == socket.IPPROTO_TCP  # by which asyncio turns Nagle's algorithm off
 
 
 def test_a_port_that_is_taken_is_told_in_a_sentence(small_run: Path, place: Place) -> None:

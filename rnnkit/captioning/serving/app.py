@@ -23,7 +23,7 @@ from rnnkit.captioning.serving.limits import Limits, Room
 from rnnkit.captioning.serving.models import Served
 from rnnkit.captioning.serving.openapi import description
 from rnnkit.captioning.serving.questions import Question, read_question
-from rnnkit.captioning.serving.studio import Studio
+from rnnkit.captioning.serving.studio import Studio, mistake
 from rnnkit.data.looking.pictures import load_picture
 from rnnkit.describing.report.pictures import small_copy
 
@@ -61,7 +61,7 @@ def application(
     return Starlette(
         routes=routes,
         middleware=[Middleware(Guard, limits=limits, hosts=hosts)],
-        exception_handlers={HTTPException: _refused},
+        exception_handlers={HTTPException: _refused, Exception: _failed},
         lifespan=house.lifespan,
     )
 
@@ -154,3 +154,7 @@ class _Captions:
 def _refused(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     return JSONResponse({"error": error.detail}, error.status_code, error.headers)
+
+
+def _failed(request: Request, error: Exception) -> Response:
+    return _refused(request, mistake(error))

@@ -26,9 +26,11 @@ def listen(host: str, port: int) -> socket.socket:
     """
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        return socket.create_server(address[:2], family=family)
+        bound = socket.create_server(address[:2], family=family)
     except (OSError, UnicodeError, OverflowError) as error:
         raise RnnkitError(_why(error, host, port)) from error
+    # Of sockets that are known to be TCP's, asyncio sends what there is at once.
+    return socket.socket(bound.family, bound.type, socket.IPPROTO_TCP, bound.detach())
 
 
 def _why(error: Exception, host: str, port: int) -> str:

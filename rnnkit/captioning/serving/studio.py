@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import Future
 from functools import partial
@@ -101,7 +102,8 @@ class Studio:
         loop, said = asyncio.get_running_loop(), asyncio.Queue[tuple[Job, Word | None]]()
 
         def hear(job: Job, word: Word | None) -> None:
-            loop.call_soon_threadsafe(said.put_nowait, (job, word))
+            with contextlib.suppress(RuntimeError):  # the server has ended
+                loop.call_soon_threadsafe(said.put_nowait, (job, word))
 
         jobs = _jobs(question, opened)
         for job in jobs:
@@ -144,6 +146,12 @@ def _caption(job: Job, question: Question) -> Json:
     return of_caption(job.served, job.decoder, job.said.result(), question.n_best)
 
 
+def mistake(error: Exception) -> HTTPException:
+    """The answer to what is nobody's fault who asks; whoever runs the server is told where it comes from."""
+    say(told(error), err=True)
+    return HTTPException(500, f"the server made a mistake: {type(error).__name__}")
+
+
 async def _result(future: Future[T]) -> T:
     """What came of it; as an HTTPException if an error did."""
     try:
@@ -153,5 +161,4 @@ async def _result(future: Future[T]) -> T:
     except MemoryError as error:
         raise HTTPException(503, "there is not enough memory for this photo now") from error
     except Exception as error:
-        say(told(error), err=True)
-        raise HTTPException(500, f"the server made a mistake: {type(error).__name__}") from error
+        raise mistake(error) from error
