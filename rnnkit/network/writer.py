@@ -63,13 +63,22 @@ class Writer(abc.ABC, Generic[M]):
         """
 
     def writing_step(self, tokens: Ints, memory: M) -> tuple[Array, M]:
-        """`step`, with -inf for the tokens that no caption has: start, padding and, if the spec says so, `<UNK>`."""
+        """`step`, with -inf for the tokens that are banned."""
         log_probs, memory = self.step(tokens, memory)
-        banned = [self.vocabulary.null, self.vocabulary.start]
-        if self.vocabulary.unknown is not None and not self.spec.caption.unknown:
-            banned.append(self.vocabulary.unknown)
-        log_probs[:, banned] = -np.inf
+        log_probs[:, self.banned] = -np.inf
         return log_probs, memory
+
+    @property
+    def banned(self) -> list[int]:
+        """The tokens that no caption has: padding, start and, unless the spec allows it, `<UNK>`."""
+        words = self.vocabulary
+        unknown = [] if words.unknown is None or self.spec.caption.unknown else [words.unknown]
+        return [words.null, words.start, *unknown]
+
+    @property
+    def limit(self) -> int:
+        """The most tokens of a caption, its end included."""
+        return self.spec.caption.length or self.length - 1
 
     @abc.abstractmethod
     def afresh(self) -> Writer[M]:
@@ -109,13 +118,13 @@ class Writer(abc.ABC, Generic[M]):
         if rows.size:
             which = "row" if rows.size == 1 else "rows"
             raise DataError(f"the image features of {which} {listed(rows)} are not all finite")
-        vocabulary, options = self.vocabulary, self.spec.caption
-        return as_decoder(decoder, options.decoder).decode(
+        vocabulary = self.vocabulary
+        return as_decoder(decoder, self.spec.caption.decoder).decode(
             self.writing_step,
             self.begin(features),
             vocabulary.start,
             vocabulary.end,
-            options.length or self.length - 1,
+            self.limit,
             rng or np.random.default_rng(self.spec.model.seed),
         )
 
