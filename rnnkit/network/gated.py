@@ -233,7 +233,8 @@ class GatedRecurrence(Recurrence[GatedParams[P], S, GatedTape[S, C]], Generic[P,
         def step(part: slice) -> S:
             return self.cell.step(self.params.cell, projected[part], zh[part], rows_of(s, part))[0]
 
-        parts = [partial(step, part) for part in pieces(len(zh), zh.shape[1])]
+        rows = pieces(len(zh), zh.shape[1]) or [slice(0)]  # of no rows, too, a state is wanted
+        parts = [partial(step, part) for part in rows]
         first, *others = together(parts)
         return map_arrays(lambda *a: np.concatenate(a), first, *others) if others else first
 

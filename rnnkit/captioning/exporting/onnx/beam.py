@@ -153,7 +153,7 @@ def put_beam(
         "best_tokens": best(before["best_tokens"], tokens, all_ends),
         "best_gains": best(before["best_gains"], gained, b.const(0.0)),
     }
-    last, _ = loop.run(after, limit)
+    last = loop.run(after, limit)
     none = s.op("Equal", last["best_total"], s.const(-np.inf, "d"))
     none = s.op("Unsqueeze", none, s.const(np.array([2])))
     return {

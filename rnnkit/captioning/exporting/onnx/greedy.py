@@ -37,7 +37,8 @@ def put_greedy(
             "last": Carried("i", scope.op("Expand", scope.const(words.start), rows)),
             LIVE: Carried("b", scope.op("Expand", scope.const(True), rows)),
             "total": Carried("d", scope.op("Expand", scope.const(0.0, "d"), rows)),
-            "written": Carried("i", scope.op("Expand", scope.const(words.end), empty)),
+            "tokens": Carried("i", scope.op("Expand", scope.const(words.end), empty)),
+            "gains": Carried("f", scope.op("Expand", scope.const(0.0), empty)),
             **states,
         },
     )
@@ -45,25 +46,29 @@ def put_greedy(
     after = network.put_step(body, before["last"], {name: before[name] for name in states}, rows)
     log_probs = after.pop("log_probs")
     if no_repeat:
-        log_probs = block_repeats(body, log_probs, before["written"], no_repeat)
+        log_probs = block_repeats(body, log_probs, before["tokens"], no_repeat)
     end, live = body.const(words.end), before[LIVE]
     word = body.op("Where", live, body.op("ArgMax", log_probs, axis=1, keepdims=0), end)
     gained = body.op("ReduceMax", log_probs, one, keepdims=0)
     gained = body.op("Where", live, gained, body.const(0.0))
     can = body.op("Greater", gained, body.const(-np.inf))
     goes_on = body.op("And", body.op("Not", body.op("Equal", word, end)), can)
-    column = body.op("Unsqueeze", word, one)
+
+    def behind(name: str, x: str) -> str:
+        return body.op("Concat", before[name], body.op("Unsqueeze", x, one), axis=1)
+
     after |= {
         "last": word,
         LIVE: body.op("And", live, goes_on),
         "total": body.op("Add", before["total"], body.cast(gained, "f", "d")),
-        "written": body.op("Concat", before["written"], column, axis=1),
+        "tokens": behind("tokens", word),
+        "gains": behind("gains", gained),
     }
-    last, (steps,) = loop.run(after, limit, [gained])
+    last = loop.run(after, limit)
     # A caption that cannot go on is none.
     none = scope.op("Unsqueeze", scope.op("Equal", last["total"], scope.const(-np.inf, "d")), one)
     return {
-        "tokens": scope.op("Where", none, scope.const(words.end), last["written"]),
-        "token_log_probs": scope.op("Transpose", steps, perm=[1, 0]),
+        "tokens": scope.op("Where", none, scope.const(words.end), last["tokens"]),
+        "token_log_probs": last["gains"],
         "log_probs": scope.cast(last["total"], "d", "f"),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final
 
 import attrs
@@ -41,44 +41,35 @@ class Loop:
         self.before = {name: self.body.name(f"before_{name}") for name in carried}
         self._scope, self._carried = scope, carried
 
-    def run(
-        self, after: Mapping[str, str], limit: int, stacked: Sequence[str] = ()
-    ) -> tuple[dict[str, str], list[str]]:
-        """Close the body, and run it.
+    def run(self, after: Mapping[str, str], limit: int) -> dict[str, str]:
+        """Close the body, and run it: the names of what the last step gave.
 
         Args:
             after: in the body, what is carried to the next step, by name.
             limit: the most steps.
-            stacked: in the body, floats that are kept of every step.
-
-        Returns:
-            The names of what the last step gave; and of what was kept (steps, ..).
         """
         body, carried = self.body, self._carried
         still = _any(body, after[LIVE])
         ends = {name: body.op("Identity", after[name]) for name in carried}
-        kept = [body.op("Identity", value) for value in stacked]
-        ports = [(self.before[name], ends[name], one.kind) for name, one in carried.items()]
         graph = body.graph(
             "one_step",
             [
                 port(self.step, "i", []),
-                port(body.name("still"), "b", []),
-                *(port(before, kind, None) for before, _, kind in ports),
+                port(body.name("on"), "b", []),
+                *(port(self.before[name], one.kind, None) for name, one in carried.items()),
             ],
             [
                 port(still, "b", []),
-                *(port(end, kind, None) for _, end, kind in ports),
-                *(port(value, "f", None) for value in kept),
+                *(port(ends[name], one.kind, None) for name, one in carried.items()),
             ],
             whole=False,
         )
-        firsts = [one.first for one in carried.values()]
         on = _any(self._scope, carried[LIVE].first)
+        firsts = [one.first for one in carried.values()]
         inputs = [self._scope.const(limit), on, *firsts]
-        found = self._scope.ops("Loop", inputs, len(carried) + len(kept), body=graph)
-        last = dict(zip(carried, found, strict=False))
-        return last, found[len(carried) :]
+        return dict(
+            zip(carried, self._scope.ops("Loop", inputs, len(carried), body=graph), strict=True)
+        )
 
 
 def _any(scope: Scope, truths: str) -> str:

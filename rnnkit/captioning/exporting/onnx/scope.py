@@ -77,9 +77,7 @@ class Scope:
             kind: a key of `TYPES`; that of the value if left open, float32 for any floating one.
         """
         array = np.asarray(value)
-        array = np.ascontiguousarray(array.astype(_NUMPY[kind or kind_of(array.dtype)])).reshape(
-            array.shape
-        )
+        array = np.asarray(array, _NUMPY[kind or kind_of(array.dtype)], order="C")
         key = (array.dtype.str, array.shape, array.tobytes())
         if key not in self._known:
             self._known[key] = self.name("constant")
@@ -89,7 +87,7 @@ class Scope:
     def weight(self, name: str, array: npt.NDArray[Any]) -> str:
         """A constant of a name of its own."""
         if name not in self.values:
-            self.values[name] = numpy_helper.from_array(np.ascontiguousarray(array), name)
+            self.values[name] = numpy_helper.from_array(np.asarray(array, order="C"), name)
         return name
 
     def cast(self, x: str, before: str, after: str) -> str:
