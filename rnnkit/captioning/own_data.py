@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
+
+import numpy as np
 
 from rnnkit.captioning.ensemble import Ensemble
+from rnnkit.captioning.images import check_fits
 from rnnkit.data import Dataset, open_data
 from rnnkit.data.seen import own_folder
-from rnnkit.errors import DataError
+from rnnkit.errors import DataError, RnnkitError
+from rnnkit.kinds import Array
 from rnnkit.network.model import Captioner
 
 
@@ -60,3 +65,35 @@ def opened_for(
                 )
             note(text)
         yield dataset
+
+
+SOME: Final = 16
+"""Images that something is tried on."""
+
+
+def some_features(
+    writer: Captioner, data: str | Path | None, note: Callable[[str], None]
+) -> Array | None:
+    """The features of the first images of a folder, to try something on that does not need them.
+
+    Args:
+        writer: the network.
+        data: the folder that is named, if one is; else the network's own, if it can be had.
+        note: called with a sentence if it cannot.
+
+    Returns:
+        (n, F); None without data.
+
+    Raises:
+        DataError: the folder that is named cannot be read, or does not fit the network.
+    """
+    try:
+        with opened_for(writer, data, note) as dataset:
+            check_fits(writer, dataset)
+            split = next(iter(dataset.splits.values()))
+            return split.features.rows(np.arange(min(SOME, len(split.features))), writer.dtype)
+    except RnnkitError as e:
+        if data is not None:
+            raise
+        note(f"no data to compare on but random numbers: {e}")
+        return None

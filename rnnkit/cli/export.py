@@ -31,9 +31,50 @@ def export(
     out: Annotated[
         Path,
         typer.Argument(
-            help="The file to write: .safetensors for the weights alone.", metavar="OUT"
+            help="What to write: .onnx is the whole captioner, .safetensors the weights alone.",
+            metavar="OUT",
         ),
     ],
+    beam: Annotated[
+        int | None,
+        typer.Option(
+            "--beam",
+            metavar="K",
+            min=1,
+            help="In ONNX, search with a beam of width K; else greedy.",
+        ),
+    ] = None,
+    length_penalty: Annotated[
+        float | None,
+        typer.Option(
+            "--length-penalty",
+            metavar="A",
+            min=0.0,
+            help="Of the beam; that of the spec's beam if not given.",
+        ),
+    ] = None,
+    parts: Annotated[
+        bool,
+        typer.Option(
+            "--parts",
+            help="In ONNX, write begin.onnx and step.onnx into the folder OUT, for a search of your own.",
+        ),
+    ] = False,
+    encoder: Annotated[
+        bool,
+        typer.Option(
+            "--encoder/--no-encoder",
+            help="Take pixels in ONNX, where the model's encoder is a network in ONNX; or features.",
+        ),
+    ] = True,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data",
+            metavar="DIR",
+            help="Compare on images of this data folder, too; of the model's own, if it is there.",
+        ),
+    ] = None,
     layout: Annotated[
         Layout,
         typer.Option(
@@ -43,14 +84,36 @@ def export(
 ) -> None:
     """Write a model in a form that other programs read."""
     settle()
-    from rnnkit.captioning.exporting import write_torch
+    from functools import partial
+
+    from rnnkit.captioning.exporting import export_onnx, write_torch
+    from rnnkit.captioning.own_data import some_features
+    from rnnkit.cli import show
     from rnnkit.errors import SpecError
     from rnnkit.network.checkpoint import load_model
 
-    if out.suffix != ".safetensors":
-        raise SpecError(f"{out} is not the name of a file to export to: end it in .safetensors")
-    write_torch(load_model(model), out)
-    say(f"wrote {out}")
+    found = load_model(model)
+    if out.suffix == ".safetensors":
+        write_torch(found, out)
+        say(f"wrote {out}")
+        return
+    if not parts and out.suffix != ".onnx":
+        raise SpecError(
+            f"{out} is not the name of a file to export to: end it in .onnx or .safetensors, or give --parts for a folder"
+        )
+    note = partial(say, err=True)
+    with show.working("exporting"):
+        exported = export_onnx(
+            found,
+            out,
+            beam=beam,
+            length_penalty=length_penalty,
+            encoder=encoder,
+            parts=parts,
+            features=some_features(found, data, note),
+            note=note,
+        )
+    say(str(exported))
 
 
 def import_weights(

@@ -22,7 +22,7 @@ from rnnkit.kinds.arrays import (
 from rnnkit.kinds.cell import Cell, GatedCell, RecurrentCell
 from rnnkit.kinds.decoder import Decoded, Decoder, M, Memory
 from rnnkit.kinds.decoding import block_repeats, finished, word_by_word
-from rnnkit.kinds.encoder import Encoder, Picture, Prepared
+from rnnkit.kinds.encoder import Encoder, InOnnx, Picture, Prepared
 from rnnkit.kinds.initializer import Initializer, weights
 from rnnkit.kinds.layer import Layer
 from rnnkit.kinds.loss import Loss
@@ -58,6 +58,7 @@ __all__ = [
     "FreeStep",
     "GatedCell",
     "GatedStep",
+    "InOnnx",
     "Initializer",
     "Ints",
     "Layer",

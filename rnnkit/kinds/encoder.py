@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import abc
-from typing import Any, ClassVar, TypeAlias
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal, TypeAlias
 
+import attrs
 import numpy as np
 import numpy.typing as npt
 
@@ -16,6 +18,34 @@ Picture: TypeAlias = npt.NDArray[np.uint8]
 
 Prepared: TypeAlias = npt.NDArray[Any]
 """One picture as an encoder takes it, or several (n, ..): of one shape and type, whatever the picture was."""
+
+
+@attrs.frozen
+class InOnnx:
+    """An encoder for programs without Python: `prepare` in words, and `encode` as a network in ONNX.
+
+        features = network((pixels - mean) / scale)
+
+    Attributes:
+        network: an ONNX file of standard operators, with one input that takes any number of pictures.
+        output: of the network: features (n, F), or a map.
+        preparation: what `prepare` does to get pictures (size, size, 3) of uint8: `size`, and the other arguments of
+            `rnnkit.data.photos.fit_picture`.
+        mean: taken from each value, one number or one a channel.
+        scale: that the rest is divided by.
+        channels: their order in what the network takes.
+        layout: of the axes of what it takes.
+        map_layout: of the axes of a map that it gives.
+    """
+
+    network: bytes = attrs.field(repr=False)
+    output: str
+    preparation: Mapping[str, str | int | None]
+    mean: tuple[float, ...] = (0.0,)
+    scale: tuple[float, ...] = (1.0,)
+    channels: Literal["rgb", "bgr"] = "rgb"
+    layout: Literal["nchw", "nhwc"] = "nhwc"
+    map_layout: Literal["nchw", "nhwc"] = "nchw"
 
 
 class Encoder(Plugin):
@@ -64,3 +94,7 @@ class Encoder(Plugin):
         those of another.
         """
         return ""
+
+    def in_onnx(self) -> InOnnx | None:
+        """The same computation in ONNX, which exported captioners have in them; None, the default, if there is none."""
+        return None

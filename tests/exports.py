@@ -1,0 +1,145 @@
+"""Networks of every sort to export, and whether what is exported captions as they do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+import numpy as np
+import onnxruntime
+
+import rnnkit
+from rnnkit import registry
+from rnnkit.kinds import Array, RecurrentCell
+
+SPECS: Final = Path(__file__).parents[1] / "specs"
+
+OF_CELL: Final = """
+[model]
+words = {{ use = "embedding", dim = 16 }}
+image = {image}
+[[model.rnn]]
+hidden = 24
+cell = {cell}
+"""
+
+OF_KIND: Final = {
+    "pre": """
+        [model]
+        inject = "pre"
+        words = [{ use = "embedding", dim = 16 }, "layer-norm"]
+        [[model.rnn]]
+        hidden = 24
+        cell = "gru"
+        """,
+    "par": """
+        [model]
+        inject = "par"
+        image = [{ use = "affine", units = 20 }, "relu"]
+        words = [{ use = "embedding", dim = 16 }, { use = "dropout", rate = 0.5 }]
+        [[model.rnn]]
+        hidden = 24
+        cell = "lstm"
+        """,
+    "merge": """
+        [model]
+        inject = "merge"
+        image = { use = "affine", units = 20 }
+        head = ["gelu", { use = "affine", units = 30 }, "layer-norm", "softplus", "affine"]
+        words = { use = "embedding", dim = 16 }
+        [[model.rnn]]
+        hidden = 24
+        cell = "peephole-lstm"
+        """,
+    "stacked": """
+        [model]
+        words = { use = "embedding", dim = 16 }
+        [[model.rnn]]
+        hidden = 24
+        cell = "lstm"
+        [[model.rnn]]
+        hidden = 20
+        cell = "gru-reset-before"
+        input = ["layer-norm", "elu", { use = "dropout", rate = 0.5 }]
+        [[model.rnn]]
+        hidden = 16
+        cell = { use = "vanilla", activation = "silu" }
+        """,
+    "characters": """
+        [data]
+        tokens = "char"
+        [model]
+        words = { use = "embedding", dim = 16 }
+        [[model.rnn]]
+        hidden = 24
+        cell = "gru"
+        [caption]
+        unknown = true
+        """,
+}
+"""Networks that differ in more than their cell."""
+
+
+def texts_of_cells(package: str) -> Iterator[tuple[str, str]]:
+    """The name of each cell of a package, and a spec with it."""
+    for entry in registry.entries_of(RecurrentCell):
+        if entry.package == package:
+            looks = entry.name == "attention-lstm"
+            cell = '{ use = "attention-lstm", regions = 6 }' if looks else f'"{entry.name}"'
+            image = '{ use = "regions", count = 6 }' if looks else '"affine"'
+            yield entry.name, OF_CELL.format(image=image, cell=cell)
+
+
+def network(spec: str | Path, data: Path, *overrides: str) -> rnnkit.Captioner:
+    """The network of a spec over a data folder, with parameters of a size that gives captions of many sorts."""
+    read = rnnkit.read_spec(spec, overrides) if isinstance(spec, Path) else rnnkit.parse_spec(spec)
+    model = rnnkit.build(read, data)
+    rng = np.random.default_rng(7)
+    for w in model.parameters.values():
+        spread = 1.5 / np.sqrt(len(w)) if w.ndim > 1 else 0.1
+        w += rng.normal(0.0, spread, w.shape).astype(w.dtype)
+    return model
+
+
+@attrs.frozen
+class Agreement:
+    """How captions of ONNX Runtime and of rnnkit compare.
+
+    Attributes:
+        images: how many.
+        captions: how many different ones rnnkit has among them.
+        other: images whose captions differ.
+        apart: the largest difference of the log probability of a caption.
+    """
+
+    images: int
+    captions: int
+    other: int
+    apart: float
+
+
+def agreement(file: Path, model: rnnkit.Captioner, features: Array, batch: int) -> Agreement:
+    """Compare greedy captions, `batch` images at a time."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(str(file), options, ["CPUExecutionProvider"])
+    said, other, apart = set(), 0, 0.0
+    for begin in range(0, len(features), batch):
+        some = features[begin : begin + batch].astype(np.float32)
+        wanted = model.decode(some, "greedy")
+        tokens, log_probs = session.run(["tokens", "log_probs"], {"features": some})
+        texts = [model.vocabulary.decode(row) for row in wanted.tokens[:, 0]]
+        found = [model.vocabulary.decode(row) for row in tokens]
+        said |= set(texts)
+        other += sum(a != b for a, b in zip(texts, found, strict=True))
+        apart = max(apart, float(np.abs(log_probs - wanted.log_probs[:, 0]).max()))
+    return Agreement(len(features), len(said), other, apart)
+
+
+def images(data: Path, count: int) -> Array:
+    """The features of the first training images of a data folder."""
+    with rnnkit.open_data(data) as dataset:
+        features: Any = dataset.split("train").features
+        return features.rows(np.arange(count), np.dtype(np.float32))
