@@ -1,8 +1,8 @@
 """Every spec in specs/, every cell of installed packages and every kind of network, exported to ONNX and compared.
 
-python -m tests.many_exports [IMAGES]
+python -m tests.many_exports [IMAGES [NAME ..]]
 
-Captions of IMAGES images (200 unless given) must be those of rnnkit, at batch 1 and 64, with log probabilities to 1e-4.
+With no name given it is all of them. Captions of IMAGES images (200 unless given) must be those of rnnkit, at batch 1 and 64, with log probabilities to 1e-4.
 """
 
 from __future__ import annotations
@@ -28,13 +28,15 @@ def specs() -> Iterator[tuple[str, str | Path]]:
     yield from OF_KIND.items()
 
 
-def main(count: int = 200) -> int:
+def main(count: int = 200, *names: str) -> int:
     failed = 0
     with tempfile.TemporaryDirectory() as folder:
         data, file = Path(folder) / "scenes", Path(folder) / "captioner.onnx"
         write_scenes(data, train=max(count, 100), val=20, seed=3)
         features = images(data, count)
         for name, spec in specs():
+            if names and name not in names:
+                continue
             model = network(spec, data)
             export_onnx(model, file, encoder=False, features=features[:16])
             for batch in (1, 64):
@@ -50,4 +52,5 @@ def main(count: int = 200) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*map(int, sys.argv[1:])))
+    words = sys.argv[1:]
+    sys.exit(main(int(words[0]) if words else 200, *words[1:]))

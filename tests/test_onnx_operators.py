@@ -54,7 +54,7 @@ def in_onnx(function: Function, arrays: Mapping[str, Any], *, rows: int = 5) -> 
         model.SerializeToString(), providers=["CPUExecutionProvider"]
     )
     types = {"f": np.float32, "i": np.int64, "b": np.bool_}
-    fed = {names[n]: np.asarray(a, types[kinds[n]]) for n, a in arrays.items()}
+    fed: dict[str, Any] = {names[n]: np.asarray(a, types[kinds[n]]) for n, a in arrays.items()}
     known = {port.name for port in session.get_inputs()}
     (y,) = session.run(["y"], {n: a for n, a in fed.items() if n in known})
     return y

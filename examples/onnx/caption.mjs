@@ -1,5 +1,4 @@
-// Captions photos with a file that `rnnkit export MODEL captioner.onnx` wrote:
-//   npm install && node caption.mjs captioner.onnx photo.jpg ..
+// Captions photos with an exported file: npm install && node caption.mjs captioner.onnx photo.jpg ..
 import { readFileSync } from "node:fs";
 import * as ort from "onnxruntime-web";
 import sharp from "sharp";

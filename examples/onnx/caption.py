@@ -1,7 +1,4 @@
-"""Captions photos with a file that `rnnkit export MODEL captioner.onnx` wrote, without rnnkit.
-
-pip install onnxruntime pillow && python caption.py captioner.onnx photo.jpg ..
-"""
+"""Captions photos with an exported file, without rnnkit: python caption.py captioner.onnx photo.jpg .."""
 
 import json
 import sys
@@ -13,14 +10,15 @@ from PIL import Image, ImageOps
 path, *photos = sys.argv[1:]
 session = onnxruntime.InferenceSession(path)
 about = session.get_modelmeta().custom_metadata_map
-words, joiner, special = (json.loads(about[key]) for key in ("words", "joiner", "special"))
-picture = json.loads(about["picture"])
-size = picture["size"], picture["size"]
-how = {"squash": Image.Image.resize, "crop": ImageOps.fit, "pad": ImageOps.pad}[picture["fit"]]
+words, joiner, special, picture = map(
+    json.loads, map(about.get, ("words", "joiner", "special", "picture"))
+)
+size, how = (picture["size"],) * 2, Image.Resampling[picture["interpolation"].upper()]
 for photo in photos:
     upright = ImageOps.exif_transpose(Image.open(photo)).convert("RGB")
-    pixels = np.asarray(how(upright, size, Image.Resampling[picture["interpolation"].upper()]))
-    (tokens,) = session.run(["tokens"], {"pixels": pixels[None]})
+    crop_or_pad = {"crop": ImageOps.fit, "pad": ImageOps.pad}.get(picture["fit"])
+    fitted = crop_or_pad(upright, size, how) if crop_or_pad else upright.resize(size, how)
+    (tokens,) = session.run(["tokens"], {"pixels": np.asarray(fitted)[None]})
     best = tokens.reshape(-1, tokens.shape[-1])[0].tolist()
-    end = best.index(special["end"]) if special["end"] in best else len(best)
-    print(f"{photo}: {joiner.join(words[t] for t in best[:end])}")
+    said = best[: best.index(special["end"])] if special["end"] in best else best
+    print(f"{photo}: {joiner.join(words[token] for token in said)}")

@@ -64,11 +64,15 @@ def _read(file: Path) -> tuple[dict[str, Array], str | None]:
         check_ordinary(file)
         with safe_open(file, framework="numpy") as opened:
             metadata: dict[str, str] = opened.metadata() or {}
-            return {name: opened.get_tensor(name) for name in opened.keys()}, metadata.get(WORDS)  # noqa: SIM118  # it is no dict
+            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118  # it is no dict
+        for tensor in tensors.values():
+            if tensor.dtype.kind == "V":  # another library has taught NumPy its name, but no more
+                raise TypeError(tensor.dtype.name)
     except (SafetensorError, TypeError, KeyError, AttributeError) as e:
         raise DataError(f"{file} {_what_is_wrong(file, e)}") from e
     except OSError as e:
         raise DataError(why(e, file, "a safetensors file")) from e
+    return tensors, metadata.get(WORDS)
 
 
 def _what_is_wrong(file: Path, error: Exception) -> str:

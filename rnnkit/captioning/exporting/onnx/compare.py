@@ -54,8 +54,9 @@ def compare_parts(
         tokens = rng.integers(0, len(model.vocabulary), len(features))
         found = run({"tokens": tokens, **inputs})
         wanted = _attention(memory, network)
-        wanted["log_probs"], memory = model.writing_step(tokens, memory)
+        log_probs, memory = model.writing_step(tokens, memory)
         wanted |= {f"next.{name}": a for name, a in _of(memory, network).items()}
+        wanted["log_probs"] = log_probs
         largest = max(largest, _apart(found, wanted, model, f"after word {t}"))
         inputs = {slot.name: found[f"next.{slot.name}"] for slot in network.memory}
     return largest
@@ -89,14 +90,15 @@ def compare_whole(
     tokens, gains = (found[name].reshape(N * K, L) for name in ("tokens", "token_log_probs"))
     live = np.isfinite(totals).reshape(-1)
     for t, (chosen, best) in enumerate(_rescored(model, features[image], tokens, search)):
-        apart = np.where(live, np.abs(gains[:, t] - chosen) / np.maximum(1.0, -chosen), 0.0)
+        apart = np.where(live, _difference(gains[:, t], chosen), 0.0)
         k = int(apart.argmax())
         if not apart[k] <= SAME:
             raise DataError(
                 f"{OTHER}: word {t + 1} of a caption of image {image[k]} has log probability {gains[k, t]:.6f} in "
                 f"ONNX Runtime, and {chosen[k]:.6f} here"
             )
-        missed = np.where(live & (search.width is None), best - chosen, 0.0)
+        with np.errstate(invalid="ignore"):
+            missed = np.where(live & (search.width is None), best - chosen, 0.0)
         if missed.max() > SAME:
             raise DataError(
                 f"{OTHER}: word {t + 1} of the caption of image {image[missed.argmax()]} is not the likeliest one"
@@ -176,11 +178,19 @@ def _apart(
         finite = np.isfinite(want)
         if got.shape != want.shape or not np.array_equal(np.isfinite(got), finite):
             raise DataError(f"{OTHER}: {_said(name, model)} {when} has other places")
-        apart = np.abs(got[finite] - want[finite]) / np.maximum(1.0, np.abs(want[finite]))
+        apart = _difference(got[finite], want[finite])
         largest = max(largest, float(apart.max(initial=0.0)))
         if largest > SAME:
             raise DataError(f"{OTHER}: {_said(name, model)} differs by {largest:.1e} {when}")
     return largest
+
+
+def _difference(got: Array, want: Array) -> Array:
+    """How far numbers are apart, relative to those above 1."""
+    finite = np.isfinite(want)
+    with np.errstate(invalid="ignore"):
+        apart: Array = np.abs(got - want) / np.where(finite, np.maximum(1.0, np.abs(want)), 1.0)
+    return apart
 
 
 def _said(name: str, model: Captioner) -> str:
