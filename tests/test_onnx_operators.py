@@ -12,12 +12,13 @@ from onnx import checker, helper
 
 from rnnkit import registry
 from rnnkit.captioning.exporting.onnx import elementwise
-from rnnkit.captioning.exporting.onnx.emitter import emit
+from rnnkit.captioning.exporting.onnx.emitter import OPERATIONS, emit
 from rnnkit.captioning.exporting.onnx.scope import IR_VERSION, OPSET, Scope, kind_of, port
 from rnnkit.captioning.exporting.onnx.values import Values
 from rnnkit.errors import TraceError
 from rnnkit.kinds import Activation
 from rnnkit.tracing import Sizes, trace
+from rnnkit.tracing.operations import COMPUTED
 
 Function = Callable[[Mapping[str, Any]], Any]
 
@@ -72,6 +73,11 @@ SPECIAL: Final = np.array([[np.nan, np.inf, 1.0], [-np.inf, 0.0, -2.0]] * 2 + [[
 
 ABOVE_0: Final = ("sqrt", "log", "log2", "log10", "log1p", "reciprocal", "power", "float_power")
 INSIDE: Final = ("arcsin", "arccos", "arctanh")
+
+
+def test_every_operation_that_is_traced_is_known() -> None:
+    tables = (elementwise.FLOATS, elementwise.TESTS, elementwise.COMPARISONS, elementwise.LOGIC)
+    assert {*COMPUTED} <= {name for table in (*tables, OPERATIONS) for name in table}
 
 
 def domain(name: str) -> Any:

@@ -61,7 +61,8 @@ def where(v: Values, node: Node) -> str:
     return v.scope.op("Where", v.name(condition, "b"), *(v.name(x, kind) for x in others))
 
 
-def astype(v: Values, node: Node) -> str:
+def same(v: Values, node: Node) -> str:
+    """The same numbers, of the kind of the result."""
     return v.name(node.inputs[0], kind_of(node.dtype))
 
 
@@ -113,7 +114,8 @@ def arange(v: Values, node: Node) -> str:
 
 OPERATIONS: Final[dict[str, Emit]] = {
     "where": where,
-    "astype": astype,
+    "astype": same,
+    "real": same,
     "sum": reduction("ReduceSum"),
     "mean": reduction("ReduceMean"),
     "prod": reduction("ReduceProd"),
