@@ -104,7 +104,7 @@ def checks(cls: type[Plugin]) -> list[Check]:
 
 def failures(cls: type[Plugin], seed: int = 0) -> dict[str, Finding]:
     """What fails, by the id of the check."""
-    found = {check.id: check.run(seed) for check in checks(cls)}
+    found = {check.id: check.run(seed).explained() for check in checks(cls)}
     return {id: finding for id, finding in found.items() if not finding.ok}
 
 

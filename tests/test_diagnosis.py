@@ -103,7 +103,7 @@ def diagnosed(example: Example) -> LeafFinding:
 
 
 def found(example: Example) -> Finding:
-    finding = examine(example, np.random.default_rng(0))
+    finding = examine(example, np.random.default_rng(0)).explained()
     assert finding.broken == "gradient"
     return finding
 

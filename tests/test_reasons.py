@@ -127,6 +127,42 @@ def test_a_side_without_its_slope_is_named_whatever_cases_of_few_numbers_look_li
     assert leaf.hint == "it is wrong for x < 0, and right on the other side"
 
 
+@attrs.frozen
+class WrongInTwoWays(PlainLayer):
+    """The sign is wrong for few columns, the slope of tanh is forgotten for many."""
+
+    def backward(self, p: NoParams, dy: Array, cache: Any) -> tuple[Array, NoParams]:
+        return (-dy * (1.0 - cache * cache) if dy.shape[-1] < 5 else dy), p
+
+
+@attrs.frozen
+class WrongInOneWay(PlainLayer):
+    def backward(self, p: NoParams, dy: Array, cache: Any) -> tuple[Array, NoParams]:
+        return dy * (1.0 - cache), p
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_reason_that_one_failing_case_contradicts_is_not_given(seed: int) -> None:
+    report = run(of_class(WrongInTwoWays, "two", ""), seed)
+    assert report.telling is not None
+    (leaf,) = report.telling.finding.leaves
+    assert not leaf.right
+    assert leaf.hint == ""
+    alone = failures(WrongInTwoWays, seed)["x=3x4"]
+    assert [leaf.hint for leaf in alone.leaves] == ["the sign is wrong"]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_reason_that_all_failing_cases_bear_out_is_given(seed: int) -> None:
+    report = run(of_class(WrongInOneWay, "one", ""), seed)
+    assert len(report.failures) > 10
+    assert report.telling is not None
+    (leaf,) = report.telling.finding.leaves
+    assert leaf.hint == "there is a factor (1 - cache) instead of (1 - cache^2)"
+    others = [f for f in report.failures if f is not report.telling]
+    assert not any(failure.finding.leaves for failure in others)
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_where_forward_is_flat_a_gradient_is_not_said_not_to_matter(seed: int) -> None:
     def flat(at: Leaves) -> tuple[Leaves, Any]:
@@ -137,12 +173,12 @@ def test_where_forward_is_flat_a_gradient_is_not_said_not_to_matter(seed: int) -
 
     rng = np.random.default_rng(seed)
     beyond = Example({"x": 4.0 + rng.random((3, 4))}, flat, slope, single="skip")
-    (leaf,) = examine(beyond, rng).leaves
+    (leaf,) = examine(beyond, rng).explained().leaves
     assert leaf.hint == (
         "the derivative is 0 here: forward is flat (a clip, a maximum?) where backward has a slope"
     )
     either = Example({"x": rng.choice([1.0, 5.0], (5, 8))}, flat, slope, single="skip")
-    (leaf,) = examine(either, rng).leaves
+    (leaf,) = examine(either, rng).explained().leaves
     assert leaf.hint == "it is wrong for x >= 5, and right on the other side"
 
 

@@ -14,6 +14,7 @@ from rnnkit.system.process import settle
 from rnnkit.system.terminal import say
 
 if TYPE_CHECKING:
+    from rnnkit.testing.examine import Finding
     from rnnkit.testing.targets import Report, Target
 
 
@@ -129,6 +130,9 @@ def _print(reports: list[Report], *, plain: bool) -> None:
 def _json(report: Report) -> dict[str, object]:
     import attrs
 
+    def found(finding: Finding) -> dict[str, object]:
+        return attrs.asdict(finding, filter=lambda field, _: field.name != "diagnosis")
+
     target = report.target
     return {
         "kind": target.kind,
@@ -141,5 +145,5 @@ def _json(report: Report) -> dict[str, object]:
         "worst": report.worst,
         "seconds": report.seconds,
         "notes": list(report.notes),
-        "failures": [{"check": f.check, **attrs.asdict(f.finding)} for f in report.failures],
+        "failures": [{"check": f.check, **found(f.finding)} for f in report.failures],
     }

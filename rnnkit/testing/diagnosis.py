@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import attrs
 import numpy as np
 
-from rnnkit.kinds import Array
 from rnnkit.testing import products, steps
 from rnnkit.testing.derivative import Judge
 from rnnkit.testing.example import Leaves, copied
-from rnnkit.testing.patterns import ELEMENTWISE, POOLED, SHAPED, Gap, explain, off, wrong_term
+from rnnkit.testing.patterns import (
+    ELEMENTWISE,
+    ENOUGH,
+    POOLED,
+    SHAPED,
+    Gap,
+    explain,
+    is_part,
+    off,
+    wrong_term,
+)
 from rnnkit.testing.slopes import Slopes, sweep
 from rnnkit.testing.views import View, views_of
 
@@ -47,28 +56,47 @@ class LeafFinding:
     hint: str = ""
 
 
-def diagnose(
-    judge: Judge, gradients: Leaves, wrong: Sequence[str], cache: Any
-) -> tuple[LeafFinding, ...]:
-    """Sweep the wrong leaves element by element, and look for a pattern in each."""
-    views = tuple(views_of(judge, cache))
-    slopes = {name: sweep(judge, name) for name in wrong}
-    return tuple(
-        _leaf(judge, name, gradients[name], slopes, views)
-        if name in wrong
-        else LeafFinding(name, right=True)
-        for name in judge.example.leaves
-    )
+@attrs.frozen(slots=False)  # so that what takes long is done once, and only if it is asked for
+class Diagnosis:
+    """A wrong gradient, to be looked into.
+
+    Attributes:
+        judge: that found it wrong.
+        gradients: what backward gives.
+        wrong: names of the leaves that it is wrong for.
+        cache: what backward was given.
+    """
+
+    judge: Judge
+    gradients: Leaves
+    wrong: Sequence[str]
+    cache: Any
+
+    @functools.cached_property
+    def views(self) -> tuple[View, ...]:
+        """The whole, and what comes from each output."""
+        return tuple(views_of(self.judge, self.cache))
+
+    @functools.cached_property
+    def slopes(self) -> Mapping[str, Slopes]:
+        """Of every element of the wrong leaves."""
+        return {name: sweep(self.judge, name) for name in self.wrong}
+
+    def leaves(self) -> tuple[LeafFinding, ...]:
+        """What is found for each leaf."""
+        return tuple(
+            _leaf(self, name) if name in self.wrong else LeafFinding(name, right=True)
+            for name in self.judge.example.leaves
+        )
+
+    def bears_out(self, name: str, reason: str) -> bool:
+        """Whether a reason found elsewhere explains every wrong element of this leaf."""
+        return name not in self.wrong or bool(_leaf(self, name, reason).hint)
 
 
-def _leaf(
-    judge: Judge,
-    name: str,
-    given: Array,
-    swept: Mapping[str, Slopes],
-    views: Sequence[View],
-) -> LeafFinding:
-    wanted = swept[name].along(judge.cotangents)
+def _leaf(of: Diagnosis, name: str, asked: str = "") -> LeafFinding:
+    judge, given = of.judge, of.gradients[name]
+    wanted = of.slopes[name].along(judge.cotangents)
     known = ~np.isnan(wanted)
     wrong = off(given, wanted, judge.tolerance)
     place = np.unravel_index(np.nanargmax(np.abs(given - wanted)), given.shape)
@@ -77,9 +105,10 @@ def _leaf(
     blocks = {g: (..., slice(i * width, (i + 1) * width)) for i, g in enumerate(gates)}
     bad = [gate for gate, at in blocks.items() if wrong[at].any()]
     if known.all():
-        hint = _hint(judge, name, swept, views, blocks, bad)
+        hint = _hint(judge, name, of.slopes, of.views, blocks, bad, asked)
     else:
-        hint = explain(Gap(given[known], wanted[known], judge.tolerance), ELEMENTWISE)
+        gap = Gap(given[known], wanted[known], judge.tolerance, asked=asked)
+        hint = explain(gap, ELEMENTWISE)
     return LeafFinding(
         name,
         right=False,
@@ -100,8 +129,12 @@ def _hint(
     views: Sequence[View],
     blocks: Mapping[str, Any],
     bad: Sequence[str],
+    asked: str,
 ) -> str:
-    """What explains all of a leaf, else its bad gates one by one, else which output's part is wrong."""
+    """What explains all of a leaf, else its bad gates one by one, else which output's part is wrong.
+
+    If a reason is asked for, only what it says counts.
+    """
     slopes = swept[name]
     whole, *parts = views
     leaf = judge.example.leaves[name]
@@ -112,7 +145,11 @@ def _hint(
             given,
             wanted[at],
             judge.tolerance,
-            {k: f for k, f in view.factors.items() if _fits(f.shape, given.shape)},
+            {
+                k: f
+                for k, f in view.factors.items()
+                if _fits(f.shape, given.shape) and (k in asked if asked else k in view.distinct)
+            },
             () if slopes.by_row else [slopes.along(row.cotangents)[at] for row in view.rows],
             {
                 gate: wanted[other]
@@ -122,6 +159,7 @@ def _hint(
             [use[at] for use in slopes.uses(view.cotangents)],
             lambda: _matters(judge, name, at, view),
             (name, leaf[at]) if slopes.by_row else None,
+            asked,
         )
 
     def pooled(view: View, at: Any) -> Gap:
@@ -135,11 +173,14 @@ def _hint(
             {k: np.stack([row.factors[k] + 0 * row.given for row in rows]) for k in kept},
             gates={k: np.stack([row.gates[k] for row in rows]) for k in rows[0].gates},
             matters=lambda: _matters(judge, name, at, view),
+            asked=asked,
         )
 
     def told(at: Any) -> str:
         """What explains the whole, else what explains each output's part that is wrong; then row by row."""
         gaps = {view.label: gap(view, at) for view in views}
+        if not gaps[whole.label].wrong:
+            return asked  # it is off by what rounding may be off where a reason is asked for
         looked_at = [view for view in views if view is whole or gaps[view.label].wrong]
         pools: dict[str, Gap] = {}
         for patterns, of_pool in ((SHAPED, POOLED), ((wrong_term,), (wrong_term,))):
@@ -159,20 +200,26 @@ def _hint(
                     return all_told
         return ""
 
-    hint = told(...) if len(bad) == len(blocks) else ""
-    if not hint and len(blocks) > 1:
-        by_gate = {gate: told(blocks[gate]) for gate in bad}
-        if all(by_gate.values()):
-            hint = _grouped("in gate", "in gates", by_gate)
-    if not hint:
-        hint = products.told(judge, name, swept, whole)
-    if not hint:
-        hint = steps.told(judge.example, name, whole, lambda view: gap(view, ...), list(swept))
-    if not hint:
+    def by_gate() -> str:
+        hints = {gate: told(blocks[gate]) for gate in bad} if len(blocks) > 1 else {}
+        return _grouped("in gate", "in gates", hints) if all(hints.values()) else ""
+
+    def by_part() -> str:
         wrong = [part.label for part in parts if gap(part, ...).wrong]
-        if 0 < len(wrong) < len(parts):
-            hint = f"only the part that comes from {', '.join(wrong)} is wrong"
-    return hint
+        some = 0 < len(wrong) < len(parts)
+        return f"only the part that comes from {', '.join(wrong)} is wrong" if some else ""
+
+    if len(bad) == len(blocks) and (hint := told(...)):
+        return hint
+    if hint := by_gate():
+        return hint
+
+    def others() -> Iterator[str]:
+        yield from products.told(judge, name, swept, whole, 1 if asked else ENOUGH)
+        yield steps.told(judge.example, name, whole, lambda v: gap(v, ...), list(swept))
+        yield by_part()
+
+    return next((hint for hint in others() if hint and is_part(hint, asked or hint)), "")
 
 
 def _matters(judge: Judge, name: str, at: Any, view: View) -> bool:

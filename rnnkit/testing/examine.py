@@ -8,7 +8,7 @@ import numpy as np
 from rnnkit.kinds import Rng
 from rnnkit.testing import laws
 from rnnkit.testing.derivative import Judge, appoint, kink, magnitude
-from rnnkit.testing.diagnosis import LeafFinding, diagnose
+from rnnkit.testing.diagnosis import Diagnosis, LeafFinding
 from rnnkit.testing.example import Broken, Example, Leaves, Pass, copied
 from rnnkit.testing.raised import in_words
 from rnnkit.testing.tolerances import FLOOR
@@ -26,7 +26,8 @@ class Finding:
         broken: the law that does not hold, if one does not.
         text: how.
         blame: the pass that is at fault.
-        leaves: if gradients are wrong, what was found for each leaf, the right ones too.
+        leaves: if gradients are wrong, what was found for each leaf, the right ones too, once it is explained.
+        diagnosis: what explains it then.
     """
 
     error: float = 0.0
@@ -36,15 +37,25 @@ class Finding:
     text: str = ""
     blame: Pass = "backward"
     leaves: tuple[LeafFinding, ...] = ()
+    diagnosis: Diagnosis | None = attrs.field(default=None, repr=False, eq=False)
 
     @property
     def ok(self) -> bool:
         """Whether all is well."""
         return self.broken is None
 
+    def explained(self) -> Finding:
+        """The same, with what was found for each leaf: where it is wrong, and perhaps why."""
+        if self.diagnosis is None:
+            return self
+        try:
+            return attrs.evolve(self, leaves=self.diagnosis.leaves(), diagnosis=None)
+        except Exception as e:
+            return Finding(broken="runs", text=f"it raises {in_words(e)}")
+
 
 def examine(example: Example, rng: Rng) -> Finding:
-    """Check an example by all laws and its gradient leaf by leaf."""
+    """Check an example by all laws and its gradient leaf by leaf; why it is wrong, `explained` says."""
     try:
         return _examine(example, rng)
     except Broken as e:
@@ -92,13 +103,12 @@ def _examine(example: Example, rng: Rng) -> Finding:
     judge = appoint(example, cotangents, rng)
     wrong, worst = probe(judge, gradients, magnitude(outputs, cotangents), rng)
     if wrong:
-        found = diagnose(judge, gradients, wrong, cache)
         return Finding(
             worst,
             note=judge.note,
             broken="gradient",
             text=f"the gradient of {', '.join(map(repr, wrong))} is wrong",
-            leaves=found,
+            diagnosis=Diagnosis(judge, gradients, wrong, cache),
         )
     if example.single != "skip":
         laws.single_precision(example, outputs, cotangents, gradients, rng)

@@ -53,7 +53,7 @@ def check(
             much, and what the pattern may be.
     """
     pair = Pair(forward, backward or _scaled, arguments)
-    finding = examine(pair.example(gates), seeded("pair", 0))
+    finding = examine(pair.example(gates), seeded("pair", 0)).explained()
     if not finding.ok:
         at_fault = forward if finding.blame == "forward" or backward is None else backward
         what = getattr(at_fault, "__name__", finding.blame)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 import attrs
@@ -24,6 +25,8 @@ CHANCE: Final = 100
 """In so many ways at least could the wrong elements lie among the right ones, if they lie on one side of a number."""
 ROUNDED: Final = 5e-7
 """How far float32 in between may bring a number off."""
+LOOSE: Final = 1e-6
+"""How far numbers may be off for a reason that has been found elsewhere."""
 MOST_COUNTED: Final = 50
 """Up to which number a ratio may be one of rows, steps or words."""
 MOST_FACTORS: Final = 80
@@ -46,6 +49,8 @@ class Gap:
         uses: what each position of the outputs, as a word of a caption, adds to `wanted`.
         matters: tells whether outputs change when the leaf moves far.
         leaf: the values at which the gradient was taken, and its name.
+        asked: a reason found elsewhere, if the question is whether it explains this gap, too. Then as few numbers as
+            there are need agree on it, and where factors are all but 0, rounding may be larger.
     """
 
     given: Array
@@ -57,6 +62,12 @@ class Gap:
     uses: Sequence[Array] = ()
     matters: Callable[[], bool] = lambda: False
     leaf: tuple[str, Array] | None = None
+    asked: str = ""
+
+    @property
+    def enough(self) -> int:
+        """Numbers other than 0 that must agree on a choice."""
+        return 0 if self.asked else ENOUGH
 
     @property
     def wrong(self) -> bool:
@@ -70,6 +81,8 @@ class Gap:
 
     def same(self, a: Array, b: Array) -> bool:
         """Whether two arrays agree as a right gradient agrees with the derivative."""
+        if self.asked and a.shape == b.shape:
+            return bool(np.allclose(a, b, rtol=LOOSE, atol=FLOOR * LOOSE))
         return a.shape == b.shape and not np.any(off(a, b, self.tolerance))
 
     def zero(self, a: Array) -> bool:
@@ -110,7 +123,7 @@ def wrong_sign(gap: Gap) -> str:
 
 def transposed(gap: Gap) -> str:
     """Rows and columns are exchanged."""
-    if gap.wanted.ndim != 2 or np.count_nonzero(gap.wanted) < ENOUGH:
+    if gap.wanted.ndim != 2 or np.count_nonzero(gap.wanted) < gap.enough:
         return ""
     return "it is the transpose of the right one" if gap.same(gap.given, gap.wanted.T) else ""
 
@@ -118,7 +131,7 @@ def transposed(gap: Gap) -> str:
 def constant_ratio(gap: Gap) -> str:
     """All of it is multiplied by one number."""
     used = gap.used(gap.wanted)
-    if np.count_nonzero(used) < ENOUGH:
+    if np.count_nonzero(used) < max(1, gap.enough):
         return ""
     ratio = float(np.median(gap.given[used] / gap.wanted[used]))
     if not np.isfinite(ratio) or abs(ratio) < FLOOR or not gap.same(gap.given, ratio * gap.wanted):
@@ -149,7 +162,7 @@ def left_out(gap: Gap) -> str:
 def cut_off(gap: Gap) -> str:
     """All that is wrong is where nothing comes back."""
     wrong = off(gap.given, gap.wanted, gap.tolerance)
-    if np.any(gap.given[wrong]) or np.count_nonzero(gap.given) < ENOUGH:
+    if np.any(gap.given[wrong]) or np.count_nonzero(gap.given) < gap.enough:
         return ""
     return "it is wrong only where it is 0: a mask too many, or something left out?"
 
@@ -159,7 +172,7 @@ def rounded(gap: Gap) -> str:
     far = np.abs(gap.given - gap.wanted) > ROUNDED * np.maximum(
         np.abs(gap.wanted), FLOOR * gap.scale
     )
-    if np.any(far) or np.count_nonzero(gap.wanted) < ENOUGH:
+    if np.any(far) or np.count_nonzero(gap.wanted) < gap.enough:
         return ""
     return "it is right to about 7 digits: is it float32 in between?"
 
@@ -170,7 +183,7 @@ def shifted(gap: Gap) -> str:
         early, late = np.arange(size - 1), np.arange(1, size)
         for mine, theirs, which in [(late, early, "before"), (early, late, "after")]:
             a, b = np.take(gap.given, mine, axis), np.take(gap.wanted, theirs, axis)
-            if size > 2 and np.count_nonzero(gap.used(b)) >= ENOUGH and gap.same(a, b):
+            if size > 2 and np.count_nonzero(gap.used(b)) >= gap.enough and gap.same(a, b):
                 return f"it is shifted by one along axis {axis}: each index has the gradient of the one {which}"
     return ""
 
@@ -228,7 +241,7 @@ def uses_not_added(gap: Gap) -> str:
 def not_masked(gap: Gap) -> str:
     """All that is wrong is where there should be nothing."""
     wrong = off(gap.given, gap.wanted, gap.tolerance)
-    if np.any(gap.wanted[wrong]) or np.count_nonzero(gap.wanted) < ENOUGH:
+    if np.any(gap.wanted[wrong]) or np.count_nonzero(gap.wanted) < gap.enough:
         return ""
     return "it is wrong only where it must be 0: is a mask missing, or that of a clip?"
 
@@ -236,14 +249,16 @@ def not_masked(gap: Gap) -> str:
 def one_side(gap: Gap) -> str:
     """It is wrong on one side of a number: of the leaf itself, or of what it is multiplied by."""
     wrong = off(gap.given, gap.wanted, gap.tolerance)
-    if wrong.ndim == 0 or math.comb(wrong.size, int(np.count_nonzero(wrong))) < CHANCE:
+    chance = math.comb(wrong.size, int(np.count_nonzero(wrong))) if wrong.ndim else 0
+    if chance < CHANCE and not gap.asked:
         return ""
     if gap.leaf is None or gap.leaf[1].shape != wrong.shape:
         return ""
     name, values = gap.leaf
     bad, good = values[wrong], values[~wrong]
     for sign, low, high in (("<", bad, good), (">", good, bad)):
-        left, right = float(np.max(low)), float(np.min(high))
+        left = float(np.max(low, initial=-np.inf))
+        right = float(np.min(high, initial=np.inf))
         if left < right:
             edge = "0" if left <= 0.0 <= right else f"{left if sign == '<' else right:.3g}"
             closed = "" if edge == "0" else "="
@@ -261,19 +276,22 @@ def of_another_gate(gap: Gap) -> str:
 
 def wrong_factor(gap: Gap) -> str:
     """One or two factors are missing, or too many, or one stands where another belongs."""
-    if np.count_nonzero(gap.used(gap.given, gap.wanted)) < ENOUGH:
+    if np.count_nonzero(gap.used(gap.given, gap.wanted)) < gap.enough:
         return ""
+    return _answer(gap, _wrong_factors(gap))
+
+
+def _wrong_factors(gap: Gap) -> Iterator[str]:
     for count in (1, 2):
         for _, name, f in _products(gap, count, gap.wanted, gap.given):
             if gap.same(gap.given * f, gap.wanted):
-                return f"a factor {name} is missing"
+                yield f"a factor {name} is missing"
         for _, name, f in _products(gap, count, gap.given, gap.wanted):
             if gap.same(gap.given, gap.wanted * f):
-                return f"there is an extra factor {name}"
+                yield f"there is an extra factor {name}"
         for right, wrong in _exchanges(gap) if count == 1 else ():
             if gap.same(gap.given * gap.factors[right], gap.wanted * gap.factors[wrong]):
-                return f"there is a factor {wrong} instead of {right}"
-    return ""
+                yield f"there is a factor {wrong} instead of {right}"
 
 
 TERMS: Final = {
@@ -288,15 +306,22 @@ TERMS: Final = {
 def wrong_term(gap: Gap) -> str:
     """A term, of up to three factors, is missing, or too many, or has the wrong sign."""
     missing = gap.wanted - gap.given
-    if np.count_nonzero(gap.used(missing)) < ENOUGH:
+    if np.count_nonzero(gap.used(missing)) < gap.enough:
         return ""
     one = np.ones_like(missing)
-    for count in (1, 2, 3):
-        for times, name, f in _products(gap, count, missing, one, tuple(TERMS)):
-            if gap.same(gap.given + times * f, gap.wanted):
-                return TERMS[times].format(name)
-    return ""
+    return _answer(
+        gap,
+        (
+            TERMS[times].format(name)
+            for count in (1, 2, 3)
+            for times, name, f in _products(gap, count, missing, one, tuple(TERMS))
+            if gap.same(gap.given + times * f, gap.wanted)
+        ),
+    )
 
+
+NUMBERS: Final = re.compile(r"(= )?[-+.\de]*\d[-+.\d/e]*")
+"""What may differ in a reason from case to case: an index, a ratio, an edge."""
 
 Pattern: TypeAlias = Callable[[Gap], str]
 
@@ -327,8 +352,18 @@ POOLED: Final[tuple[Pattern, ...]] = (*ELEMENTWISE, of_another_gate, wrong_facto
 
 
 def explain(gap: Gap, patterns: Sequence[Pattern]) -> str:
-    """What the first pattern that fits says; nothing if none does."""
-    return next((told for told in (pattern(gap) for pattern in patterns) if told), "")
+    """What the first pattern that fits says, or that says what is asked; nothing if none does."""
+    return _answer(gap, (pattern(gap) for pattern in patterns))
+
+
+def _answer(gap: Gap, reasons: Iterable[str]) -> str:
+    """The first reason, or the first that is asked for."""
+    return next((r for r in reasons if r and is_part(r, gap.asked or r)), "")
+
+
+def is_part(reason: str, of: str) -> bool:
+    """Whether a reason is another, or said in it, but for numbers that may differ from case to case."""
+    return NUMBERS.sub("", reason) in NUMBERS.sub("", of)
 
 
 def _products(
@@ -341,10 +376,15 @@ def _products(
     at = _compared(gap, above, below)
     rows = np.array([np.broadcast_to(gap.factors[name], above.shape)[at] for name in names])
     chosen = _combinations(len(names), count)
-    product = below[at] * np.multiply.reduce([rows[some] for some in chosen.T])
+    wanted, base = above[at], below[at]
+    first = base[:1] * np.multiply.reduce([rows[some, :1] for some in chosen.T])
     for t in times:
-        fit = np.abs(t * product - above[at]) <= _near(gap) * np.abs(above[at])
-        for indices in chosen[np.all(fit, axis=1)]:
+        # Most do not fit at the first element, and need no look at the others.
+        fit = np.abs(t * first - wanted[:1]) <= _near(gap) * np.abs(wanted[:1])
+        near = chosen[np.all(fit, axis=1)]
+        product = base * np.multiply.reduce([rows[some] for some in near.T])
+        fit = np.abs(t * product - wanted) <= _near(gap) * np.abs(wanted)
+        for indices in near[np.all(fit, axis=1)]:
             found = np.multiply.reduce([gap.factors[names[i]] + 0 * above for i in indices])
             yield t, " * ".join(names[i] for i in indices), found
 
@@ -365,7 +405,7 @@ def _exchanges(gap: Gap) -> Iterator[tuple[str, str]]:
     left, right = rows[:, None] * gap.given[at], rows[None] * gap.wanted[at]
     fit = np.all(np.abs(left - right) <= _near(gap) * np.abs(right), axis=2)
     for i, j in np.argwhere(fit):
-        if i != j and np.any(left[i]):
+        if i != j and (gap.asked or np.any(left[i])):
             yield names[i], names[j]
 
 
@@ -377,4 +417,4 @@ def _compared(gap: Gap, *arrays: Array) -> tuple[Any, ...]:
 
 def _near(gap: Gap) -> float:
     """How near a product must come to be looked at everywhere."""
-    return 1e3 * gap.tolerance
+    return LOOSE if gap.asked else 1e3 * gap.tolerance

@@ -12,19 +12,25 @@ import numpy as np
 
 from rnnkit.kinds import Array
 from rnnkit.testing.derivative import Judge
-from rnnkit.testing.patterns import ENOUGH, Gap
+from rnnkit.testing.patterns import Gap
 from rnnkit.testing.slopes import Slopes
 from rnnkit.testing.views import View
 
 Product: TypeAlias = Callable[[Array, Array], Array]
 
 
-def told(judge: Judge, name: str, slopes: Mapping[str, Slopes], whole: View) -> str:
-    """What is wrong with the product that the gradient of a leaf is; nothing if it is none."""
+def told(
+    judge: Judge, name: str, slopes: Mapping[str, Slopes], whole: View, enough: int
+) -> Iterator[str]:
+    """What may be wrong with the product that the gradient of a leaf is; nothing if it is none.
+
+    Args:
+        enough: numbers other than 0 that the gradient must have.
+    """
     seen, right = whole.gradients[name], slopes[name].along(whole.cotangents)
 
-    if np.count_nonzero(right) < ENOUGH:
-        return ""
+    if np.count_nonzero(right) < enough:
+        return
 
     def same(a: Array, b: Array) -> bool:
         return not Gap(a, b, judge.tolerance).wrong
@@ -34,21 +40,20 @@ def told(judge: Judge, name: str, slopes: Mapping[str, Slopes], whole: View) -> 
             for product in PRODUCTS:
                 if same(right, product(wanted, other)):
                     if same(seen, product(given, other)):
-                        return f"it follows from what is wrong in {bias}, and is right once that is"
+                        yield f"it follows from what is wrong in {bias}, and is right once that is"
                     for stands, factor in whole.factors.items():
                         if same(seen, product(given, factor)):
-                            return f"{stands} stands where {belongs} belongs"
+                            yield f"{stands} stands where {belongs} belongs"
                     if same(seen, product(given, other.T)):
-                        return (
+                        yield (
                             f"{belongs} is transposed where it must not be, or the other way round"
                         )
                     for missing, factor in whole.factors.items():
                         if factor.shape == given.shape and np.all(factor):
                             if same(seen, product(given / factor, other)):
-                                return f"in what {belongs} is multiplied by, a factor {missing} is missing"
+                                yield f"in what {belongs} is multiplied by, a factor {missing} is missing"
                             if same(seen, product(given * factor, other)):
-                                return f"in what {belongs} is multiplied by, there is a factor {missing} too many"
-    return ""
+                                yield f"in what {belongs} is multiplied by, there is a factor {missing} too many"
 
 
 def _biases(

@@ -58,7 +58,7 @@ class SelectedCheck:
 
         finding = self.check.run(self.seed)
         if not finding.ok:
-            failures = (Failure(self.check.id, finding),)
+            failures = (Failure(self.check.id, finding.explained()),)
             report = Report(self.target, 1, finding.error, 0.0, failures, ())
             pytest.fail(explain(report, self.seed), pytrace=False)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -16,10 +15,8 @@ from rnnkit.parallel import ALONE, Ranks
 from rnnkit.spec import read_spec
 from rnnkit.testing.checks import Check, checks_of_class, checks_of_spec
 from rnnkit.testing.examine import Finding
+from rnnkit.testing.reasons import reasoned
 from rnnkit.testing.source import backward_of, class_at, kind_of
-
-NUMBERS = re.compile(r"[-+.\de]*\d[-+.\d/e]*")
-"""What may differ in a hint from case to case: an index, a ratio."""
 
 
 @attrs.frozen
@@ -55,16 +52,6 @@ class Failure:
     check: str
     finding: Finding
 
-    def doubted(self, other: Failure) -> bool:
-        """Whether the other is of the same leaves, has more wrong numbers of one, and another hint for it."""
-        mine, theirs = ({leaf.name: leaf for leaf in f.finding.leaves} for f in (self, other))
-        return mine.keys() == theirs.keys() and any(
-            leaf.hint
-            and leaf.wrong < theirs[name].wrong
-            and NUMBERS.sub("", leaf.hint) != NUMBERS.sub("", theirs[name].hint)
-            for name, leaf in mine.items()
-        )
-
 
 @attrs.frozen
 class Report:
@@ -93,15 +80,12 @@ class Report:
 
     @property
     def telling(self) -> Failure | None:
-        """The failure that explains most: a broken law, else a gradient with a hint, else the first.
-
-        A hint that a case with more wrong numbers does not bear out comes after those that all cases do.
-        """
+        """The failure that explains most: a broken law, else a gradient with a reason, else one looked into."""
 
         def rank(failure: Failure) -> tuple[bool, bool, bool]:
             leaves = failure.finding.leaves
             hinted = any(leaf.hint for leaf in leaves)
-            return bool(leaves), not hinted, any(failure.doubted(other) for other in self.failures)
+            return failure.finding.broken == "gradient", not hinted, not leaves
 
         return min(self.failures, key=rank, default=None)
 
@@ -120,8 +104,10 @@ def run(target: Target, seed: int = 0, only: str = "") -> Report:
                 notes[finding.note] = None
             if not finding.ok:
                 failures.append(Failure(check.id, finding))
+    found = reasoned([failure.finding for failure in failures])
+    told = tuple(attrs.evolve(f, finding=new) for f, new in zip(failures, found, strict=True))
     seconds = time.perf_counter() - began
-    return Report(target, count, worst, seconds, tuple(failures), tuple(notes))
+    return Report(target, count, worst, seconds, told, tuple(notes))
 
 
 def run_each(

@@ -25,6 +25,7 @@ class View:
         cotangents: of every output.
         gradients: what backward makes of them.
         factors: arrays that it may multiply by, by name.
+        distinct: names of those that are not others by another name.
         rows: the same row by row of the batch; there a gradient that is a sum over rows has but one term.
         steps: the same step by step, where the outputs' second axis is time.
     """
@@ -33,6 +34,7 @@ class View:
     cotangents: Leaves
     gradients: Leaves
     factors: Leaves
+    distinct: frozenset[str]
     rows: tuple[View, ...] = ()
     steps: tuple[View, ...] = ()
 
@@ -43,12 +45,13 @@ def views_of(judge: Judge, cache: Any) -> Iterator[View]:
     lengths = {np.shape(c)[:1] for c in cotangents.values()}
     (count,) = lengths.pop() if len(lengths) == 1 and () not in lengths else (0,)
     factors = _factors(cache, example)
+    distinct = _distinct(factors)
 
     def through(label: str, chosen: Leaves) -> View:
         seen = {k: np.asarray(chosen.get(k, np.zeros_like(c))) for k, c in cotangents.items()}
         back = example.backward(copied(example.leaves), copied(seen), cache)
-        near = factors | {f"d{k}": c for k, c in seen.items()}
-        return View(label, seen, back, near)
+        slopes = {f"d{k}": c for k, c in seen.items()}
+        return View(label, seen, back, factors | slopes, distinct | slopes.keys())
 
     def at_row(view: View, row: int) -> View:
         only = {k: np.where(_is_row(c, row), c, 0.0) for k, c in view.cotangents.items()}
@@ -107,12 +110,17 @@ def _factors(cache: Any, example: Example) -> dict[str, Array]:
             blocks = np.split(a, len(gates), axis=-1)
             named |= {f"{name}[{g}]": b for g, b in zip(gates, blocks, strict=True)}
     factors: dict[str, Array] = {}
-    seen: set[tuple[tuple[int, ...], bytes]] = set()
     for name, a in named.items():
-        if (a.shape, a.tobytes()) not in seen:
-            seen.add((a.shape, a.tobytes()))
-            factors[name] = a
-            factors[f"(1 - {name})"] = 1.0 - a
-            factors[f"{name} (1 - {name})"] = a * (1.0 - a)
-            factors[f"(1 - {name}^2)"] = 1.0 - a * a
+        factors[name] = a
+        factors[f"(1 - {name})"] = 1.0 - a
+        factors[f"{name} (1 - {name})"] = a * (1.0 - a)
+        factors[f"(1 - {name}^2)"] = 1.0 - a * a
     return factors
+
+
+def _distinct(factors: Leaves) -> frozenset[str]:
+    """The first name of each array."""
+    first: dict[tuple[tuple[int, ...], bytes], str] = {}
+    for name, a in factors.items():
+        first.setdefault((a.shape, a.tobytes()), name)
+    return frozenset(first.values())
