@@ -12,7 +12,10 @@ from typing import Final, TypedDict
 
 import numpy as np
 
-PACKAGES: Final = ("rnnkit", "numpy", "h5py", "torch", "jax", "jaxlib", "mpi4py", "mpich")
+PACKAGES: Final = (
+    *("rnnkit", "numpy", "h5py", "torch", "jax", "jaxlib", "onnxruntime"),
+    *("mpi4py", "mpich"),
+)
 
 
 class Machine(TypedDict):

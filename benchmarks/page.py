@@ -78,7 +78,8 @@ SECTIONS: Final = {
     "decode": """\
         The network is an LSTM after 300 updates. Its captions end like real ones. PyTorch runs a loop over
         `nn.LSTMCell` in inference mode. It takes the word with the largest score and stops when all captions have
-        ended. rnnkit also keeps the log probabilities. Neither writes `<NULL>`, `<START>` or `<UNK>`. A check compares
+        ended. ONNX Runtime runs what `rnnkit export` makes of the same network, log probabilities too, which rnnkit
+        also keeps. None writes `<NULL>`, `<START>` or `<UNK>`. A check compares
         their captions: 99 % of the tokens are the same. The ratio of the beam compares rnnkit's beam search with its
         own greedy captions.""",
     "memory": """\

@@ -36,4 +36,5 @@ CONTENDERS: Final = {
     "rnnkit_greedy": Contender("rnnkit_decoding", "greedy", settled=True),
     "rnnkit_beam": Contender("rnnkit_decoding", "beam", settled=True),
     "torch_greedy": Contender("torch_greedy", "greedy"),
+    "onnx_greedy": Contender("onnx_greedy", "greedy"),
 }

@@ -17,7 +17,8 @@ from benchmarks.task import END
 from benchmarks.turns import Worker, take_turns, workers
 from rnnkit.kinds.arrays import Ints, Mask
 
-CONTENDERS: Final = ("rnnkit_greedy", "rnnkit_beam", "torch_greedy")
+CONTENDERS: Final = ("rnnkit_greedy", "rnnkit_beam", "torch_greedy", "onnx_greedy")
+OTHERS: Final = {"torch_greedy": "PyTorch", "onnx_greedy": "ONNX Runtime"}
 SIZES: Final = (1, 128)
 SINGLES: Final = 16
 """Runs in a turn at N = 1, each on another image, since captions differ in length."""
@@ -36,7 +37,7 @@ class Decode(TypedDict):
     words: float
     ms: dict[str, float]
     ratio: dict[str, float]
-    tokens_alike: float
+    tokens_alike: dict[str, float]
 
 
 def entries(bench: Bench) -> Iterator[Decode]:
@@ -50,9 +51,12 @@ def entries(bench: Bench) -> Iterator[Decode]:
         task = bench.task(problem, source, steps, parameters)
         with workers(CONTENDERS, task, bench.threads) as contenders:
             tokens = {name: _tokens(w, steps, problem.length - 1) for name, w in contenders.items()}
-            same = alike(tokens["rnnkit_greedy"], tokens["torch_greedy"])
-            if same < ALIKE:
-                raise Disagreement(f"only {same:.1%} of PyTorch's tokens are those of rnnkit")
+            same = {name: alike(tokens["rnnkit_greedy"], tokens[name]) for name in OTHERS}
+            for name, share in same.items():
+                if share < ALIKE:
+                    raise Disagreement(
+                        f"only {share:.1%} of {OTHERS[name]}'s tokens are those of rnnkit"
+                    )
             times = take_turns(contenders, bench.rounds, steps, bench.pause)
         yield Decode(
             batch=n,
@@ -93,7 +97,17 @@ def row(entry: Decode) -> list[str]:
 
 MEASURE: Final = Measure(
     "Captioning a batch, at most 16 words: milliseconds, and the times / rnnkit's greedy one",
-    ("N", "words", "rnnkit ms", "beam 3 ms", "torch ms", "beam 3 ratio", "torch ratio"),
+    (
+        "N",
+        "words",
+        "rnnkit ms",
+        "beam 3 ms",
+        "torch ms",
+        "onnx ms",
+        "beam 3 ratio",
+        "torch ratio",
+        "onnx ratio",
+    ),
     entries,
     row,
 )
