@@ -9,6 +9,7 @@ from typing import Final
 
 import pytest
 
+from tests.lines import BOUNDARY, PART
 from tests.many_clients import alone, ask, memory, server
 
 GROWTH: Final = 30.0
@@ -31,6 +32,21 @@ def loaded(run: Path, folder: Path, count: int, clients: int) -> float:
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is read as on Linux")
 def test_twenty_clients_get_their_own_captions(small_run: Path, tiny_data: Path) -> None:
     assert loaded(small_run, tiny_data / "images" / "val", 100, 20) < GROWTH
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is read as on Linux")
+def test_photos_leave_no_memory_behind(small_run: Path) -> None:
+    photo = bytes(4 << 20)
+    kind = BOUNDARY.partition(": ")[2]
+    with server(small_run) as (place, process):
+        place.ask("/caption", photo)
+        before = memory(process)
+        for _ in range(20):
+            assert place.ask("/caption", photo).status == 400
+            assert place.ask("/caption", PART.encode() + photo, kind).status == 400  # has no end
+            whole = PART.encode() + photo + b"\r\n--xyz--\r\n"
+            assert place.ask("/caption", whole, kind).status == 400
+        assert memory(process) - before < GROWTH
 
 
 @pytest.mark.heavy

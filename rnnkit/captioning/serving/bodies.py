@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from types import TracebackType
 from typing import Final, Protocol, Self
 
@@ -21,24 +22,11 @@ HEARD_OUT: Final = 4
 class Pieces(Protocol):
     """What takes a body, piece by piece."""
 
-    def write(self, piece: bytes) -> None:
+    def write(self, piece: bytes, /) -> object:
         """Take the next piece."""
 
-    def clear(self) -> None:
-        """Forget all of them."""
-
-
-class _Whole:
-    """A body as it is."""
-
-    def __init__(self) -> None:
-        self.pieces: list[bytes] = []
-
-    def write(self, piece: bytes) -> None:
-        self.pieces.append(piece)
-
-    def clear(self) -> None:
-        self.pieces.clear()
+    def truncate(self, size: int, /) -> object:
+        """Forget all but so many bytes."""
 
 
 class Body:
@@ -47,7 +35,7 @@ class Body:
     def __init__(self, request: Request, room: Room) -> None:
         self._request = request
         self._room = room
-        self._into: Pieces = _Whole()
+        self._into: Pieces = io.BytesIO()
         self._held = 0
         self._read = 0
         self._more = True
@@ -63,7 +51,7 @@ class Body:
         trace: TracebackType | None,
     ) -> None:
         self._room.has_come(self)
-        self._give_back()
+        self._forget()
 
     async def whole(self) -> bytes:
         """All of it.
@@ -72,9 +60,9 @@ class Body:
             HTTPException: it is too large (413), or there is no room for it (503).
             ClientDisconnect: it is not whole, and never will be.
         """
-        whole = _Whole()
+        whole = io.BytesIO()  # one large block, which the system gets back
         await self._read_into(whole, self._room.limits.bytes)
-        return b"".join(whole.pieces)
+        return whole.getvalue()
 
     async def form(self) -> Form:
         """The fields of a form, `multipart/form-data`.
@@ -99,8 +87,7 @@ class Body:
     def lose(self) -> None:
         """Forget what has come, for others need the room."""
         self._lost = True
-        self._into.clear()
-        self._give_back()
+        self._forget()
 
     async def _read_into(self, into: Pieces, most: int) -> None:
         self._into = into
@@ -128,7 +115,10 @@ class Body:
         self._read += len(piece)
         return piece
 
-    def _give_back(self) -> None:
+    def _forget(self) -> None:
+        self._into.truncate(
+            0
+        )  # at once, and not when Python comes to collect what refers to itself
         self._room.held -= self._held
         self._held = 0
 

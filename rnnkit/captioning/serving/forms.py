@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -22,7 +23,7 @@ MOST_FIELDS: Final = 64
 @attrs.define
 class _Part:
     name: bytes = b""
-    data: bytearray = attrs.field(factory=bytearray)
+    data: io.BytesIO = attrs.field(factory=io.BytesIO)
 
 
 class Form:
@@ -43,7 +44,7 @@ class Form:
             "on_header_field": lambda data, start, end: self._header.extend(data[start:end]),
             "on_header_value": lambda data, start, end: self._value.extend(data[start:end]),
             "on_header_end": self._end_header,
-            "on_part_data": lambda data, start, end: self._parts[-1].data.extend(data[start:end]),
+            "on_part_data": self._add,
             "on_end": self._end,
         }
         try:
@@ -62,9 +63,10 @@ class Form:
         except FormParserError as error:
             raise _wrong(str(error)) from error
 
-    def clear(self) -> None:
-        """Forget all that has come."""
-        self._parts.clear()
+    def truncate(self, size: int) -> None:
+        """Forget the ends of all fields that are larger."""
+        for part in self._parts:
+            part.data.truncate(size)
 
     def end(self) -> None:
         """Make sure that it is whole.
@@ -78,13 +80,13 @@ class Form:
     @property
     def photo(self) -> bytes:
         """The photo; empty if there is none."""
-        return next((bytes(p.data) for p in self._parts if p.name == PHOTO.encode()), b"")
+        return next((p.data.getvalue() for p in self._parts if p.name == PHOTO.encode()), b"")
 
     @property
     def fields(self) -> list[tuple[str, str]]:
         """Names and values of all else."""
         return [
-            (part.name.decode(errors="replace"), part.data.decode(errors="replace"))
+            (part.name.decode(errors="replace"), part.data.getvalue().decode(errors="replace"))
             for part in self._parts
             if part.name != PHOTO.encode()
         ]
@@ -102,6 +104,9 @@ class Form:
         if self._header.lower() == b"content-disposition":
             options = parse_options_header(bytes(self._value))[1]
             self._parts[-1].name = options.get(b"name", b"")
+
+    def _add(self, data: bytes, start: int, end: int) -> None:
+        self._parts[-1].data.write(data[start:end])
 
     def _end(self) -> None:
         self._ended = True

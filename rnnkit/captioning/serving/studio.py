@@ -162,3 +162,5 @@ async def _result(future: Future[T]) -> T:
         raise HTTPException(503, "there is not enough memory for this photo now") from error
     except Exception as error:
         raise mistake(error) from error
+    finally:
+        del future  # which has the error, whose traceback has this frame, and a photo
