@@ -123,6 +123,9 @@ def test_the_wheel_has_the_specs(tmp_path: Path) -> None:
             if name.startswith("rnnkit/specs/")
         }
         assert "rnnkit_builtin/cells/lstm.py" in archive.namelist()
+        serving = ROOT / "rnnkit" / "captioning" / "serving"
+        for file in (serving / "openapi.json", *(serving / "page").iterdir()):
+            assert str(file.relative_to(ROOT)) in archive.namelist()
         archive.extractall(tmp_path / "site")
     assert found == shipped()
     code = "import rnnkit.spec.shipped as s; print(s.__file__); print(*s.shipped())"
