@@ -106,7 +106,12 @@ class Estimate:
 
 
 def difference_derivative(example: Example, cotangents: Leaves, direction: Leaves) -> Estimate:
-    """The same by Richardson's extrapolation of central differences."""
+    """The same by Richardson's extrapolation of central differences.
+
+    Steps are no wider than the numbers that move: where those are tiny, a function can be another one farther away.
+    """
+    sizes = [float(np.max(np.abs(example.leaves[name]), initial=0.0)) for name in direction]
+    unit = min([1.0, *(size for size in sizes if size)])
 
     def outputs(t: float) -> Leaves:
         moved = {name: a.copy() for name, a in example.leaves.items()}
@@ -121,7 +126,7 @@ def difference_derivative(example: Example, cotangents: Leaves, direction: Leave
         row: list[dict[str, Array]] = []
         error = np.inf
         for level in range(LEVELS):
-            h = width / 2**level
+            h = unit * width / 2**level
             above, below = outputs(h), outputs(-h)
             new = [{k: (above[k] - below[k]) / (2 * h) for k in cotangents}]
             for order in range(1, level + 1):
