@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import attrs
 import numpy as np
 import pytest
+from attrs.validators import gt
 
 from rnnkit.kinds import (
     Array,
@@ -337,6 +338,43 @@ class DoublesManyRows(Squares):
 
 
 @attrs.frozen
+class ForgetsLikelyWords(Loss):
+    """-log p of the target, without a gradient where p > 0.999."""
+
+    def evaluate(self, scores: Array, targets: Ints, mask: Mask) -> tuple[Scalar, Array]:
+        z = scores - scores.real.max(axis=-1, keepdims=True)
+        e = np.exp(z)
+        total = e.sum(axis=-1, keepdims=True)
+        rows = np.arange(len(targets))
+        d = e / total
+        unsure = d[rows, targets].real <= 0.999
+        d[rows, targets] -= 1.0
+        d[~(mask & unsure)] = 0.0
+        return -(z - np.log(total))[rows, targets][mask].sum(), d
+
+
+@attrs.frozen
+class ForgetsOneOptionBesideAnother(PlainLayer):
+    """tanh(k x), k = gain or gain * more, whose factor is missing only if gain is large and both count."""
+
+    gain: float = attrs.field(default=1.0, validator=gt(0.0))
+    more: float = 2.0
+    both: bool = False
+
+    @property
+    def k(self) -> float:
+        return self.gain * (self.more if self.both else 1.0)
+
+    def forward(self, p: NoParams, x: Array, rng: Rng | None) -> tuple[Array, Any]:
+        y = np.tanh(self.k * x)
+        return y, y.copy()
+
+    def backward(self, p: NoParams, dy: Array, cache: Any) -> tuple[Array, NoParams]:
+        k = self.gain if self.both and self.gain > 1.5 else self.k
+        return dy * k * (1.0 - cache * cache), p
+
+
+@attrs.frozen
 class ChangesTargets(Squares):
     def evaluate(self, scores: Array, targets: Ints, mask: Mask) -> tuple[Scalar, Array]:
         targets[~mask] = 0
@@ -381,6 +419,8 @@ class ChangesTargets(Squares):
         (WrongInABand, "gradient: the gradient of 'x' is wrong"),
         (HasNoValueAtZero, "no warnings: forward warns: invalid value encountered in divide"),
         (SoftmaxAsActivation, "elementwise: f("),
+        (ForgetsLikelyWords, "gradient: the gradient of 'scores' is wrong"),
+        (ForgetsOneOptionBesideAnother, "gradient: the gradient of 'x' is wrong"),
         (DoublesManyRows, "gradient: the gradient of 'scores' is wrong"),
         (ChangesTargets, "inputs unchanged: evaluate changes the targets it is given in place"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import attrs
 import numpy as np
@@ -25,7 +26,7 @@ from rnnkit.kinds import (
     weights,
 )
 from rnnkit.testing.targets import named, of_class, run
-from tests.plain_plugins import PlainActivation, PlainCell, PlainLayer, checks
+from tests.plain_plugins import Kept, PlainActivation, PlainCell, PlainLayer, Weights, checks
 
 SEEDS = range(2)
 
@@ -106,6 +107,60 @@ class Hinge(Loss):
 
 
 @attrs.frozen
+class OneWeight(Params):
+    W: Array
+
+
+@attrs.frozen
+class Normed(PlainCell):
+    """f(z) = z / sqrt(1 + |z|^2) by np.linalg.norm: where z is tiny, so is what a complex step loses."""
+
+    def f(self, z: Array) -> Array:
+        n = np.linalg.norm(z, axis=-1, keepdims=True)
+        h: Array = z / np.sqrt(1.0 + n * n)
+        return h
+
+    def step_back(self, p: Weights, ds: State, cache: Kept) -> tuple[Array, State, Weights]:
+        x, h, z = cache
+        q = np.sqrt(1.0 + np.sum(z * z, axis=-1, keepdims=True))
+        along = np.sum(ds.h * z, axis=-1, keepdims=True)
+        return self.spread(p, x, h, ds.h / q - z * along / q**3)
+
+
+@attrs.frozen
+class OddWidths(PlainLayer):
+    """Says only in its forward pass that it takes odd widths."""
+
+    def forward(self, p: NoParams, x: Array, rng: Rng | None) -> tuple[Array, Any]:
+        if x.shape[-1] % 2 == 0:
+            raise ValueError("odd widths only")
+        return super().forward(p, x, rng)
+
+
+@attrs.frozen
+class WeightNormed(Layer[Array, OneWeight, tuple[Array, Array]]):
+    """y = x V / |V|, where farther away than V is large, V / |V| is another one."""
+
+    def init(self, in_features: int, rng: Rng, dtype: DType) -> OneWeight:
+        return OneWeight(rng.standard_normal((in_features, 3)).astype(dtype))
+
+    def out_features(self, in_features: int) -> int:
+        return 3
+
+    def forward(self, p: OneWeight, x: Array, rng: Rng | None) -> tuple[Array, tuple[Array, Array]]:
+        n: Array = np.linalg.norm(p.W, axis=0)
+        return x @ (p.W / n), (x, n)
+
+    def backward(
+        self, p: OneWeight, dy: Array, cache: tuple[Array, Array]
+    ) -> tuple[Array, OneWeight]:
+        x, n = cache
+        dW = x.reshape(-1, x.shape[-1]).T @ dy.reshape(-1, dy.shape[-1])
+        u = p.W / n
+        return dy @ u.T, OneWeight((dW - u * (dW * u).sum(axis=0)) / n)
+
+
+@attrs.frozen
 class Counted(State):
     t: Array
 
@@ -166,11 +221,6 @@ class Groups(PlainLayer):
 
 
 @attrs.frozen
-class OneWeight(Params):
-    W: Array
-
-
-@attrs.frozen
 class Mix(Layer[Array, OneWeight, tuple[Array, Array]]):
     """relu(x) W: each output meets the kinks of all inputs of its row."""
 
@@ -204,7 +254,19 @@ def test_where_many_kinks_meet_they_may_cancel_and_are_seen_all_the_same(
 
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize(
-    "cls", [KnowsTwoTypes, RaisesItsOwn, Absolute, SignBit, Perceptron, Hinge, Clockwork]
+    "cls",
+    [
+        KnowsTwoTypes,
+        RaisesItsOwn,
+        Absolute,
+        Normed,
+        SignBit,
+        Perceptron,
+        Hinge,
+        Clockwork,
+        OddWidths,
+        WeightNormed,
+    ],
 )
 def test_a_right_plugin_of_unusual_style_passes(cls: type[Plugin], seed: int) -> None:
     found = [(check.id, check.run(seed)) for check in checks(cls)]

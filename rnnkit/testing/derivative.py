@@ -1,44 +1,29 @@
-"""The judge: directional derivatives by a complex step, guarded by extrapolated differences.
+"""Directional derivatives: by a complex step, and by extrapolated differences.
 
 With every leaf cast to complex128, Im f(x + i eps v) / eps is the derivative along v to rounding, as there is no
 difference of nearby numbers (Squire & Trapp, "Using complex variables to estimate derivatives of real
-functions", 1998). It is silently wrong where f is not complex-analytic (np.abs, .real, a cast); so one
-derivative along all leaves at once is compared with Richardson's extrapolation of central differences. Where
-f has a kink there is no derivative at all, and its slopes to either side say how far a gradient may be off.
+functions", 1998). It is silently wrong where f is not complex-analytic (np.abs, .real, a cast). Richardson's
+extrapolation of central differences is less exact, and says how far it may be off.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any, Final
 
 import attrs
 import numpy as np
 
-from rnnkit.kinds import Array, Rng
-from rnnkit.testing.example import Example, Leaves, copied
+from rnnkit.kinds import Array
+from rnnkit.testing.example import Example, Leaves
 from rnnkit.testing.raised import in_words
-from rnnkit.testing.tolerances import COMPLEX_STEP, DIFFERENCES
+from rnnkit.testing.tolerances import DIFFERENCES
 
 EPS: Final = 1e-30
 WIDTHS: Final = (1e-2, 1e-3, 1e-1, 1e-4, 1e-5, 1e-6)
 """First step widths of the extrapolation, until one settles; else the smallest error estimate counts."""
 LEVELS: Final = 5
-BEND: Final = 1e-5
-"""The largest doubt, relative to the scale, with which differences may overrule a complex step for one leaf."""
-SIDE: Final = 1e-6
-"""First step width for the slopes to either side of a point: what is farther away is no kink at the point."""
-PARTS: Final = 16
-"""Pieces of a direction whose kinks are looked at one by one: in few of them, kinks could cancel each other."""
-SURE: Final = 10.0
-"""How many of their own error estimates differences must be off before the complex step is not believed."""
-ELSEWHERE: Final = 3
-"""Points near by at which a complex step and differences may agree if they do not here."""
-NEAR: Final = 0.1
-"""How far away these are, relative to the size of the numbers."""
-SMOOTH: Final = 1e-6
-"""The difference of two such slopes, relative to their scale, that needs no kink."""
 
 
 class NotAnalytic(Exception):
@@ -150,56 +135,6 @@ def difference_derivative(example: Example, cotangents: Leaves, direction: Leave
     return best
 
 
-def kink(example: Example, cotangents: Leaves, direction: Leaves) -> float:
-    """How far a gradient may be off at a point where slopes to either side are apart; 0 where all is smooth.
-
-    Many elements may each have a kink, as where all inputs of a relu are 0, and a gradient may take the one slope here
-    and the other there. So the gaps of the direction's parts and of all outputs are added up, each by its size.
-    """
-    if not _jump(example, cotangents, direction):
-        return 0.0
-    # A kink that is not quite at the point shows in part.
-    return 2.0 * sum(_jump(example, cotangents, part) for part in _parts(direction))
-
-
-def _parts(direction: Leaves) -> Iterator[Leaves]:
-    """A direction in PARTS pieces that add up to it, each of neighbouring elements."""
-    ends = np.cumsum([v.size for v in direction.values()])
-    flat = np.concatenate([np.ravel(v) for v in direction.values()])
-    for chosen in np.array_split(np.arange(flat.size), min(PARTS, flat.size)):
-        part = np.zeros_like(flat)
-        part[chosen] = flat[chosen]
-        pieces = np.split(part, ends[:-1])
-        yield {
-            name: piece.reshape(v.shape)
-            for (name, v), piece in zip(direction.items(), pieces, strict=True)
-        }
-
-
-def _jump(example: Example, cotangents: Leaves, direction: Leaves) -> float:
-    """How far the slopes to either side of the point are apart, over all outputs; 0 if rounding explains it."""
-
-    def change(t: float) -> Array:
-        moved = copied(example.leaves)
-        for name, v in direction.items():
-            moved[name] += t * v
-        outputs, _ = example.forward(moved)
-        terms = [np.ravel(c * (outputs[k] - here[k])) for k, c in cotangents.items()]
-        joined: Array = np.concatenate(terms)
-        return joined
-
-    def one_sided(h: float) -> Array:
-        """Extrapolated from h, h / 2 and h / 4 to the order h^3."""
-        a, b, c = (change(h / part) * part / h for part in (1, 2, 4))
-        slopes: Array = (a - 6.0 * b + 8.0 * c) / 3.0
-        return slopes
-
-    here = copied(example.forward(copied(example.leaves))[0])
-    above, below = one_sided(SIDE), one_sided(-SIDE)
-    gap = float(np.sum(np.abs(above - below)))
-    return gap if gap > SMOOTH * float(np.sum(np.abs(above) + np.abs(below))) else 0.0
-
-
 def magnitude(outputs: Leaves, cotangents: Leaves) -> float:
     """Sum of |cotangent| max(|output|, 1): what the rounding of outputs and of their derivatives is part of.
 
@@ -213,93 +148,3 @@ def summed(derivatives: Leaves, cotangents: Leaves) -> Slope:
     """The derivative of sum(cotangent * output) from those of the outputs."""
     terms = [np.asarray(cotangents[name] * derivatives[name]) for name in cotangents]
     return Slope(float(sum(t.sum() for t in terms)), float(sum(np.abs(t).sum() for t in terms)))
-
-
-@attrs.frozen
-class Judge:
-    """Decides what the derivative of an example is.
-
-    Attributes:
-        tolerance: how far a right gradient may be off, relative to its scale.
-        note: what the author should know, if the complex step could not be trusted.
-    """
-
-    example: Example
-    cotangents: Leaves
-    by_differences: bool
-    note: str | None
-
-    @property
-    def tolerance(self) -> float:
-        """How far a right gradient may be off, relative to its scale."""
-        return DIFFERENCES if self.by_differences else COMPLEX_STEP
-
-    def derivative(self, direction: Leaves) -> Leaves:
-        """The derivative of every output along a direction of some leaves."""
-        if self.by_differences:
-            return difference_derivative(self.example, self.cotangents, direction).derivative
-        return complex_derivative(self.example, self.cotangents, direction)
-
-    def is_misled(self, slope: Slope, claim: float, direction: Leaves, scale: float) -> bool:
-        """Whether differences side with a claim against a complex step: near a bend it can pass unnoticed before."""
-        if self.by_differences:
-            return False
-        again = difference_derivative(self.example, self.cotangents, direction).slope
-        doubt = DIFFERENCES * scale + again.error
-        return doubt <= BEND * scale and abs(again.value - claim) <= doubt < abs(
-            again.value - slope.value
-        )
-
-    def slope(self, direction: Leaves) -> Slope:
-        """The derivative of sum(cotangent * output) along a direction of some leaves."""
-        if self.by_differences:
-            return difference_derivative(self.example, self.cotangents, direction).slope
-        return summed(self.derivative(direction), self.cotangents)
-
-
-def appoint(example: Example, cotangents: Leaves, rng: Rng) -> Judge:
-    """The judge for an example: a complex step, unless the forward pass is not fit for one."""
-    reason = ""
-    try:
-        if not _agree(example, cotangents, rng) and not _agree_nearby(example, cotangents, rng):
-            reason = "its complex step disagrees with finite differences (np.abs, .real, a norm?)"
-    except NotAnalytic as e:
-        reason = str(e)
-    if not reason:
-        return Judge(example, cotangents, by_differences=False, note=None)
-    note = f"the forward pass is not complex-analytic, so finite differences check it: {reason}"
-    return Judge(example, cotangents, by_differences=True, note=note)
-
-
-def _agree(example: Example, cotangents: Leaves, rng: Rng) -> bool:
-    """Whether a complex step and differences agree, as far as differences can tell.
-
-    Raises:
-        NotAnalytic: there is no complex step.
-    """
-    direction = {name: rng.standard_normal(a.shape) for name, a in example.leaves.items()}
-    exact = summed(complex_derivative(example, cotangents, direction), cotangents)
-    estimate = difference_derivative(example, cotangents, direction)
-    scale = max(exact.scale, estimate.slope.scale)
-    doubt = max(DIFFERENCES * scale, SURE * estimate.slope.error)
-    apart = abs(exact.value - estimate.slope.value)
-    return bool(
-        not np.isfinite(doubt) or apart <= doubt or apart <= kink(example, cotangents, direction)
-    )
-
-
-def _agree_nearby(example: Example, cotangents: Leaves, rng: Rng) -> bool:
-    """Whether they agree at a point near by: beside a kink differences may be wrong, but not everywhere."""
-    for _ in range(ELSEWHERE):
-        moved = {
-            name: a + NEAR * np.std(a) * rng.standard_normal(a.shape) if a.size else a
-            for name, a in example.leaves.items()
-        }
-        try:
-            outputs, _ = example.forward(copied(moved))
-            finite = all(np.isfinite(y).all() for y in outputs.values())
-            if finite and _agree(attrs.evolve(example, leaves=moved), cotangents, rng):
-                return True
-        except Exception:  # it need not be able to compute there
-            continue
-    return False

@@ -10,8 +10,8 @@ import attrs
 import numpy as np
 
 from rnnkit.testing import products, steps
-from rnnkit.testing.derivative import Judge
 from rnnkit.testing.example import Leaves, copied
+from rnnkit.testing.judge import Judge
 from rnnkit.testing.patterns import (
     ELEMENTWISE,
     ENOUGH,

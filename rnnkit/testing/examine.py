@@ -7,9 +7,11 @@ import numpy as np
 
 from rnnkit.kinds import Rng
 from rnnkit.testing import laws
-from rnnkit.testing.derivative import Judge, appoint, kink, magnitude
+from rnnkit.testing.derivative import magnitude
 from rnnkit.testing.diagnosis import Diagnosis, LeafFinding
 from rnnkit.testing.example import Broken, Example, Leaves, Pass, copied
+from rnnkit.testing.judge import Judge, appoint
+from rnnkit.testing.kinks import kink
 from rnnkit.testing.raised import in_words
 from rnnkit.testing.tolerances import FLOOR
 

@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 import numpy as np
 
 from rnnkit.kinds import Array
-from rnnkit.testing.derivative import Judge
+from rnnkit.testing.judge import Judge
 from rnnkit.testing.patterns import Gap
 from rnnkit.testing.slopes import Slopes
 from rnnkit.testing.views import View

@@ -8,8 +8,8 @@ import attrs
 import numpy as np
 
 from rnnkit.kinds import Array
-from rnnkit.testing.derivative import Judge
 from rnnkit.testing.example import Leaves
+from rnnkit.testing.judge import Judge
 
 MOST_SWEPT: Final = 4000
 """Elements of one leaf that are differentiated one by one; of larger leaves, evenly spread ones are."""

@@ -57,7 +57,7 @@ def variants(cls: type[K]) -> Iterator[Variant[K]]:
     seen = [base]
     singly = tried(cls, base)
     rows = [{name: choice} for name, found in singly.items() for choice in found]
-    for row in (*rows, *_pairs(singly)):
+    for row in (*rows, *_pairs(base, singly)):
         changed = {name: choice.value for name, choice in row.items()}
         made = _made(base, changed)
         if made is not None and made not in seen:
@@ -129,9 +129,9 @@ def _made(base: K, changed: Mapping[str, Any]) -> K | None:
     return made
 
 
-def _pairs(singly: Mapping[str, list[Choice]]) -> Iterator[dict[str, Choice]]:
+def _pairs(base: Plugin, singly: Mapping[str, list[Choice]]) -> Iterator[dict[str, Choice]]:
     """Rows of options that are all changed, in which each two values of two options meet once at least."""
-    few = {name: found[:PAIRED] for name, found in singly.items() if found}
+    few = {name: _few(found, getattr(base, name)) for name, found in singly.items() if found}
     missing = {
         (one, i, other, j)
         for one, other in itertools.combinations(few, 2)
@@ -145,6 +145,16 @@ def _pairs(singly: Mapping[str, list[Choice]]) -> Iterator[dict[str, Choice]]:
                 row |= {one: i, other: j}
         missing -= {m for m in missing if row.get(m[0]) == m[1] and row.get(m[2]) == m[3]}
         yield {name: few[name][i] for name, i in row.items()}
+
+
+def _few(found: list[Choice], default: object) -> list[Choice]:
+    """The first PAIRED values, one to either side of the default where they are numbers."""
+    if isinstance(default, int | float):
+        numbers = [c for c in found if isinstance(c.value, int | float)]
+        below = [c for c in numbers if c.value < default]
+        above = [c for c in numbers if c.value > default]
+        found = [*below[:1], *above[:1], *found] if below and above else found
+    return found[:PAIRED]
 
 
 def _shown(value: object) -> str:

@@ -9,8 +9,8 @@ import attrs
 import numpy as np
 
 from rnnkit.kinds import Array
-from rnnkit.testing.derivative import Judge
 from rnnkit.testing.example import Example, Leaves, copied
+from rnnkit.testing.judge import Judge
 from rnnkit.testing.names import arrays
 
 

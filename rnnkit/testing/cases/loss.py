@@ -14,6 +14,8 @@ from rnnkit.testing.example import Broken, Case, Example, Leaves, copied
 from rnnkit.testing.laws import calls_do_not_meet
 
 M, V = 6, 5
+SURE = 40
+"""Rows, so that some targets are all but certain."""
 MOST = 600
 """The largest size for a threshold in the code to be tried beyond."""
 
@@ -34,6 +36,8 @@ def loss_cases(plugin: Loss) -> Iterator[Case]:
     yield Case("one position", partial(_drawn, plugin=plugin, mask=np.ones(1, bool)))
     yield Case("scores=0", partial(_drawn, plugin=plugin, scale=0.0))
     yield Case("scores=1e3", partial(_far, plugin=plugin, mask=masks["ragged"]), core=True)
+    sure = partial(_drawn, plugin=plugin, mask=np.ones(SURE, bool), scale=8.0, extreme=True)
+    yield Case("scores=8", sure)
     yield Case("scores=100", partial(_drawn, plugin=plugin, scale=100.0, extreme=True))
     yield Case("scores=1e-4", partial(_drawn, plugin=plugin, scale=1e-4))
     rows = max(40, thresholds(type(plugin), 40, MOST))
