@@ -23,6 +23,8 @@ from rnnkit.testing.tolerances import DIFFERENCES
 EPS: Final = 1e-30
 WIDTHS: Final = (1e-2, 1e-3, 1e-1, 1e-4, 1e-5, 1e-6)
 """First step widths of the extrapolation, until one settles; else the smallest error estimate counts."""
+CLOSEST: Final = 1e-12
+"""What these are multiplied by at least, where the numbers that move are tiny: rounding has its say, too."""
 LEVELS: Final = 5
 
 
@@ -96,7 +98,7 @@ def difference_derivative(example: Example, cotangents: Leaves, direction: Leave
     Steps are no wider than the numbers that move: where those are tiny, a function can be another one farther away.
     """
     sizes = [float(np.max(np.abs(example.leaves[name]), initial=0.0)) for name in direction]
-    unit = min([1.0, *(size for size in sizes if size)])
+    unit = max(CLOSEST, min([1.0, *(size for size in sizes if size)]))
 
     def outputs(t: float) -> Leaves:
         moved = {name: a.copy() for name, a in example.leaves.items()}
