@@ -67,6 +67,8 @@ MATHS = {
         "        dp = MyFreeParams(Wx=cache.x.T @ dz, Wh=cache.h_prev.T @ dz, b=dz.sum(axis=0))\n"
         "        return dz @ p.Wx.T, State(dz @ p.Wh.T), dp",
     ],
+    "my-gated-step": ["return State(np.tanh(zx + zh))"],
+    "my-free-step": ["return State(np.tanh(x @ p.Wx + s.h @ p.Wh))"],
     "my-activation": ["y = np.tanh(x)\n        return y, y", "return dy * (1.0 - saved**2)"],
     "my-layer": [
         "return x * p.gain, MyLayerCache(x)",
@@ -109,11 +111,17 @@ def replaced(project: Project, replacements: dict[str, str]) -> None:
 def projects(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Project]:
     """A new project of each kind and tier as it is written, by the name of its plugin."""
     folder = tmp_path_factory.mktemp("projects")
-    wanted: list[tuple[type[Plugin], str, str | None]] = [
-        (RecurrentCell, f"my-{tier}", tier) for tier in TIERS
+    wanted: list[tuple[type[Plugin], str, str | None, bool]] = [
+        (RecurrentCell, f"my-{tier}{'-step' * step}", tier, step)
+        for tier in TIERS
+        for step in (False, True)
     ]
-    wanted += [(kind, f"my-{kind.noun}", None) for kind in KINDS if kind is not RecurrentCell]
-    return {name: new_project(kind, name, folder / name, tier=tier) for kind, name, tier in wanted}
+    others = [kind for kind in KINDS if kind is not RecurrentCell]
+    wanted += [(kind, f"my-{kind.noun}", None, False) for kind in others]
+    return {
+        name: new_project(kind, name, folder / name, tier=tier, step_only=step)
+        for kind, name, tier, step in wanted
+    }
 
 
 @pytest.fixture(scope="session")
@@ -142,7 +150,7 @@ def installed(
 def test_every_kind_and_tier_has_a_template_with_maths_to_write(
     projects: dict[str, Project],
 ) -> None:
-    assert len(projects) == len(KINDS) + 1
+    assert len(projects) == len(KINDS) + 3
     for name, project in projects.items():
         lines = (project.folder / project.plugin).read_text().splitlines()
         assert project.gaps, name

@@ -42,6 +42,13 @@ def new(
             show_default=False,
         ),
     ] = "h",
+    step_only: Annotated[
+        bool,
+        typer.Option(
+            "--step-only",
+            help="For a cell: you write the step alone, and rnnkit derives the step back.",
+        ),
+    ] = False,
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="DIR", help="The folder to make; rnnkit-NAME if not given."),
@@ -55,7 +62,15 @@ def new(
     from rnnkit.registry import kind_called
     from rnnkit.registry.scaffold import new_project
 
-    made = new_project(kind_called(kind), name, out, tier=tier, slots=_slots(slots), anyway=anyway)
+    made = new_project(
+        kind_called(kind),
+        name,
+        out,
+        tier=tier,
+        slots=_slots(slots),
+        step_only=step_only,
+        anyway=anyway,
+    )
     say(f"wrote {made.folder}:")
     for file in made.files:
         say(f"  {file}")

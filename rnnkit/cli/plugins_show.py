@@ -138,6 +138,10 @@ def _print(card: Card, cost: Cost | str | None, report: Report | None) -> None:
         console.print(str(holder))
     if card.file:
         console.print(f"file: {card.file}")
+    if card.derived:
+        say(
+            f"\nits author wrote the step alone; rnnkit has derived the step back:\n\n{card.derived}"
+        )
     if report is not None and not report.ok:
         say(f"\n{explain(report, 0)}")
 

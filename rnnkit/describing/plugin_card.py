@@ -12,11 +12,14 @@ from typing import Any
 
 import attrs
 
-from rnnkit.kinds import KINDS, Arrays, Plugin
+from rnnkit.errors import TraceError
+from rnnkit.kinds import KINDS, Arrays, FreeStep, GatedStep, Plugin
+from rnnkit.network.derived import derived
 from rnnkit.registry import Entry, entry_of_class, load_entry
 from rnnkit.registry.docstrings import attributes, paragraphs
 from rnnkit.registry.labels import label
 from rnnkit.registry.options import Annotation, alternatives, noun, option_types
+from rnnkit.testing.variants import variants
 
 CITATION = re.compile(r"\((?:1[89]|20)\d\d\)")
 """A paragraph with a year in brackets says where something comes from."""
@@ -79,6 +82,7 @@ class Card:
         description: what its class says, a line for each paragraph.
         options: in the order of the class's fields.
         holders: the classes of arrays that it works with.
+        derived: the source that rnnkit has derived for it; empty if its author wrote all of it.
     """
 
     kind: str
@@ -94,6 +98,7 @@ class Card:
     description: str
     options: tuple[Option, ...]
     holders: tuple[Holder, ...]
+    derived: str
 
     @property
     def imports(self) -> str:
@@ -128,7 +133,20 @@ def card(plugin: type[Plugin] | Entry) -> Card:
         description="\n".join(paragraphs(vars(cls).get("__doc__"))),
         options=_options(cls),
         holders=tuple(_holders(cls)),
+        derived=_derived(cls),
     )
+
+
+def _derived(cls: type[Plugin]) -> str:
+    """What is derived of a cell whose author wrote the step alone, or why nothing can be."""
+    if not issubclass(cls, GatedStep | FreeStep):
+        return ""
+    try:
+        return derived(next(variants(cls)).plugin).source.text
+    except TraceError as e:
+        return f"# {e}"
+    except NotImplementedError:
+        return "# the step is not written yet"
 
 
 def _options(cls: type[Any]) -> tuple[Option, ...]:

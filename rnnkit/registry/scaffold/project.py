@@ -82,6 +82,7 @@ def new_project(
     *,
     tier: str | None = None,
     slots: Sequence[str] = ("h",),
+    step_only: bool = False,
     anyway: bool = False,
 ) -> Project:
     """Write an installable project with one plugin, in which the maths is left to write.
@@ -92,6 +93,7 @@ def new_project(
         folder: to make; called like the distribution, in the current folder, if left open.
         tier: of a cell, "gated" (the default) or "free".
         slots: of a cell's state, h first.
+        step_only: whether of a cell the step alone is to be written, and its step back is derived.
         anyway: whether an installed plugin of that kind may have the name too.
 
     Raises:
@@ -101,13 +103,16 @@ def new_project(
         raise RegistryError(f"only a cell has a tier; leave --tier out for a {kind.noun}")
     if tier is not None and tier not in TIERS:
         raise RegistryError(f"there is no tier {tier!r}; a cell is {' or '.join(TIERS)}")
+    if step_only and kind is not RecurrentCell:
+        raise RegistryError(f"only a cell has a step; leave --step-only out for a {kind.noun}")
     if tuple(slots) != ("h",):
         _check_slots(kind, slots)
     names = names_of(kind, name, anyway=anyway)
     folder = Path(names.distribution) if folder is None else folder
     if folder.exists() or folder.is_symlink():
         raise RegistryError(f"{folder} exists; give a new folder with --out")
-    source = kind.noun if kind is not RecurrentCell else f"{tier or TIERS[0]}_cell"
+    part = "step" if step_only else "cell"
+    source = f"{tier or TIERS[0]}_{part}" if kind is RecurrentCell else kind.noun
     texts = _texts(kind, names, source, slots)
     _write_together(folder, texts)
     plugin = f"src/{names.package}/{names.module}.py"
