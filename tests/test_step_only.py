@@ -64,7 +64,7 @@ def test_a_step_alone_is_a_whole_plugin() -> None:
 
 
 def test_what_is_derived_reads_as_if_it_were_written() -> None:
-    assert derived(Leaky()).source.step_back == LEAKY
+    assert derived(Leaky()).source.back == LEAKY
     assert inspect.getsource(derived(Leaky(0.25)).step_back).strip() == LEAKY
 
 

@@ -8,6 +8,7 @@ import typer
 
 from rnnkit.cli.completing import kinds
 from rnnkit.cli.options import AsJson
+from rnnkit.cli.plugins_derive import derive
 from rnnkit.cli.plugins_new import new
 from rnnkit.cli.plugins_show import show as show_plugin
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="List, show and start plugins: the parts that specs name.", rich_markup_mode=None
 )
+app.command()(derive)
 app.command()(new)
 app.command("show")(show_plugin)
 

@@ -184,6 +184,10 @@ class LossTrace:
         loss, dscores = self.loss.evaluate(at["scores"], at["targets"], at["mask"])
         return {"loss": loss, "dscores": dscores}
 
+    def value(self, at: Mapping[str, Any], rng: Any) -> dict[str, Any]:
+        """The loss alone, whatever is returned beside it."""
+        return {"loss": self.loss.evaluate(at["scores"], at["targets"], at["mask"])[0]}
+
 
 def named(prefix: str, a: Arrays) -> dict[str, Any]:
     """The arrays of a container, by their dotted names behind a prefix."""

@@ -56,11 +56,21 @@ def derived(cell: GatedStep[Any, Any] | FreeStep[Any, Any]) -> Derived:
     """
     from rnnkit.kinds.cell_source import cell_source  # most networks need none
 
-    source = cell_source(cell)
-    parts = ["from __future__ import annotations", source.cache, source.step, source.step_back]
+    return compiled(
+        cell_source(cell), f"{type(cell).__module__}.{type(cell).__qualname__} {hash(cell)}"
+    )
+
+
+def compiled(source: CellSource, of: str) -> Derived:
+    """The methods of some source.
+
+    Args:
+        source: of a cell.
+        of: whose it is, for tracebacks.
+    """
+    parts = ["from __future__ import annotations", source.cache, source.step, source.back]
     text = "\n\n\n".join(filter(None, parts)) + "\n"
-    file = f"<derived of {type(cell).__module__}.{type(cell).__qualname__} {hash(cell)}>"
-    # So that tracebacks show its lines.
+    file = f"<derived of {of}>"
     linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
     made: dict[str, Any] = {**NAMES, **source.classes}
     exec(compile(text, file, "exec"), made)

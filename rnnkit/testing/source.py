@@ -57,8 +57,12 @@ def plugin_classes(module: ModuleType) -> list[type[Plugin]]:
     ]
 
 
-def class_at(address: str) -> type[Plugin]:
+def class_at(address: str, *, whole: bool = True) -> type[Plugin]:
     """The plugin class at `path/to/file.py::ClassName`; without a name, the only one of the file.
+
+    Args:
+        address: of the class.
+        whole: whether it must fit its kind.
 
     Raises:
         RegistryError: there is none, or it does not fit its kind.
@@ -66,7 +70,11 @@ def class_at(address: str) -> type[Plugin]:
     path, _, name = address.partition("::")
     module = import_file(Path(path))
     with blaming(f"{address} fails when it is looked at"):
-        return _class_in(module, path, name)
+        found = _class_in(module, path, name)
+        wrong = list(misfits(found, kind_of(found))) if whole else []
+    if wrong:
+        raise RegistryError(f"{path}::{found.__name__}: {'; '.join(wrong)}")
+    return found
 
 
 def _class_in(module: ModuleType, path: str, name: str) -> type[Plugin]:
@@ -83,9 +91,6 @@ def _class_in(module: ModuleType, path: str, name: str) -> type[Plugin]:
     if not isinstance(found, type) or not issubclass(found, Plugin):
         names = listed(c.__name__ for c in plugin_classes(module))
         raise RegistryError(f"{path}: name a plugin class as {path}::ClassName; it has {names}")
-    wrong = list(misfits(found, kind_of(found)))
-    if wrong:
-        raise RegistryError(f"{path}::{found.__name__}: {'; '.join(wrong)}")
     return found
 
 

@@ -79,6 +79,19 @@ def in_order(ends: Iterable[Node], given: Container[Node] = ()) -> list[Node]:
 
 
 @attrs.frozen(eq=False)
+class Scope:
+    """Where a function returned.
+
+    Attributes:
+        line: of its `return`, in its file.
+        names: expressions that could be written there, as `tanh_c` or `s.c` -> what they are.
+    """
+
+    line: int
+    names: Mapping[str, Node]
+
+
+@attrs.frozen(eq=False)
 class Graph:
     """What a function computes.
 
@@ -86,14 +99,13 @@ class Graph:
         inputs: the arrays that it takes, by name, those that it does not use too.
         outputs: those that it returns, by name.
         examples: the sizes that it was traced at, by letter: `Node.values` holds them.
-        live: of each function that was called, by its code: expressions that its author could write where it returns
-            -> what they are there, as `tanh_c` or `s.c`.
+        scopes: what can be written where each function returned that was called, by its code.
     """
 
     inputs: Mapping[str, Node]
     outputs: Mapping[str, Node]
     examples: tuple[Sizes, ...]
-    live: Mapping[CodeType, Mapping[str, Node]] = attrs.field(factory=dict)
+    scopes: Mapping[CodeType, Scope] = attrs.field(factory=dict)
 
     @property
     def nodes(self) -> list[Node]:
@@ -172,4 +184,4 @@ def bind(sizes: dict[str, int], shape: Sequence[int | Size], actual: Sequence[in
             if len(unknown) == 1:
                 ((letter, factor),) = unknown
                 rest = got - want.at({**sizes, letter: 0})
-                sizes[letter] = rest // factor
+                sizes[letter] = int(rest / factor)

@@ -46,6 +46,8 @@ def _infix(method: str, sign: str, binds: int) -> None:
     def forward(self: Option, other: Any) -> Any:
         if not isinstance(other, int | float):
             return NotImplemented
+        if method == "mul" and type(other) is float and other == -1.0:
+            return -self
         text = f"{self.within(binds)} {sign} {_said(other).within(binds + 1)}"
         return Option(plain(self, float(other)), text, binds)
 

@@ -62,8 +62,8 @@ class Recorder(Generic[H]):
 
     Attributes:
         nodes: every operation, each after its inputs.
-        live: of each function that returned, by its code: the expressions that could be written where it did, and
-            their nodes.
+        scopes: of each function that returned, by its code: the line, and the expressions that could be written there
+            with their nodes.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Recorder(Generic[H]):
     ) -> None:
         self._standin, self.functions = standin, functions
         self.nodes: list[Record] = []
-        self.live: dict[CodeType, dict[str, int]] = {}
+        self.scopes: dict[CodeType, tuple[int, dict[str, int]]] = {}
         self._root: FrameType | None = None
 
     # Nodes.
@@ -196,9 +196,8 @@ class Recorder(Generic[H]):
         depth = next((d for f, d in self._frames(frame) if f is frame), None)
         if depth is not None:
             self._take_names(frame, depth)
-            live = self.live[frame.f_code] = {}
-            for name, standin in _standins(frame):
-                live[name] = standin.node
+            names = {name: standin.node for name, standin in _standins(frame)}
+            self.scopes[frame.f_code] = (frame.f_lineno, names)
 
     def _frames(self, start: FrameType | None = None) -> Iterator[tuple[FrameType, int]]:
         """The functions that are running, the innermost first, with how deep each is."""

@@ -49,7 +49,11 @@ class Gradient:
 
 
 def gradient(
-    graph: Graph, outputs: Sequence[str] | None = None, inputs: Sequence[str] | None = None
+    graph: Graph,
+    outputs: Sequence[str] | None = None,
+    inputs: Sequence[str] | None = None,
+    *,
+    ones: bool = False,
 ) -> Gradient:
     """The gradient of a graph, by reverse mode.
 
@@ -57,6 +61,7 @@ def gradient(
         graph: which.
         outputs: those that have a cotangent; all floating ones if left open.
         inputs: those to differentiate with respect to; all floating ones if left open.
+        ones: whether every cotangent is 1, and not an input of the gradient.
 
     Raises:
         TraceError: an operation has no derivative that is known; with its line.
@@ -66,6 +71,12 @@ def gradient(
     rng = np.random.default_rng(0)
     for name in outputs if outputs is not None else _floating(graph.outputs):
         y = graph.outputs[name]
+        if ones:
+            one = reverse.builder.number(1.0)
+            if not y.shape:
+                one = reverse.builder.make("full", one, shape=(), dtype=y.dtype)
+            reverse.give(y, Contribution(one))
+            continue
         values = tuple(rng.standard_normal(np.shape(v)) for v in y.values)
         cotangents[name] = reverse.builder.seen(
             "input", (), [{"name": f"d{name}"}] * len(values), values

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import operator
+from typing import Any, Final
 
 from rnnkit.tracing.graph import WORKING, Node
 from rnnkit.tracing.terms import Make
@@ -10,6 +11,12 @@ from rnnkit.tracing.terms import Make
 
 def simpler(make: Make, node: Node) -> Node:
     """The node itself, or one that is less work and computes the same bits."""
+    if node.op in _ARITHMETIC and all(x.weak for x in node.inputs):
+        a, b = (x.attributes["value"] for x in node.inputs)
+        if all(isinstance(v, float | int) for v in (a, b)) and (b or node.op != "divide"):
+            return make("constant", value=_ARITHMETIC[node.op](a, b))
+    if node.op in _MOVING and node.inputs[0].op == "full" and len(node.inputs) == 1:
+        return make("full", node.inputs[0].inputs[0], shape=node.shape, dtype=node.dtype)
     rule = _RULES.get(node.op)
     return (rule(make, node) if rule else None) or node
 
@@ -52,6 +59,8 @@ def _multiply(make: Make, node: Node) -> Node | None:
         return _same_shape(node, b)
     if a is b:
         return make("square", a)
+    if a.weak and b.op == "full":
+        return make("full", make("multiply", a, b.inputs[0]), shape=b.shape, dtype=b.dtype)
     for x, other in ((a, b), (b, a)):
         factor = _factor(x)
         if factor is not None and other.shape == node.shape:
@@ -70,6 +79,8 @@ def _divide(make: Make, node: Node) -> Node | None:
     a, b = node.inputs
     if number(b) == 1:
         return _same_shape(node, a)
+    if a.op == "full" and b.shape == node.shape:
+        return make("divide", a.inputs[0], b)
     return _sigmoid(make, node, b) if number(a) == 1 else None
 
 
@@ -88,6 +99,9 @@ def _sigmoid(make: Make, node: Node, below: Node) -> Node | None:
 
 def _negative(make: Make, node: Node) -> Node | None:
     (x,) = node.inputs
+    if x.op == "full":
+        minus = make("multiply", -1.0, x.inputs[0])
+        return make("full", minus, shape=x.shape, dtype=x.dtype)
     return x.inputs[0] if x.op == "negative" else None
 
 
@@ -110,7 +124,11 @@ def _getitem(make: Make, node: Node) -> Node | None:
 
 
 def _setitem(make: Make, node: Node) -> Node | None:
-    _, value, *arrays = node.inputs
+    base, value, *arrays = node.inputs
+    if value.op == "full":
+        return make(node.op, base, value.inputs[0], *arrays, **node.attributes)
+    if node.op == "add_at":
+        return None
     if not arrays and all(part == slice(None) for part in node.attributes["index"]):
         return _same_shape(node, value) if strong(value) else None
     return None
@@ -152,6 +170,14 @@ def _where(make: Make, node: Node) -> Node | None:
     return node.inputs[1] if node.inputs[1] is node.inputs[2] else None
 
 
+_ARITHMETIC: Final = {
+    "add": operator.add,
+    "subtract": operator.sub,
+    "multiply": operator.mul,
+    "divide": operator.truediv,
+}
+_MOVING: Final = frozenset(("getitem", "reshape", "transpose", "broadcast_to", "real"))
+
 _RULES = {
     "add": _add,
     "subtract": _subtract,
@@ -163,6 +189,7 @@ _RULES = {
     "astype": _astype,
     "getitem": _getitem,
     "setitem": _setitem,
+    "add_at": _setitem,
     "reshape": _reshape,
     "transpose": _transpose,
     "broadcast_to": _broadcast_to,

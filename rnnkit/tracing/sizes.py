@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
 from itertools import pairwise
 from typing import Any, TypeAlias
 
@@ -15,23 +16,23 @@ Sizes: TypeAlias = Mapping[str, int]
 
 @attrs.frozen
 class Size:
-    """constant + sum of factor * letter, such as N, 2N + 1 or 4H.
+    """constant + sum of factor * letter, such as N, 2N + 1, 4H or D / 3.
 
     Attributes:
         terms: (letter, factor) of each letter; at least one.
         constant: what is added.
     """
 
-    terms: tuple[tuple[str, int], ...]
+    terms: tuple[tuple[str, int | Fraction], ...]
     constant: int = 0
 
     def at(self, sizes: Sizes) -> int:
         """The number at these sizes."""
-        return self.constant + sum(factor * sizes[letter] for letter, factor in self.terms)
+        return self.constant + int(sum(factor * sizes[letter] for letter, factor in self.terms))
 
     def times(self, number: int) -> Size:
         """As often as this."""
-        terms = tuple((letter, factor * number) for letter, factor in self.terms)
+        terms = tuple((letter, _whole(factor * number)) for letter, factor in self.terms)
         return Size(terms, self.constant * number)
 
     def __str__(self) -> str:
@@ -51,6 +52,10 @@ class Power:
         return self.factor * math.prod(float(sizes[letter] ** e) for letter, e in self.terms)
 
 
+def _whole(factor: int | Fraction) -> int | Fraction:
+    return int(factor) if factor.denominator == 1 else factor
+
+
 def size_of(seen: Sequence[int], examples: Sequence[Sizes]) -> int | Size | None:
     """What gave these whole numbers at these sizes; None if it is not linear in them.
 
@@ -60,16 +65,15 @@ def size_of(seen: Sequence[int], examples: Sequence[Sizes]) -> int | Size | None
     """
     if len(set(seen)) == 1:
         return seen[0]
-    factors: dict[str, int] = {}
+    factors: dict[str, int | Fraction] = {}
     for (before, after), (v, w) in zip(pairwise(examples), pairwise(seen), strict=True):
         moved = [letter for letter in before if before[letter] != after[letter]]
         if len(moved) == 1:
             ((letter),) = moved
-            factors[letter], rest = divmod(w - v, after[letter] - before[letter])
-            if rest:
-                return None
+            factor = Fraction(w - v, after[letter] - before[letter])
+            factors[letter] = _whole(factor)
     terms = tuple((letter, factor) for letter, factor in factors.items() if factor)
-    found = Size(terms, seen[0] - sum(f * examples[0][letter] for letter, f in terms))
+    found = Size(terms, seen[0] - int(sum(f * examples[0][letter] for letter, f in terms)))
     return found if _fits(found.at, seen, examples, 0.0) else None
 
 

@@ -8,8 +8,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from rnnkit.tracing.graph import Node, in_order
+from rnnkit.tracing.graph import WORKING, Node, in_order
+from rnnkit.tracing.operations import Operand
 from rnnkit.tracing.options import ATOM
+from rnnkit.tracing.simplify import number, strong
 from rnnkit.tracing.sizes import Size
 from rnnkit.tracing.written import Text, Words, index_text, written
 
@@ -80,6 +82,9 @@ class Writer:
         self.lines: list[str] = []
         self._given = frozenset(given)
         self._weight: Counter[Node] = Counter()
+        self._blocks: dict[Node, list[Node]] = {}
+        self._stay: set[Node] = set()
+        self._cast: set[Node] = set()
         self._taken = {re.split(r"[.\[]", said)[0] for said in given.values()}
         self._taken |= {"np", "math", "sigmoid", "self", "p", "s", "ds", "k"}
 
@@ -92,15 +97,16 @@ class Writer:
         """
         nodes = in_order(ends, self.text) if in_turn else needed(ends, self.text)
         self._into_blocks(nodes)
+        self._cast = {i for node in nodes if node.op == "astype" for i in node.inputs}
         uses = Counter(i for node in nodes for i in node.inputs)
         uses.update(ends)
+        self._stay = {_memory_of(end) for end in ends}
         for node in nodes:
             self._compute(node, uses)
         return [self.text[end].text for end in ends]
 
     def _into_blocks(self, nodes: Sequence[Node]) -> None:
         """Plan one line for all column blocks of an array, if they are as wide as each other."""
-        self._blocks: dict[Node, list[Node]] = {}
         by_base: dict[Node, dict[int, Node]] = {}
         for node in nodes:
             k = block_of(node)
@@ -117,6 +123,9 @@ class Writer:
         if node.op in ("setitem", "add_at"):
             self._written_into(node, uses)
             return
+        if node.op == "full" and self._like(node):
+            self.text[node] = self._like(node) or self.text[node]
+            return
         if node in self._blocks:
             if node not in self.text:
                 blocks, base = self._blocks[node], self.text[node.inputs[0]].text
@@ -127,11 +136,26 @@ class Writer:
             return
         inputs = [self.text[i] for i in node.inputs]
         text = self._in_place(node, inputs, uses) or written(node, inputs, self.words)
+        if (
+            node.op == "where"
+            and node.dtype == WORKING
+            and not strong(node)
+            and node not in self._cast
+        ):
+            text = Text(f"{text.text}.astype({self.words.dtype})")  # of two Python numbers
         self._weight[node] = (node.op != "constant") + sum(self._weight[i] for i in node.inputs)
         if self._deserves_a_line(node, text, uses[node]):
             self._assign(node, text.text)
         else:
             self.text[node] = text
+
+    def _like(self, node: Node) -> Text | None:
+        """Zeros or ones like an array that is there."""
+        word = {0: "zeros", 1: "ones"}.get(number(node))
+        for other in self._given:
+            if word and other.shape == node.shape and other.dtype == node.dtype and node.shape:
+                return Text(f"np.{word}_like({self.text[other].text})")
+        return None
 
     def _deserves_a_line(self, node: Node, text: Text, uses: int) -> bool:
         if node.op == "constant":
@@ -169,6 +193,7 @@ class Writer:
         for x in reversed(node.inputs):
             if (
                 x in self.scratch
+                and node not in self._stay
                 and uses[x] == 1
                 and node.op in ("add", "subtract", "multiply")
                 and x.shape == node.shape
@@ -177,9 +202,25 @@ class Writer:
                 return Text(f"np.{node.op}({said}, out={self.text[x].text})")
         return None
 
+    def _summed_rows(self, node: Node) -> Text | None:
+        """Rows that are added to zeros, each at its index."""
+        base, value, *arrays = node.inputs
+        zeros = base.op == "full" and number(base) == 0
+        if node.op != "add_at" or not zeros or len(base.shape) != 2 or len(arrays) != 1:
+            return None
+        if node.attributes["index"] != (Operand(2), slice(None)) or len(arrays[0].shape) != 1:
+            return None
+        like = next((self.text[n].text for n in self._given if n.shape == base.shape), None)
+        count = f"len({like})" if like else self.words.length(base.shape[0]).text
+        return Text(f"sum_rows({self.text[value].text}, {self.text[arrays[0]].text}, {count})")
+
     def _written_into(self, node: Node, uses: Counter[Node]) -> None:
         """A copy, and what is written into it."""
         base, value, *_ = node.inputs
+        rows = self._summed_rows(node)
+        if rows is not None:
+            self.text[node] = rows
+            return
         inputs = [self.text[i] for i in node.inputs]
         own = base not in self._given and uses[base] == 1
         if own and re.fullmatch(r"\w+", inputs[0].text):
@@ -191,11 +232,23 @@ class Writer:
             self.lines += wrapped(f"{name} = {copied}")
         index = index_text(self.words, node.attributes["index"], inputs)
         if node.op == "add_at":
-            self.lines += wrapped(f"np.add.at({name}, ({index},), {self.text[value].text})")
+            added = self.text[value].text
+            if "," in index:
+                why = "  # type: ignore[arg-type]  # NumPy's stubs have no tuples"
+                self.lines.append(f"np.add.at({name}, ({index}), {added}){why}")
+            else:
+                self.lines += wrapped(f"np.add.at({name}, {index}, {added})")
         else:
             self.lines += wrapped(f"{name}[{index}] = {self.text[value].text}")
         self.text[node] = Text(name)
         self._weight[node] = 0
+
+
+def _memory_of(node: Node) -> Node:
+    """The array that a view looks at."""
+    while node.op in ("getitem", "reshape", "transpose", "real"):
+        node = node.inputs[0]
+    return node
 
 
 def described(node: Node, inputs: Sequence[str]) -> list[str]:

@@ -12,7 +12,7 @@ import numpy as np
 from rnnkit.errors import TraceError
 from rnnkit.tracing.building import Builder
 from rnnkit.tracing.functions import FUNCTIONS
-from rnnkit.tracing.graph import Graph, Node
+from rnnkit.tracing.graph import Graph, Node, Scope
 from rnnkit.tracing.recording import Recorder
 from rnnkit.tracing.sizes import Sizes
 from rnnkit.tracing.standin import StandIn
@@ -114,11 +114,11 @@ def _merged(
         raise TraceError(_unlike(nodes[-1].place, examples))
     _shorten(nodes)
     outputs = {name: nodes[i] for name, i in ends[0].items()}
-    live = {
-        code: {name: nodes[i] for name, i in found.items()}
-        for code, found in recorders[0].live.items()
+    scopes = {
+        code: Scope(line, {name: nodes[i] for name, i in names.items()})
+        for code, (line, names) in recorders[0].scopes.items()
     }
-    return Graph(inputs, outputs, examples, live)
+    return Graph(inputs, outputs, examples, scopes)
 
 
 def _shorten(nodes: Sequence[Node]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
 from typing import Any, Final
 
 import attrs
@@ -66,12 +67,7 @@ class Words:
     def length(self, n: Any) -> Text:
         """A length, or a number that depends on one."""
         if isinstance(n, Size):
-            parts = [
-                Text(self.letters[letter])
-                if factor == 1
-                else Text(f"{factor} * {self.letters[letter]}", PRODUCT)
-                for letter, factor in n.terms
-            ]
+            parts = [self._times(letter, factor) for letter, factor in n.terms]
             said = " + ".join(p.text for p in parts)
             if n.constant:
                 said += f" {'+' if n.constant > 0 else '-'} {abs(n.constant)}"
@@ -84,6 +80,13 @@ class Words:
             ]
             return Text(" * ".join(factors), PRODUCT if len(factors) > 1 else POWER)
         return Text(repr(n), SIGN if isinstance(n, int | float) and n < 0 else ATOM)
+
+    def _times(self, letter: str, factor: int | Fraction) -> Text:
+        said = self.letters[letter]
+        if factor != 1:
+            said = said if factor.numerator == 1 else f"{factor.numerator} * {said}"
+            said += f" // {factor.denominator}" * (factor.denominator > 1)
+        return Text(said, ATOM if factor == 1 else PRODUCT)
 
     def shape(self, shape: Sequence[Any]) -> str:
         """Lengths between commas, as arguments."""
@@ -215,7 +218,7 @@ def _is_new(x: Node, axis: int) -> bool:
 def _full(node: Node, inputs: Sequence[Text], words: Words) -> Text:
     shape, dtype = words.tuple(node.shape), words.type(node.attributes["dtype"])
     value = node.inputs[0].attributes["value"]
-    if value in (0, 1):
+    if value in (0, 1) and not isinstance(value, Option):
         return Text(f"np.{'ones' if value else 'zeros'}({shape}, {dtype})")
     return Text(f"np.full({shape}, {inputs[0].text}, {dtype})")
 
