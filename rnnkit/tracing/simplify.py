@@ -22,7 +22,8 @@ def simpler(make: Make, node: Node) -> Node:
 
 
 def _same_shape(node: Node, x: Node) -> Node | None:
-    return x if x.shape == node.shape and x.dtype == node.dtype else None
+    same = x.shape == node.shape and x.dtype == node.dtype and not x.weak
+    return x if same else None
 
 
 def number(x: Node) -> Any:
@@ -59,10 +60,11 @@ def _multiply(make: Make, node: Node) -> Node | None:
         return _same_shape(node, b)
     if a is b:
         return make("square", a)
-    if a.weak and b.op == "full":
-        return make("full", make("multiply", a, b.inputs[0]), shape=b.shape, dtype=b.dtype)
     for x, other in ((a, b), (b, a)):
-        factor = _factor(x)
+        if x.weak and other.op == "full":
+            value = make("multiply", x, other.inputs[0])
+            return make("full", value, shape=other.shape, dtype=other.dtype)
+        factor = None if other.weak else _factor(x)
         if factor is not None and other.shape == node.shape:
             return make("multiply", factor, other)
     return None

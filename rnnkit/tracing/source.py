@@ -233,11 +233,13 @@ class Writer:
         index = index_text(self.words, node.attributes["index"], inputs)
         if node.op == "add_at":
             added = self.text[value].text
-            if "," in index:
-                why = "  # type: ignore[arg-type]  # NumPy's stubs have no tuples"
-                self.lines.append(f"np.add.at({name}, ({index}), {added}){why}")
+            at = f"({index})" if "," in index else index
+            line = f"np.add.at({name}, {at}, {added})"
+            if all(isinstance(part, Operand) for part in node.attributes["index"]):
+                self.lines += wrapped(line)
             else:
-                self.lines += wrapped(f"np.add.at({name}, {index}, {added})")
+                why = "NumPy's stubs have arrays of indices alone"
+                self.lines.append(f"{line}  # type: ignore[arg-type]  # {why}")
         else:
             self.lines += wrapped(f"{name}[{index}] = {self.text[value].text}")
         self.text[node] = Text(name)
