@@ -9,6 +9,7 @@ import attrs
 
 from rnnkit.kinds.arrays import Arrays
 from rnnkit.tracing import Node, Size
+from rnnkit.tracing.naming import plain
 from rnnkit.tracing.source import described
 
 
@@ -73,11 +74,8 @@ def constructor(a: Arrays, values: Mapping[str, str], prefix: str, keywords: boo
 
 
 def plain_name(node: Node) -> str:
-    """The author's name of a node as one word: `s.c` is `c_prev`, `x.z` is `x_z`."""
-    name = node.name
-    if node.op == "input" and name.startswith("s."):
-        return f"{name[2:]}_prev".replace(".", "_")
-    return re.sub(r"\W+", "_", name).strip("_")
+    """The author's name of a node as one word."""
+    return plain(node.name)
 
 
 def field_names(saved: Sequence[Node]) -> dict[Node, str]:

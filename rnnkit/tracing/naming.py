@@ -31,9 +31,9 @@ def adjoint_names(found: Gradient) -> dict[Node, list[str]]:
             continue
         candidates = names.setdefault(d, [])
         for name in (gates.get(node, ""), node.name or _of_product(node)):
-            plain = _plain(name)
-            if plain and f"d{plain}" not in candidates:
-                candidates.append(f"d{plain}")
+            word = plain(name)
+            if word and f"d{word}" not in candidates:
+                candidates.append(f"d{word}")
     for candidates in names.values():
         if {"dzx", "dzh"} <= set(candidates):
             candidates.insert(0, "dz")
@@ -48,7 +48,8 @@ def _of_product(node: Node) -> str:
     return "".join(parts) if all(parts) else ""
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
+    """A name as one word: `s.c` is `c_prev`, `x.z` is `x_z`."""
     if name.startswith("s."):
         return f"{name[2:]}_prev".replace(".", "_")
     return re.sub(r"\W+", "_", name).strip("_")
