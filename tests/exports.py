@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import attrs
 import numpy as np
+import onnx
 import onnxruntime
 
 import rnnkit
 from rnnkit import registry
-from rnnkit.kinds import Array, RecurrentCell
+from rnnkit.data.photos.identity import identity_of
+from rnnkit.data.photos.pca import PCA
+from rnnkit.data.photos.pipeline import ImagePipeline
+from rnnkit.kinds import Array, Encoder, RecurrentCell
 
 SPECS: Final = Path(__file__).parents[1] / "specs"
+
+NODE_MODULES: Final = Path(__file__).parents[1] / "examples/onnx/node_modules"
+"""What .ci/node installs."""
 
 OF_CELL: Final = """
 [model]
@@ -82,6 +89,20 @@ OF_KIND: Final = {
 """Networks that differ in more than their cell."""
 
 
+OF_PICTURES: Final = """
+[data]
+features = {features}
+vocabulary = 20
+length = 9
+[model]
+words = {{ use = "embedding", dim = 8 }}
+[[model.rnn]]
+hidden = 12
+cell = "gru"
+"""
+"""Over the features of pictures."""
+
+
 def texts_of_cells(package: str) -> Iterator[tuple[str, str]]:
     """The name of each cell of a package, and a spec with it."""
     for entry in registry.entries_of(RecurrentCell):
@@ -144,3 +165,48 @@ def images(data: Path, count: int) -> Array:
     """The features of the first training images of a data folder."""
     with rnnkit.open_data(data) as dataset:
         return dataset.split("train").features.rows(np.arange(count), np.dtype(np.float32))
+
+
+def with_encoder(
+    model: rnnkit.Captioner, pca: bool, name: str = "onnx", **options: Any
+) -> rnnkit.Captioner:
+    """A network that knows an encoder of as many features, or of more and a projection."""
+    encoder = rnnkit.load_plugin("encoder", name, **options)
+    return attrs.evolve(model, pipeline=pipeline_of(encoder, model.feature_width if pca else None))
+
+
+def pipeline_of(encoder: Encoder, width: int | None) -> ImagePipeline:
+    rng, F = np.random.default_rng(1), int(np.prod(encoder.shape))
+    projection = None
+    if width is not None:
+        projection = PCA(rng.normal(size=F), rng.normal(size=(width, F)), 0.3)
+    return ImagePipeline(identity_of(encoder), projection)
+
+
+def encoder_file(folder: Path, layout: str) -> Path:
+    """A network of pictures with the names that the captioner's graph has, of another version of the operators."""
+    h = onnx.helper
+    shape: list[str | int | None]
+    shape = ["N", 3, 10, 10] if layout == "nchw" else ["N", 10, 10, 3]
+    kernel = np.random.default_rng(2).normal(size=(4, 3, 3, 3)).astype(np.float32)
+    nodes = []
+    x = "features"
+    if layout == "nhwc":
+        nodes.append(h.make_node("Transpose", [x], ["constant_1"], perm=[0, 3, 1, 2]))
+        x = "constant_1"
+    nodes.append(h.make_node("Conv", [x, "image.0.W"], ["add_1"], strides=[3, 3]))
+    nodes.append(h.make_node("Tanh", ["add_1"], ["tokens"]))
+    out = "tokens"
+    if layout == "nhwc":
+        nodes.append(h.make_node("Transpose", [out], ["map"], perm=[0, 2, 3, 1]))
+        out = "map"
+    graph = h.make_graph(
+        nodes,
+        "pictures",
+        [h.make_tensor_value_info("features", onnx.TensorProto.FLOAT, shape)],
+        [h.make_tensor_value_info(out, onnx.TensorProto.FLOAT, ["N", None, None, None])],
+        [onnx.numpy_helper.from_array(kernel, "image.0.W")],
+    )
+    model = h.make_model(graph, opset_imports=[h.make_opsetid("", 13)], ir_version=8)
+    onnx.save(model, folder / f"{layout}.onnx")
+    return folder / f"{layout}.onnx"

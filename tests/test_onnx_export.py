@@ -24,14 +24,22 @@ from rnnkit.captioning.exporting.onnx import elementwise
 from rnnkit.captioning.exporting.onnx.scope import OPSET, Scope
 from rnnkit.cli import app
 from rnnkit.data.photos.identity import identity_of
-from rnnkit.data.photos.pca import PCA, read_pca
+from rnnkit.data.photos.pca import read_pca
 from rnnkit.data.photos.pipeline import ImagePipeline
 from rnnkit.errors import DataError
-from rnnkit.kinds import Encoder
-from tests.exports import OF_KIND, agreement, images, network, texts_of_cells
+from tests.exports import (
+    NODE_MODULES,
+    OF_KIND,
+    OF_PICTURES,
+    agreement,
+    encoder_file,
+    images,
+    network,
+    texts_of_cells,
+    with_encoder,
+)
 
 ROOT: Final = Path(__file__).parents[1]
-NODE_MODULES: Final = ROOT / "examples/onnx/node_modules"
 CELLS: Final = dict(texts_of_cells("rnnkit"))
 
 
@@ -134,64 +142,6 @@ def test_the_file_says_what_a_program_must_know(tiny_data: Path, tmp_path: Path)
     assert about["decoder"] == "greedy"
     assert [(o.domain, o.version) for o in file.opset_import] == [("", OPSET)]
     assert not {node.domain for node in file.graph.node} - {""}
-
-
-def with_encoder(
-    model: rnnkit.Captioner, pca: bool, name: str = "onnx", **options: Any
-) -> rnnkit.Captioner:
-    """A network that knows an encoder of as many features, or of more and a projection."""
-    encoder = rnnkit.load_plugin("encoder", name, **options)
-    return attrs.evolve(model, pipeline=pipeline_of(encoder, model.feature_width if pca else None))
-
-
-def pipeline_of(encoder: Encoder, width: int | None) -> ImagePipeline:
-    rng, F = np.random.default_rng(1), int(np.prod(encoder.shape))
-    projection = None
-    if width is not None:
-        projection = PCA(rng.normal(size=F), rng.normal(size=(width, F)), 0.3)
-    return ImagePipeline(identity_of(encoder), projection)
-
-
-OF_PICTURES: Final = """
-[data]
-features = {features}
-vocabulary = 20
-length = 9
-[model]
-words = {{ use = "embedding", dim = 8 }}
-[[model.rnn]]
-hidden = 12
-cell = "gru"
-"""
-
-
-def encoder_file(folder: Path, layout: str) -> Path:
-    """A network of pictures with the names that the captioner's graph has, of another version of the operators."""
-    h = onnx.helper
-    shape: list[str | int | None]
-    shape = ["N", 3, 10, 10] if layout == "nchw" else ["N", 10, 10, 3]
-    kernel = np.random.default_rng(2).normal(size=(4, 3, 3, 3)).astype(np.float32)
-    nodes = []
-    x = "features"
-    if layout == "nhwc":
-        nodes.append(h.make_node("Transpose", [x], ["constant_1"], perm=[0, 3, 1, 2]))
-        x = "constant_1"
-    nodes.append(h.make_node("Conv", [x, "image.0.W"], ["add_1"], strides=[3, 3]))
-    nodes.append(h.make_node("Tanh", ["add_1"], ["tokens"]))
-    out = "tokens"
-    if layout == "nhwc":
-        nodes.append(h.make_node("Transpose", [out], ["map"], perm=[0, 2, 3, 1]))
-        out = "map"
-    graph = h.make_graph(
-        nodes,
-        "pictures",
-        [h.make_tensor_value_info("features", onnx.TensorProto.FLOAT, shape)],
-        [h.make_tensor_value_info(out, onnx.TensorProto.FLOAT, ["N", None, None, None])],
-        [onnx.numpy_helper.from_array(kernel, "image.0.W")],
-    )
-    model = h.make_model(graph, opset_imports=[h.make_opsetid("", 13)], ir_version=8)
-    onnx.save(model, folder / f"{layout}.onnx")
-    return folder / f"{layout}.onnx"
 
 
 @pytest.mark.parametrize(

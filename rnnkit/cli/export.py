@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -13,6 +13,8 @@ from rnnkit.cli.completing import runs
 from rnnkit.cli.options import DataFolder, Overrides, SpecFile
 from rnnkit.system.process import settle
 from rnnkit.system.terminal import say
+
+_SERVE: Final = "put it on any web host; here, python -m http.server --directory {} shows it"
 
 
 class Layout(StrEnum):
@@ -29,12 +31,13 @@ def export(
         ),
     ],
     out: Annotated[
-        Path,
+        Path | None,
         typer.Argument(
             help="What to write: .onnx is the whole captioner, .safetensors the weights alone.",
             metavar="OUT",
+            show_default=False,
         ),
-    ],
+    ] = None,
     beam: Annotated[
         int | None,
         typer.Option(
@@ -81,17 +84,43 @@ def export(
             "--layout", help="Of weights: names, order of gates and biases as in this library."
         ),
     ] = Layout.torch,
+    web: Annotated[
+        Path | None,
+        typer.Option(
+            "--web",
+            metavar="DIR",
+            help="Write a folder of static files instead: a page that captions photos in the visitor's browser.",
+        ),
+    ] = None,
+    runtime: Annotated[
+        Path,
+        typer.Option(
+            "--runtime",
+            metavar="DIR",
+            help="For --web, the folder dist of the npm package onnxruntime-web.",
+        ),
+    ] = Path("node_modules/onnxruntime-web/dist"),
 ) -> None:
     """Write a model in a form that other programs read."""
     settle()
     from functools import partial
 
-    from rnnkit.captioning.exporting import export_onnx, write_torch
+    from rnnkit.captioning.exporting import export_onnx, export_web, write_torch
     from rnnkit.captioning.own_data import some_features
     from rnnkit.cli import show
     from rnnkit.errors import SpecError
     from rnnkit.network.checkpoint import load_model
 
+    note = partial(say, err=True)
+    if (out is None) == (web is None):
+        raise SpecError("name one file to write, such as captioner.onnx; or a folder, with --web")
+    if web is not None:
+        with show.working("exporting"):
+            difference = export_web(model, web, runtime, data, note)
+        say(f"wrote {web}: {_SERVE.format(web)}")
+        say(f"compared with ONNX Runtime: largest difference {difference:.1e}")
+        return
+    assert out is not None  # by the check above
     found = load_model(model)
     if out.suffix == ".safetensors":
         write_torch(found, out)
@@ -101,7 +130,6 @@ def export(
         raise SpecError(
             f"{out} is not the name of a file to export to: end it in .onnx or .safetensors, or give --parts for a folder"
         )
-    note = partial(say, err=True)
     with show.working("exporting"):
         exported = export_onnx(
             found,

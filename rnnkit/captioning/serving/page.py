@@ -52,9 +52,21 @@ def show(
         error: why there is no answer.
         status: of the response.
     """
+    return HTMLResponse(rendered(about, answer, picture, error), status)
+
+
+def rendered(
+    about: Json,
+    answer: Json | None = None,
+    picture: str = "",
+    error: str = "",
+    *,
+    server: bool = True,
+) -> str:
+    """The page as HTML; without a `server`, a browser without JavaScript is told that it needs some."""
     page = templates(PACKAGE, "page").get_template("index.html")
     values = {"about": about, "answer": answer, "picture": picture, "error": error}
-    return HTMLResponse(page.render(values), status)
+    return page.render(server=server, **values)
 
 
 def data_address(pixels: Picture) -> str:
