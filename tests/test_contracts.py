@@ -731,6 +731,11 @@ def test_an_encoder_of_mean_colours_keeps_its_contracts() -> None:
         (Seen(standardized), "pictures apart", "the features of a picture are others alone, by"),
         (Seen(lambda x: mean_of(x)[::-1]), "pictures apart", "are others in another order"),
         (Seen(lambda x: mean_of(x[:1])), "pictures apart", "float32 (1, 3) for several, where"),
+        (
+            Seen(lambda x: mean_of(x)[np.minimum(np.arange(len(x)), 5)]),
+            "pictures apart",
+            "are others among 9, by",
+        ),
         (Seen(Counting()), "repeatable", "other features the second time"),
         (Seen(Slot()), "threads", "while another thread encodes: keep nothing between calls"),
     ],

@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 
 from rnnkit.errors import RegistryError
-from rnnkit.kinds import Layer, Plugin, Rng
+from rnnkit.kinds import Decoder, Encoder, Layer, Plugin, Rng
 from rnnkit.registry.options import option_types
 from rnnkit.spec import Spec
 from rnnkit.testing.cases import differentiable_cases, draws, network_cases
@@ -79,8 +79,8 @@ def _of_variants(cls: type[Plugin], name: str) -> Iterator[Check]:
     plugin = every[0].plugin
     if any(True for _ in differentiable_cases(plugin)):
         yield Check("every leaf matters", _reach(usual))
-        if option_types(cls):
-            yield Check("options", lambda seed: Finding(note="; ".join(idle(every)) or None))
+    if option_types(cls) and not isinstance(plugin, Decoder | Encoder):
+        yield Check("options", lambda seed: Finding(note="; ".join(idle(every)) or None))
     if isinstance(plugin, Layer) and plugin.random:
         yield Check(
             "random numbers", _some_draw([v.plugin for v in every if isinstance(v.plugin, Layer)])

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
 import attrs
 import numpy as np
 
-from rnnkit.kinds import Plugin
+from rnnkit.kinds import Initializer, Optimizer, Plugin, Progress, Schedule
 from rnnkit.registry.options import option_types
 from rnnkit.testing.cases import differentiable_cases
 from rnnkit.testing.choices import options
 from rnnkit.testing.example import copied, seeded
 from rnnkit.testing.variants import Variant
+
+UPDATES: Final = 20
+SHAPES: Final = ((4, 6), (6, 6))
+DOUBLE: Final = np.dtype(np.float64)
+PROGRESS: Final = tuple(
+    Progress(step, steps, epoch)
+    for steps, epoch in ((100, 10), (10_000, 500))
+    for step in range(0, steps, steps // 50)
+)
+"""Along a short training, and a longer one."""
 
 
 def idle(every: Sequence[Variant[Any]]) -> Iterator[str]:
@@ -31,7 +41,8 @@ def idle(every: Sequence[Variant[Any]]) -> Iterator[str]:
                 "is allowed: add a class method variants() that returns some instances"
             )
         elif not any(_results(v.plugin) != _results(_without(v, name, base)) for v in varied):
-            yield f"option {name!r} changes nothing in the forward pass"
+            what = "the forward pass" if any(differentiable_cases(base)) else "what it computes"
+            yield f"option {name!r} changes nothing in {what}"
 
 
 def _without(variant: Variant[Any], name: str, base: Plugin) -> Plugin:
@@ -42,8 +53,32 @@ def _without(variant: Variant[Any], name: str, base: Plugin) -> Plugin:
 
 
 def _results(plugin: Plugin) -> list[bytes]:
+    """What it computes with these options; nothing of what it cannot."""
+    try:
+        match plugin:
+            case Optimizer():
+                return [_after_updates(plugin)]
+            case Schedule():
+                return [repr(plugin.factor(at)).encode() for at in PROGRESS]
+            case Initializer():
+                rng = np.random.default_rng(0)
+                return [plugin.fill(shape, 4, 6, rng, DOUBLE).tobytes() for shape in SHAPES]
+    except Exception:  # the checks tell
+        return []
+    return list(_outputs(plugin))
+
+
+def _after_updates(plugin: Optimizer[Any]) -> bytes:
+    """A parameter after some updates, with gradients of several sizes."""
+    w = np.linspace(-2.0, 2.0, 12)
+    slots = plugin.slots(w)
+    for step in range(1, UPDATES + 1):
+        plugin.update(w, np.sin(step + np.arange(12.0)) * 10.0 ** (step % 5 - 2), slots, step, 1.0)
+    return w.tobytes()
+
+
+def _outputs(plugin: Plugin) -> Iterator[bytes]:
     """The outputs of the core cases; nothing of those that cannot be computed."""
-    found = []
     for case in differentiable_cases(plugin):
         if case.core:
             try:
@@ -52,5 +87,4 @@ def _results(plugin: Plugin) -> list[bytes]:
                     outputs, _ = example.forward(copied(example.leaves))
             except Exception:  # the checks tell
                 continue
-            found += [np.asarray(y).tobytes() for y in outputs.values()]
-    return found
+            yield from (np.asarray(y).tobytes() for y in outputs.values())

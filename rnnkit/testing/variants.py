@@ -57,7 +57,7 @@ def variants(cls: type[K]) -> Iterator[Variant[K]]:
     seen = [base]
     singly = tried(cls, base)
     rows = [{name: choice} for name, found in singly.items() for choice in found]
-    for row in (*rows, *_pairs(base, singly)):
+    for row in (*rows, *_pairs(base, singly), *_only_together(cls, base, singly)):
         changed = {name: choice.value for name, choice in row.items()}
         made = _made(base, changed)
         if made is not None and made not in seen:
@@ -72,6 +72,35 @@ def variants(cls: type[K]) -> Iterator[Variant[K]]:
 
 def tried(cls: type[K], base: K) -> dict[str, list[Choice]]:
     """The values of each option that are allowed beside the defaults of the others."""
+    return {
+        name: [c for c in values if _made(base, {name: c.value}) is not None]
+        for name, values in _values(cls, base).items()
+    }
+
+
+def _only_together(
+    cls: type[K], base: K, singly: Mapping[str, list[Choice]]
+) -> Iterator[dict[str, Choice]]:
+    """For each option that may not be changed alone, the first value that is allowed with another option's."""
+    for name, values in _values(cls, base).items():
+        pairs = (
+            {name: value, other: choice}
+            for value in values
+            for other, found in singly.items()
+            for choice in found
+        )
+        if not singly[name]:
+            yield from itertools.islice((p for p in pairs if _allowed(base, p)), 1)
+
+
+def _allowed(base: Plugin, row: Mapping[str, Choice]) -> bool:
+    """Whether options may be these, and are no others than they were."""
+    made = _made(base, {name: choice.value for name, choice in row.items()})
+    return made is not None and all(getattr(made, name) != getattr(base, name) for name in row)
+
+
+def _values(cls: type[K], base: K) -> dict[str, list[Choice]]:
+    """The values of each option that may be tried."""
     hints, known = option_types(cls), constants(cls)
     found: dict[str, list[Choice]] = {}
     for field in options(cls):
@@ -79,14 +108,15 @@ def tried(cls: type[K], base: K) -> dict[str, list[Choice]]:
         values = choices(field.validator, hints[field.name], default, known)
         if not issubclass(cls, WITH_GRADIENT):
             # Whether a guess is a good step size, or a bad one, no contract can tell.
-            values = [c for c in values if c.promised] + list(_near(default))
-        found[field.name] = [c for c in values if _made(base, {field.name: c.value}) is not None]
+            values = [c for c in values if c.promised or isinstance(c.value, Plugin)]
+            values += _near(default)
+        found[field.name] = values
     return found
 
 
 def _near(default: object) -> Iterator[Choice]:
     if type(default) is float:
-        yield Choice(0.5 * default)
+        yield Choice(0.5 * default or 0.01)
 
 
 def _authors(cls: type[K]) -> list[K]:

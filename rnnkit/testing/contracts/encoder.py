@@ -22,6 +22,9 @@ HUGE: Final = (1500, 2000)
 ROUNDING: Final = 1e-4
 """Of features by the largest of them: how many pictures are encoded at a time may decide the order of sums."""
 
+MANY: Final = 9
+"""Pictures at a time, more than blocks of 8."""
+
 THREADS: Final = 2
 
 
@@ -138,6 +141,8 @@ def _keeps_pictures_apart(plugin: Encoder, rng: Rng) -> None:
     _check_same(plugin.encode(prepared[order]), together[order], "in another order")
     alone = [plugin.encode(prepared[i : i + 1]) for i in range(len(prepared))]
     _check_same(np.concatenate(alone), together, "alone")
+    many = rng.permutation(MANY) % len(prepared)
+    _check_same(plugin.encode(prepared[many]), together[many], f"among {MANY}")
 
 
 def _check_same(features: Array, together: Array, how: str) -> None:
