@@ -50,7 +50,17 @@ def run(file: Path, **inputs: Any) -> dict[str, Any]:
     return dict(zip(names, session.run(names, inputs), strict=True))
 
 
-@pytest.mark.parametrize("name", [*CELLS, *OF_KIND])
+HEAVY: Final = ("lstm", "gru", "gru-reset-before", "peephole-lstm", "vanilla", "pre")
+"""Whose like is among the others."""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.heavy if name in HEAVY else ())
+        for name in (*CELLS, *OF_KIND)
+    ],
+)
 def test_captions_are_those_of_rnnkit(name: str, tiny_data: Path, tmp_path: Path) -> None:
     model = network({**CELLS, **OF_KIND}[name], tiny_data)
     exported = export_onnx(model, tmp_path / "c.onnx", encoder=False)
@@ -67,9 +77,9 @@ def test_captions_are_those_of_rnnkit(name: str, tiny_data: Path, tmp_path: Path
     ("decoder", "options"),
     [
         ("greedy", {}),
-        ("greedy", {"no_repeat": 1}),
+        pytest.param("greedy", {"no_repeat": 1}, marks=pytest.mark.heavy),
         ("greedy", {"no_repeat": 2}),
-        ("beam", {"width": 3}),
+        pytest.param("beam", {"width": 3}, marks=pytest.mark.heavy),
         ("beam", {"width": 2, "length_penalty": 0.7, "no_repeat": 2}),
         ("beam", {"width": 60, "length_penalty": 1.0}),
     ],
@@ -147,10 +157,10 @@ def test_the_file_says_what_a_program_must_know(tiny_data: Path, tmp_path: Path)
 @pytest.mark.parametrize(
     ("layout", "pca", "options"),
     [
-        ("nchw", False, {}),
+        pytest.param("nchw", False, {}, marks=pytest.mark.heavy),
         ("nchw", True, {"channels": "bgr", "mean": (100.0,), "scale": (50.0,)}),
         ("nhwc", False, {"fit": "crop", "interpolation": "bilinear"}),
-        ("nhwc", True, {"fit": "pad"}),
+        pytest.param("nhwc", True, {"fit": "pad"}, marks=pytest.mark.heavy),
     ],
 )
 def test_pixels_become_the_captions_of_photos(
@@ -357,6 +367,28 @@ def test_what_does_not_fit_is_told(
 ) -> None:
     rnnkit.save(rnnkit.build(spec, tiny_data), tmp_path / "m.h5")
     ran = CliRunner().invoke(app, ["export", f"{tmp_path}/m.h5", *words])
+    assert said in str(ran.exception)
+
+
+@pytest.mark.parametrize(
+    ("module", "out", "said"),
+    [
+        ("rnnkit.captioning.exporting.onnx.making", "c.onnx", 'pip install "rnnkit[onnx]"'),
+        ("safetensors.numpy", "c.safetensors", 'pip install "rnnkit[safetensors]"'),
+    ],
+)
+def test_an_extra_that_is_missing_is_named(
+    module: str,
+    out: str,
+    said: str,
+    spec: Path,
+    tiny_data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rnnkit.save(rnnkit.build(spec, tiny_data), tmp_path / "m.h5")
+    monkeypatch.setitem(sys.modules, module, None)
+    ran = CliRunner().invoke(app, ["export", f"{tmp_path}/m.h5", f"{tmp_path}/{out}"])
     assert said in str(ran.exception)
 
 
