@@ -360,6 +360,8 @@ def test_the_command_exports_and_says_what_was_compared(
     [
         (["c.onx"], "c.onx is not the name of a file to export to"),
         (["c.onnx", "--length-penalty", "1"], "a length penalty is for a beam"),
+        (["parts", "--parts", "--beam", "2"], "--beam is for the file of a whole captioner"),
+        ([], "name one file to write"),
     ],
 )
 def test_what_does_not_fit_is_told(

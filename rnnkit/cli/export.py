@@ -114,6 +114,10 @@ def export(
     note = partial(say, err=True)
     if (out is None) == (web is None):
         raise SpecError("name one file to write, such as captioner.onnx; or a folder, with --web")
+    if beam is not None and (parts or web is not None):
+        raise SpecError(
+            "--beam is for the file of a whole captioner: of --parts, the search is yours, and the page of --web has one"
+        )
     if web is not None:
         with show.working("exporting"):
             difference = export_web(model, web, runtime, data, note)
