@@ -8,7 +8,19 @@ import attrs
 import numpy as np
 import pytest
 
-from rnnkit.kinds import Activation, Array, Ints, Loss, Mask, NoParams, Plugin, Rng
+from rnnkit.kinds import (
+    Activation,
+    Array,
+    DType,
+    Ints,
+    Layer,
+    Loss,
+    Mask,
+    NoParams,
+    Params,
+    Plugin,
+    Rng,
+)
 from rnnkit.testing.examine import examine
 from rnnkit.testing.example import Example, Leaves
 from rnnkit.testing.targets import of_class, run
@@ -150,6 +162,40 @@ def test_a_reason_that_one_failing_case_contradicts_is_not_given(seed: int) -> N
     assert leaf.hint == ""
     alone = failures(WrongInTwoWays, seed)["x=3x4"]
     assert [leaf.hint for leaf in alone.leaves] == ["the sign is wrong"]
+
+
+@attrs.frozen
+class Table(Params):
+    E: Array
+
+
+@attrs.frozen
+class KeepsOneUse(Layer[Ints, Table, Ints]):
+    """An embedding that forgets that a word can come again; how many do differs from case to case."""
+
+    tokens: ClassVar[bool] = True
+
+    def out_features(self, in_features: int) -> int:
+        return 4
+
+    def init(self, in_features: int, rng: Rng, dtype: DType) -> Table:
+        return Table(rng.standard_normal((in_features, 4)).astype(dtype))
+
+    def forward(self, p: Table, x: Ints, rng: Rng | None) -> tuple[Array, Ints]:
+        return p.E[x], x
+
+    def backward(self, p: Table, dy: Array, cache: Ints) -> tuple[None, Table]:
+        d = np.zeros_like(p.E)
+        d[cache] += dy
+        return None, Table(d)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_cases_that_differ_in_their_numbers_bear_each_other_out(seed: int) -> None:
+    report = run(of_class(KeepsOneUse, "table", ""), seed)
+    assert report.telling is not None
+    (leaf,) = report.telling.finding.leaves
+    assert "used more than once, only one use counts" in leaf.hint
 
 
 @pytest.mark.parametrize("seed", range(3))

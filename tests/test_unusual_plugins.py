@@ -279,6 +279,22 @@ def test_what_is_ill_conditioned_is_right_in_float32_too(seed: int) -> None:
     assert [(id, f.broken, f.text) for id, f in found if not f.ok] == []
 
 
+def test_a_width_refused_in_one_line_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "reversed_odd.py").write_text(
+        "import attrs\n"
+        "from tests.plain_plugins import PlainLayer\n"
+        "@attrs.frozen\n"
+        "class Odd(PlainLayer):\n"
+        "    def forward(self, p, x, rng):\n"
+        "        if x.shape[-1] % 2 == 0: raise ValueError('odd widths only')\n"
+        "        return super(Odd, self).forward(p, x, rng)\n"
+    )
+    (target,) = named(f"{tmp_path}/reversed_odd.py::Odd")
+    report = run(target)
+    assert report.ok
+    assert report.checks > 20
+
+
 def test_the_numbers_do_not_depend_on_how_the_path_was_typed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -320,8 +320,9 @@ def wrong_term(gap: Gap) -> str:
     )
 
 
-NUMBERS: Final = re.compile(r"(= )?[-+.\de]*\d[-+.\d/e]*")
-"""What may differ in a reason from case to case: an index, a ratio, an edge."""
+NUMBERS: Final = re.compile(r"(?:(?:= |, )?[-+.\de]*\d[-+.\d/e]*)+")
+"""What may differ in a reason from case to case: an index, a ratio, an edge, or several."""
+PLURALS: Final = {"indices": "index", "steps": "step"}
 
 Pattern: TypeAlias = Callable[[Gap], str]
 
@@ -363,7 +364,13 @@ def _answer(gap: Gap, reasons: Iterable[str]) -> str:
 
 def is_part(reason: str, of: str) -> bool:
     """Whether a reason is another, or said in it, but for numbers that may differ from case to case."""
-    return NUMBERS.sub("", reason) in NUMBERS.sub("", of)
+    return _without_numbers(reason) in _without_numbers(of)
+
+
+def _without_numbers(reason: str) -> str:
+    for several, one in PLURALS.items():
+        reason = re.sub(rf"\b{several}\b", one, reason)
+    return NUMBERS.sub("", reason)
 
 
 def _products(

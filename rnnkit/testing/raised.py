@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import traceback
 from pathlib import Path
 from typing import Final
@@ -33,4 +34,6 @@ def in_words(error: BaseException) -> str:
 def deliberate(error: BaseException) -> bool:
     """Whether an author's own `raise` made the error, and not something that NumPy cannot do."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
-    return not frame.filename.startswith(LIBRARIES) and (frame.line or "raise").startswith("raise")
+    return not frame.filename.startswith(LIBRARIES) and bool(
+        re.search(r"\braise\b", frame.line or "raise")
+    )
