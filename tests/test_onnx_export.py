@@ -106,6 +106,17 @@ def test_searches_find_what_the_decoders_do(
     np.testing.assert_allclose(each[finite], log_probs[finite], atol=1e-4)
 
 
+def test_a_spec_that_searches_otherwise_is_told(tiny_data: Path, tmp_path: Path) -> None:
+    text = CELLS["gru"] + '[caption]\ndecoder = { use = "beam", width = 2 }\n'
+    model, notes = network(text, tiny_data), list[str]()
+    export_onnx(model, tmp_path / "c.onnx", note=notes.append, encoder=False)
+    assert notes == [
+        "the spec captions by beam(width=2, length_penalty=0.0), and the file by greedy; --beam 2 is for the spec's"
+    ]
+    export_onnx(model, tmp_path / "c.onnx", beam=2, note=notes.append, encoder=False)
+    assert len(notes) == 1
+
+
 def test_no_images_have_no_captions(tiny_data: Path, tmp_path: Path) -> None:
     model = network(OF_KIND["pre"], tiny_data)
     none = np.zeros((0, model.feature_width), np.float32)
@@ -295,6 +306,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Path]
     file = encoder_file(folder, "nchw")
     model = network(OF_PICTURES.format(features=36), None)
     model = with_encoder(model, False, file=str(file))
+    rnnkit.save(model, folder / "m.h5")
     export_onnx(model, folder / "c.onnx")
     photos = []
     for k in range(3):
@@ -322,8 +334,9 @@ def test_the_example_in_python_captions_photos(
     assert ran.stdout.splitlines() == printed(photos, captions)
 
 
+@pytest.mark.parametrize("search", ["greedy", pytest.param("beam", marks=pytest.mark.heavy)])
 def test_the_example_in_javascript_captions_photos(
-    pictures: tuple[Path, list[Path], list[str]],
+    search: str, pictures: tuple[Path, list[Path], list[str]], tmp_path: Path
 ) -> None:
     node = shutil.which("node")
     if node is None:
@@ -331,6 +344,10 @@ def test_the_example_in_javascript_captions_photos(
     if not (NODE_MODULES / "onnxruntime-web").is_dir():
         pytest.skip("the packages of the example are not installed: .ci/node installs them")
     file, photos, captions = pictures
+    if search == "beam":
+        model = rnnkit.load(file.with_name("m.h5"))
+        file, captions = tmp_path / "beam.onnx", model.caption_photos(photos, "beam")
+        export_onnx(model, file, beam=3)
     example = ROOT / "examples/onnx/caption.mjs"
     ran = subprocess.run(
         [node, str(example), str(file), *map(str, photos)],

@@ -66,7 +66,7 @@ def export_onnx(
         encoder: whether to put the model's encoder into the file, where it is a network in ONNX.
         parts: what comes before the first word, and one step, for a search of your own.
         features: (n, F) of images to compare, too.
-        note: called with a sentence if the encoder is left out that was wanted.
+        note: called with a sentence if the encoder is left out that was wanted, or the spec searches otherwise.
 
     Raises:
         TraceError: a plugin cannot be traced; with its line, and what to write instead.
@@ -82,6 +82,8 @@ def export_onnx(
     except ImportError as e:
         raise RnnkitError(f'{out} needs onnx: pip install "rnnkit[onnx]"') from e
     chosen = None if parts else search
+    if chosen is not None:
+        _tell_of_another(model, chosen, note)
     made = make(model, chosen, _encoder(model, note) if encoder else None, features)
     names = (out / "begin.onnx", out / "step.onnx") if parts else (out,)
     for name, file in zip(names, made.files, strict=True):
@@ -104,6 +106,14 @@ def _encoder(model: Captioner, note: Callable[[str], None]) -> InOnnx | None:
             "must make"
         )
     return found
+
+
+def _tell_of_another(model: Captioner, search: Search, note: Callable[[str], None]) -> None:
+    own, chosen = label(model.spec.caption.decoder), label(search.decoder)
+    if own != chosen:
+        width = getattr(model.spec.caption.decoder, "width", None)
+        mend = f"; --beam {width} is for the spec's" if search.width is None and width else ""
+        note(f"the spec captions by {own}, and the file by {chosen}{mend}")
 
 
 def _write(name: Path, data: bytes) -> None:
