@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -209,17 +210,22 @@ def _hint(
         some = 0 < len(wrong) < len(parts)
         return f"only the part that comes from {', '.join(wrong)} is wrong" if some else ""
 
-    if len(bad) == len(blocks) and (hint := told(...)):
-        return hint
-    if hint := by_gate():
-        return hint
+    def patterned() -> Iterator[str]:
+        if len(bad) == len(blocks):
+            yield told(...)
+        yield by_gate()
 
     def others() -> Iterator[str]:
         yield from products.told(judge, name, swept, whole, 1 if asked else ENOUGH)
         yield steps.told(judge.example, name, whole, lambda v: gap(v, ...), list(swept))
         yield by_part()
 
-    return next((hint for hint in others() if hint and is_part(hint, asked or hint)), "")
+    def asked_for() -> Iterator[str]:
+        yield from (hint for hint in others() if hint and is_part(hint, asked))
+        yield from patterned()
+
+    hints = asked_for() if asked else itertools.chain(patterned(), others())
+    return next(filter(None, hints), "")
 
 
 def _matters(judge: Judge, name: str, at: Any, view: View) -> bool:
