@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from rnnkit import registry as registry
     from rnnkit import spec as spec
     from rnnkit import testing as testing
+    from rnnkit import tracing as tracing
     from rnnkit import training as training
     from rnnkit.captioning import Ensemble as Ensemble
     from rnnkit.captioning import evaluate as evaluate
@@ -83,6 +84,7 @@ _ROOMS: Final = (
     "registry",
     "spec",
     "testing",
+    "tracing",
     "training",
 )
 """What has a page of its own in the reference, and the errors."""

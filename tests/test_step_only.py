@@ -9,6 +9,7 @@ import attrs
 import numpy as np
 import pytest
 
+from benchmarks.step_only import step_only
 from rnnkit import registry
 from rnnkit.errors import RegistryError, TraceError
 from rnnkit.kinds import Array, DType, GatedCell, GatedStep, NoParams, RecurrentCell, Rng, State
@@ -17,7 +18,6 @@ from rnnkit.network.derived import derived, whole
 from rnnkit.registry import misfits
 from rnnkit.testing.checks import checks_of, checks_of_class
 from rnnkit.testing.variants import variants
-from tests.steponly import step_only
 
 
 @attrs.frozen

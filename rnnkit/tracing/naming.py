@@ -30,7 +30,7 @@ def adjoint_names(found: Gradient) -> dict[Node, list[str]]:
         if node.name.startswith("p."):
             continue
         candidates = names.setdefault(d, [])
-        for name in (gates.get(node, ""), node.name or _of_product(node)):
+        for name in (gates.get(node, ""), node.name, _of_product(node)):
             word = plain(name)
             if word and f"d{word}" not in candidates:
                 candidates.append(f"d{word}")

@@ -66,7 +66,9 @@ def _add(make: Make, a: Node, b: Node) -> Node | None:
     if a is b:
         return make("multiply", 2.0, a)
     less = _negative_number(make, b)
-    return make("subtract", a, less) if less else _meeting(make, "add", a, b)
+    if less is not None:
+        return make("subtract", a, less)
+    return _meeting(make, "add", a, b) or _factored(make, "add", a, b)
 
 
 def _subtract(make: Make, a: Node, b: Node) -> Node | None:
@@ -76,7 +78,20 @@ def _subtract(make: Make, a: Node, b: Node) -> Node | None:
     if minus_a is not None:
         return make("negative", make("add", minus_a, b))
     less = _negative_number(make, b)
-    return make("add", a, less) if less else _meeting(make, "subtract", a, b)
+    if less is not None:
+        return make("add", a, less)
+    return _meeting(make, "subtract", a, b) or _factored(make, "subtract", a, b)
+
+
+def _factored(make: Make, op: str, a: Node, b: Node) -> Node | None:
+    """x y + x z as x (y + z)."""
+    if a.op != "multiply" or b.op != "multiply":
+        return None
+    for i, j in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        x, y, z = a.inputs[i], a.inputs[1 - i], b.inputs[1 - j]
+        if x is b.inputs[j] and not x.weak and not (y.weak or z.weak) and y.shape == z.shape:
+            return make("multiply", x, make(op, y, z))
+    return None
 
 
 def _negative_number(make: Make, x: Node) -> Node | None:

@@ -114,6 +114,9 @@ def _merged(
         raise TraceError(_unlike(nodes[-1].place, examples))
     _shorten(nodes)
     outputs = {name: nodes[i] for name, i in ends[0].items()}
+    for name, node in outputs.items():
+        if name.isidentifier():
+            node.name = node.name or name
     scopes = {
         code: Scope(line, {name: nodes[i] for name, i in names.items()})
         for code, (line, names) in recorders[0].scopes.items()
