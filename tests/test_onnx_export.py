@@ -27,6 +27,7 @@ from rnnkit.data.photos.identity import identity_of
 from rnnkit.data.photos.pca import read_pca
 from rnnkit.data.photos.pipeline import ImagePipeline
 from rnnkit.errors import DataError
+from rnnkit_builtin.encoders.scenes import Scenes
 from tests.exports import (
     NODE_MODULES,
     OF_KIND,
@@ -195,14 +196,28 @@ def test_pixels_become_the_captions_of_photos(
 
 
 def test_an_encoder_that_is_no_network_is_left_out_and_told(
-    tiny_data: Path, tmp_path: Path
+    tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(Scenes, "in_onnx", lambda self: None)
     model = with_encoder(network(CELLS["gru"], tiny_data), False, "scenes")
     notes: list[str] = []
     exported = export_onnx(model, tmp_path / "c.onnx", note=notes.append)
     assert exported.takes == "features (N, 78)"
     (note,) = notes
     assert 'the encoder "rnnkit:scenes" (rnnkit 0.1.0) is no network in ONNX' in note
+
+
+def test_scenes_are_captioned_from_pixels_by_an_encoder_that_is_traced(
+    tiny_data: Path, tmp_path: Path
+) -> None:
+    model = with_encoder(network(CELLS["gru"], tiny_data), False, "scenes")
+    assert export_onnx(model, tmp_path / "c.onnx").takes == "pixels (N, 64, 64, 3)"
+    photos = sorted((tiny_data / "images").rglob("*.png"))
+    pixels = np.stack([np.asarray(Image.open(photo).convert("RGB")) for photo in photos])
+    tokens = run(tmp_path / "c.onnx", pixels=pixels)["tokens"]
+    said = [model.vocabulary.decode(row) for row in tokens]
+    assert said == model.caption_photos(photos, "greedy")
+    assert len(set(said)) > 5
 
 
 def test_an_encoder_with_operators_of_others_is_refused(tmp_path: Path) -> None:

@@ -165,6 +165,7 @@ FUNCTIONS: Final[dict[str, Function]] = {
     "argsort": lambda a: np.argsort(np.sin(a["x"]), axis=2),
     "cumsum": lambda a: np.cumsum(a["x"], axis=1),
     "where": lambda a: np.where(a["x"] > 20, a["x"], 0.5),
+    "where of truths": lambda a: 1.0 * np.where(a["x"][:, :1] > 20, a["x"] > 7, a["x"] < 30),
     "matmul": lambda a: a["x"] @ np.linspace(-1, 1, 6).reshape(3, 2),
     "einsum": lambda a: np.einsum("nij,jk->nik", a["x"], np.ones((3, 2))),
     "reshape": lambda a: a["x"].reshape(len(a["x"]), -1),

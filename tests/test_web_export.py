@@ -22,6 +22,7 @@ from rnnkit.captioning.exporting import export_web
 from rnnkit.cli import app
 from rnnkit.data.photos import fit_picture
 from rnnkit.errors import DataError
+from rnnkit_builtin.encoders.scenes import Scenes
 from tests import browser
 from tests.exports import NODE_MODULES, encoder_file, network, with_encoder
 
@@ -214,7 +215,10 @@ def test_a_runtime_that_is_not_there_is_told(model: Path, tmp_path: Path) -> Non
     assert "name one file to write" in str(ran.exception)
 
 
-def test_an_encoder_that_no_browser_runs_is_told(tiny_data: Path, tmp_path: Path) -> None:
+def test_an_encoder_that_no_browser_runs_is_told(
+    tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Scenes, "in_onnx", lambda self: None)
     text = (
         '[model]\nwords = { use = "embedding", dim = 8 }\n[[model.rnn]]\nhidden = 6\ncell = "gru"\n'
     )

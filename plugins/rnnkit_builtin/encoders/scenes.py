@@ -9,9 +9,10 @@ from __future__ import annotations
 import attrs
 import numpy as np
 
+from rnnkit.captioning.exporting import encode_in_onnx
 from rnnkit.data.photos import fit_picture
-from rnnkit.data.scenes import SIDE, features
-from rnnkit.kinds import Array, Encoder, Picture, Prepared
+from rnnkit.data.scenes import SIDE, features, features_at_once
+from rnnkit.kinds import Array, Encoder, InOnnx, Picture, Prepared
 
 
 @attrs.frozen
@@ -32,3 +33,8 @@ class Scenes(Encoder):
 
     def encode(self, prepared: Prepared) -> Array:
         return features(prepared).astype(np.float32, copy=False)
+
+    def in_onnx(self) -> InOnnx:
+        preparation: dict[str, str | int | None]
+        preparation = {"size": SIDE, "fit": "squash", "interpolation": "bicubic"}
+        return InOnnx(encode_in_onnx(features_at_once, SIDE), "features", preparation)

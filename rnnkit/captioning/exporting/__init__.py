@@ -5,11 +5,13 @@ from rnnkit.captioning.exporting.onnx_file import Exported, export_onnx
 from rnnkit.captioning.exporting.safetensors_file import read_torch, write_torch
 from rnnkit.captioning.exporting.search import Search
 from rnnkit.captioning.exporting.torch_layout import from_torch, to_torch
+from rnnkit.captioning.exporting.traced_encoder import encode_in_onnx
 from rnnkit.captioning.exporting.web_folder import export_web
 
 __all__ = [
     "Exported",
     "Search",
+    "encode_in_onnx",
     "export_onnx",
     "export_web",
     "from_torch",

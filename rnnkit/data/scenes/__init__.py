@@ -7,7 +7,7 @@ are of a grammar, `describes` can tell whether one is true, in whatever words.
 """
 
 from rnnkit.data.scenes.draw import Pixels, draw
-from rnnkit.data.scenes.features import features
+from rnnkit.data.scenes.features import features, features_at_once
 from rnnkit.data.scenes.files import load_scenes, write_scenes
 from rnnkit.data.scenes.grammar import describes
 from rnnkit.data.scenes.world import SIDE, Object, Relation, Scene, Thing
@@ -22,6 +22,7 @@ __all__ = [
     "describes",
     "draw",
     "features",
+    "features_at_once",
     "load_scenes",
     "write_scenes",
 ]

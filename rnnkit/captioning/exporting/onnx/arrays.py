@@ -58,7 +58,9 @@ def argsort(v: Values, node: Node) -> str:
 def where(v: Values, node: Node) -> str:
     condition, *others = node.inputs
     kind = kind_of(node.dtype)
-    return v.scope.op("Where", v.name(condition, "b"), *(v.name(x, kind) for x in others))
+    as_numbers = "i" if kind == "b" else kind  # ONNX Runtime chooses among numbers alone
+    values = (v.name(x, as_numbers) for x in others)
+    return v.scope.cast(v.scope.op("Where", v.name(condition, "b"), *values), as_numbers, kind)
 
 
 def same(v: Values, node: Node) -> str:

@@ -75,7 +75,7 @@ def whole(plan: Plan, search: Search) -> ModelProto:
     shapes = {"tokens": [*each, "L"], "token_log_probs": [*each, "L"], "log_probs": each}
     outputs = [port(scope.call(n, found[n]), _kind(n), shape) for n, shape in shapes.items()]
     graph = scope.graph("captioner", [plan.image], outputs)
-    return _finished(graph, {**_about(model, plan), "decoder": label(search.decoder)})
+    return finished(graph, {**_about(model, plan), "decoder": label(search.decoder)})
 
 
 def parts(plan: Plan) -> tuple[ModelProto, ModelProto]:
@@ -105,7 +105,7 @@ def parts(plan: Plan) -> tuple[ModelProto, ModelProto]:
     outputs += [port(scope.call(n, found[n]), "f", ["N", None]) for n in network.attention]
     step = scope.graph("step", [port("tokens", "i", ["N"]), *ports], outputs)
     about = _about(network.model, plan)
-    return _finished(begin, about), _finished(step, about)
+    return finished(begin, about), finished(step, about)
 
 
 def _kind(name: str) -> str:
@@ -134,7 +134,7 @@ def _about(model: Captioner, plan: Plan) -> dict[str, str]:
     return texts | ({} if pipeline is None else {"encoder": str(pipeline.identity)})
 
 
-def _finished(graph: onnx.GraphProto, about: Mapping[str, str]) -> ModelProto:
+def finished(graph: onnx.GraphProto, about: Mapping[str, str]) -> ModelProto:
     """The file, checked."""
     model = helper.make_model(
         graph,

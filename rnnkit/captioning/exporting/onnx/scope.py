@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -108,8 +108,17 @@ class Scope:
         whole: bool = True,
     ) -> GraphProto:
         """The graph; `whole` with the constants, which the body of a loop finds around it."""
-        values = list(self.values.values()) if whole else []
+        used = set(_names(self.nodes)) if whole else set()
+        values = [value for name, value in self.values.items() if name in used]
         return helper.make_graph(self.nodes, name, list(inputs), list(outputs), values)
+
+
+def _names(nodes: Iterable[NodeProto]) -> Iterator[str]:
+    """What nodes take, those in their bodies too."""
+    for node in nodes:
+        yield from node.input
+        for attribute in node.attribute:
+            yield from _names(attribute.g.node)
 
 
 def kind_of(dtype: np.dtype[Any]) -> str:
