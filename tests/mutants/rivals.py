@@ -48,14 +48,16 @@ def catches(
     return False
 
 
-def examples(cls: type[Plugin], name: str, seed: int) -> Iterator[tuple[str, Example]]:
-    """The examples that the harness examines a plugin class with."""
+def examples(
+    cls: type[Plugin], name: str, seed: int, largest: float = LARGEST
+) -> Iterator[tuple[str, Example]]:
+    """The examples that the harness examines a plugin class with, of so many numbers at most."""
     for variant in variants(cls):
         for case in differentiable_cases(variant.plugin) if variant.promised else ():
             if case.core or not variant.label:
                 whole = f"{name}[{variant.label}]/{case.id}"
                 example = case.draw(seeded(whole, seed))
-                if sum(a.size for a in example.leaves.values()) <= LARGEST:
+                if sum(a.size for a in example.leaves.values()) <= largest:
                     yield whole, example
 
 
