@@ -18,6 +18,8 @@ from rnnkit.kinds.plugin import Plugin
 from rnnkit.kinds.step_only import FreeStep, GatedStep
 from rnnkit.tracing import Graph, Sizes, trace
 
+__all__ = ["traced"]
+
 DOUBLE: Final = np.dtype(np.float64)
 
 ROWS: Final[Sequence[Sizes]] = ({"N": 3, "D": 4, "H": 5}, {"N": 4, "D": 4, "H": 5})
