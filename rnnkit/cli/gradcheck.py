@@ -43,6 +43,12 @@ def gradcheck(
         str, typer.Option("--case", metavar="TEXT", help="Only checks whose name contains this.")
     ] = "",
     seed: Annotated[int, typer.Option("--seed", min=0, help="The seed of the random numbers.")] = 0,
+    no_answers: Annotated[
+        bool,
+        typer.Option(
+            "--no-answers", help="Do not say what a wrong gradient should be, for courses."
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Check gradients and laws of plugins and whole specs; explain what is wrong.
@@ -56,13 +62,16 @@ def gradcheck(
 
         plain = ranks.size > 1
         with show.working("checking", wanted=ranks.rank == 0, plain=plain):
-            reports = run_each(_targets(name or [], kind, spec or []), seed, case, ranks)
-        code = 0 if ranks.rank else _tell(reports, seed, case, as_json, plain=plain)
+            targets = _targets(name or [], kind, spec or [])
+            reports = run_each(targets, seed, case, ranks, answers=not no_answers)
+        code = 0 if ranks.rank else _tell(reports, seed, case, as_json, not no_answers, plain)
     if code:
         raise typer.Exit(code)
 
 
-def _tell(reports: list[Report], seed: int, case: str, as_json: bool, *, plain: bool) -> int:
+def _tell(
+    reports: list[Report], seed: int, case: str, as_json: bool, answers: bool, plain: bool
+) -> int:
     """Print what was found; the exit code."""
     from rnnkit.testing.report import explain
 
@@ -74,7 +83,7 @@ def _tell(reports: list[Report], seed: int, case: str, as_json: bool, *, plain: 
     else:
         _print(reports, plain=plain)
         for report in failed:
-            say(f"\n{explain(report, seed)}")
+            say(f"\n{explain(report, seed, answers=answers)}")
     if case and not any(report.checks for report in reports):
         say(f"no check has {case!r} in its name", err=True)
         return 2

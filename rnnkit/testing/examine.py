@@ -29,6 +29,7 @@ class Finding:
         text: how.
         blame: the pass that is at fault.
         leaves: if gradients are wrong, what was found for each leaf, the right ones too, once it is explained.
+        answers: what wrong gradients should be, a line for each.
         diagnosis: what explains it then.
     """
 
@@ -39,6 +40,7 @@ class Finding:
     text: str = ""
     blame: Pass = "backward"
     leaves: tuple[LeafFinding, ...] = ()
+    answers: tuple[str, ...] = ()
     diagnosis: Diagnosis | None = attrs.field(default=None, repr=False, eq=False)
 
     @property

@@ -10,12 +10,32 @@ import attrs
 import numpy as np
 
 from rnnkit.kinds import Array, Rng
+from rnnkit.tracing import Graph
 
 Leaves: TypeAlias = Mapping[str, Array]
 """Arrays by name: what goes in, what comes out, or gradients of either."""
 
 Pass: TypeAlias = Literal["forward", "backward"]
 """Which of the two computes wrong."""
+
+
+@attrs.frozen
+class Traceable:
+    """What an example computes, as a graph that can be made of it.
+
+    Attributes:
+        graph: makes it; its inputs have the names of the leaves, and may have fewer axes ahead.
+        others: inputs that are no leaves.
+        seed: of the random numbers that it draws.
+        called: what backward calls the gradients of outputs, where that is not d and the name; empty where it is 1.
+        letters: letter of a length -> an expression of it.
+    """
+
+    graph: Callable[[], Graph]
+    others: Mapping[str, Any] = attrs.field(factory=dict)
+    seed: int = 0
+    called: Mapping[str, str] = attrs.field(factory=dict)
+    letters: Mapping[str, str] = attrs.field(factory=dict)
 
 
 @attrs.frozen
@@ -37,6 +57,7 @@ class Example:
             stays float32 and finite ("types"; where numbers are meant to be extreme), or nothing ("skip").
         daring: whether the numbers may leave the range that the forward pass can compute in; then it is not
             examined.
+        traceable: the forward pass as a graph, where formulas of its gradients may be short.
     """
 
     leaves: Leaves
@@ -50,6 +71,7 @@ class Example:
     named: Callable[[Any], Any] = lambda cache: cache
     single: Literal["compare", "types", "skip"] = "compare"
     daring: bool = False
+    traceable: Traceable | None = None
 
 
 @attrs.frozen

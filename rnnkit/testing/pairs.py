@@ -4,18 +4,30 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import attrs
 import numpy as np
 
-from rnnkit.kinds import Array
+from rnnkit.kinds import Array, Rng
 from rnnkit.testing import names
+from rnnkit.testing.answers import answered
 from rnnkit.testing.examine import examine
-from rnnkit.testing.example import Broken, Example, Leaves, Pass, copied, equal_bits, seeded
+from rnnkit.testing.example import (
+    Broken,
+    Example,
+    Leaves,
+    Pass,
+    Traceable,
+    copied,
+    equal_bits,
+    seeded,
+)
 from rnnkit.testing.raised import in_words
 from rnnkit.testing.report import describe
+from rnnkit.tracing import Graph, Sizes, trace
 
 GATED = re.compile(r"([wu]|b$|bias)", re.IGNORECASE)
 """Names of weights and biases, whose columns may be those of gates."""
@@ -26,6 +38,7 @@ def check(
     backward: Callable[..., Any] | None = None,
     *,
     gates: Any = ("i", "f", "o", "g"),
+    answers: Any = True,
     **arguments: Any,
 ) -> float:
     """Check that `backward` is the derivative of `forward`, and that both obey the laws.
@@ -43,6 +56,7 @@ def check(
             Without it, `forward` is a loss that returns (loss, gradients).
         gates: names of the column blocks, in their order, of weights (W.., U.., b) that are as many times as wide as
             the outputs.
+        answers: whether to say what a wrong gradient should be.
         arguments: float arrays are differentiated; everything else is passed on.
 
     Returns:
@@ -53,8 +67,10 @@ def check(
             much, and what the pattern may be.
     """
     pair = Pair(forward, backward or _scaled, arguments)
-    finding = examine(pair.example(gates), seeded("pair", 0)).explained()
+    found = examine(pair.example(gates), seeded("pair", 0))
+    finding = found.explained()
     if not finding.ok:
+        finding = answered(finding, found.diagnosis) if answers else finding
         at_fault = forward if finding.blame == "forward" or backward is None else backward
         what = getattr(at_fault, "__name__", finding.blame)
         raise AssertionError("\n".join([f"{what} is wrong", *describe(finding)]))
@@ -118,7 +134,16 @@ class Pair:
             for name, a in self.leaves.items()
             if GATED.match(name) and a.ndim and a.shape[-1] == width * len(gates)
         ]
-        return attrs.evolve(plain, gates=dict.fromkeys(gated, tuple(gates)))
+        return attrs.evolve(
+            plain,
+            gates=dict.fromkeys(gated, tuple(gates)),
+            traceable=Traceable(
+                partial(self.graph, tuple(outputs)),
+                {k: a for k, a in self.arrays.items() if k not in self.leaves},
+                called=self._called(outputs),
+                letters={"N": "N"},
+            ),
+        )
 
     def run(self, at: Leaves) -> tuple[Leaves, Kept]:
         """The forward pass; its outputs by the names that it gives them."""
@@ -148,6 +173,40 @@ class Pair:
             {name: np.asarray(y) for name, y in outputs.items()},
             Kept(cache, {name: (a, a.copy()) for name, a in held.items()}),
         )
+
+    def graph(self, outputs: Sequence[str]) -> Graph:
+        """What forward computes; the length of the first axis is free, if it can be.
+
+        Raises:
+            Exception: it cannot be traced, for whatever reason.
+        """
+
+        def run(at: Mapping[str, Any], rng: Rng) -> Mapping[str, Any]:
+            # In one expression: what stands in for an array is named after the variables that hold it.
+            return dict(zip(outputs, self.forward(**{**self.arguments, **at})[:-1], strict=True))
+
+        rows = next((len(a) for a in self.leaves.values() if a.ndim), 1)
+        draw = partial(self._drawn, rows)
+        try:
+            return trace(run, draw, ({"N": rows}, {"N": rows + 1}))
+        except Exception:  # it depends on this length, or another array has it by chance
+            return trace(run, draw, ({"N": rows}, {"N": rows}))
+
+    def _drawn(self, rows: int, sizes: Sizes, rng: Rng) -> dict[str, Array]:
+        """Arrays near those that were given, the rows of the first axis repeated to have as many as wanted."""
+        drawn = {}
+        for k, a in (self.arrays | self.leaves).items():
+            if a.ndim and len(a) == rows:
+                a = np.resize(a, (sizes["N"], *a.shape[1:]))
+            near = 1.0 + 0.1 * rng.standard_normal(a.shape)
+            drawn[k] = a * near if a.dtype.kind == "f" else a
+        return drawn
+
+    def _called(self, outputs: Iterable[str]) -> dict[str, str]:
+        """What backward calls the gradient of each output; that of a loss, which has no backward, is 1."""
+        if self.backward is _scaled:
+            return dict.fromkeys(outputs, "")
+        return dict(zip(outputs, inspect.signature(self.backward).parameters, strict=False))
 
     def run_back(self, at: Leaves, cotangents: Leaves, kept: Kept) -> Leaves:
         """The backward pass; its gradients by the names of their leaves."""

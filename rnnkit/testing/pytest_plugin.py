@@ -17,10 +17,15 @@ if TYPE_CHECKING:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--rnnkit` and `--rnnkit-seed`."""
+    """`--rnnkit`, `--rnnkit-seed` and `--rnnkit-no-answers`."""
     group = parser.getgroup("rnnkit", "gradient checks of rnnkit plugins")
     group.addoption("--rnnkit", metavar="DIST", help="check the plugins of this installed package")
     group.addoption("--rnnkit-seed", type=int, default=0, help="base seed of all random numbers")
+    group.addoption(
+        "--rnnkit-no-answers",
+        action="store_true",
+        help="do not say what a wrong gradient should be, for courses",
+    )
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -28,8 +33,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "rnnkit_check" not in metafunc.fixturenames:
         return
     seed = metafunc.config.getoption("--rnnkit-seed")
+    answers = not metafunc.config.getoption("--rnnkit-no-answers")
     checks = [
-        SelectedCheck(target, check, seed)
+        SelectedCheck(target, check, seed, answers=answers)
         for target in _targets(metafunc)
         for check in (_problem(target) if target.problem else target.checks())
     ]
@@ -39,10 +45,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 class SelectedCheck:
     """One check that pytest runs."""
 
-    def __init__(self, target: Target, check: Check, seed: int) -> None:
+    def __init__(self, target: Target, check: Check, seed: int, *, answers: bool) -> None:
         self.target = target
         self.check = check
         self.seed = seed
+        self.answers = answers
 
     @property
     def id(self) -> str:
@@ -53,14 +60,17 @@ class SelectedCheck:
     def run(self) -> None:
         """Run it; fail with the explanation."""
         __tracebackhide__ = True
+        from rnnkit.testing.answers import answered
         from rnnkit.testing.report import explain
         from rnnkit.testing.targets import Failure, Report
 
         finding = self.check.run(self.seed)
         if not finding.ok:
-            failures = (Failure(self.check.id, finding.explained()),)
+            told = finding.explained()
+            told = answered(told, finding.diagnosis) if self.answers else told
+            failures = (Failure(self.check.id, told),)
             report = Report(self.target, 1, finding.error, 0.0, failures, ())
-            pytest.fail(explain(report, self.seed), pytrace=False)
+            pytest.fail(explain(report, self.seed, answers=self.answers), pytrace=False)
 
 
 def _problem(target: Target) -> Iterator[Check]:

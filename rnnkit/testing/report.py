@@ -10,8 +10,14 @@ from rnnkit.testing.examine import Finding
 from rnnkit.testing.targets import Report
 
 
-def explain(report: Report, seed: int) -> str:
-    """Everything a person needs who has to mend the plugin."""
+def explain(report: Report, seed: int, *, answers: bool = True) -> str:
+    """Everything a person needs who has to mend the plugin.
+
+    Args:
+        report: of its checks.
+        seed: of all random numbers.
+        answers: whether it was to say what wrong gradients should be.
+    """
     target = report.target
     head = f"{target.kind} {target.name!r}" + (f" ({target.package})" if target.package else "")
     if target.problem is not None:
@@ -26,6 +32,7 @@ def explain(report: Report, seed: int) -> str:
     rest = len(report.failures) - 1
     others = f"; {rest} more of its {report.checks} checks fail" if rest else ""
     words = ["rnnkit", "gradcheck", *target.again, "--case", failure.check]
+    words += ["--no-answers"] * (not answers)
     again = shlex.join([*words, *(["--seed", str(seed)] if seed else [])])
     lines = [
         f"{head} fails {failure.check!r}{others}",
@@ -42,6 +49,8 @@ def describe(finding: Finding) -> Iterator[str]:
     width = max((len(leaf.name) for leaf in finding.leaves), default=0)
     for leaf in finding.leaves:
         yield f"  {leaf.name:{width}}  {_verdict(leaf)}"
+    for answer in finding.answers:
+        yield f"  {answer}"
     if finding.note:
         yield f"note: {finding.note}"
 

@@ -13,6 +13,7 @@ from rnnkit.errors import RegistryError
 from rnnkit.kinds import KINDS, Plugin
 from rnnkit.parallel import ALONE, Ranks
 from rnnkit.spec import read_spec
+from rnnkit.testing.answers import answered
 from rnnkit.testing.checks import Check, checks_of_class, checks_of_spec
 from rnnkit.testing.examine import Finding
 from rnnkit.testing.reasons import reasoned
@@ -90,8 +91,15 @@ class Report:
         return min(self.failures, key=rank, default=None)
 
 
-def run(target: Target, seed: int = 0, only: str = "") -> Report:
-    """Run the checks of a target, or those whose id contains `only`."""
+def run(target: Target, seed: int = 0, only: str = "", *, answers: bool = True) -> Report:
+    """Run the checks of a target, or those whose id contains `only`.
+
+    Args:
+        target: what to check.
+        seed: of all random numbers.
+        only: what the name of a check must contain.
+        answers: whether to say what wrong gradients should be.
+    """
     began, count, worst = time.perf_counter(), 0, 0.0
     failures: list[Failure] = []
     notes: dict[str, None] = {}
@@ -104,14 +112,22 @@ def run(target: Target, seed: int = 0, only: str = "") -> Report:
                 notes[finding.note] = None
             if not finding.ok:
                 failures.append(Failure(check.id, finding))
-    found = reasoned([failure.finding for failure in failures])
-    told = tuple(attrs.evolve(f, finding=new) for f, new in zip(failures, found, strict=True))
+    found = [failure.finding for failure in failures]
+    told = tuple(
+        attrs.evolve(f, finding=answered(new, f.finding.diagnosis) if answers else new)
+        for f, new in zip(failures, reasoned(found), strict=True)
+    )
     seconds = time.perf_counter() - began
     return Report(target, count, worst, seconds, told, tuple(notes))
 
 
 def run_each(
-    targets: Sequence[Target], seed: int = 0, only: str = "", ranks: Ranks = ALONE
+    targets: Sequence[Target],
+    seed: int = 0,
+    only: str = "",
+    ranks: Ranks = ALONE,
+    *,
+    answers: bool = True,
 ) -> list[Report]:
     """Run the checks of several targets; each is one rank's, whichever is free.
 
@@ -120,7 +136,7 @@ def run_each(
     """
 
     def found(number: int) -> tuple[int, float, float, tuple[Failure, ...], tuple[str, ...]]:
-        report = run(targets[number], seed, only)
+        report = run(targets[number], seed, only, answers=answers)
         # Without the target, whose checks are functions: those cannot be sent.
         return report.checks, report.worst, report.seconds, report.failures, report.notes
 

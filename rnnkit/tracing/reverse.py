@@ -38,13 +38,21 @@ class Gradient:
     gradients: Mapping[str, Node | None]
     adjoints: Mapping[Node, Node]
 
-    def evaluate(self, arrays: Mapping[str, Any], cotangents: Mapping[str, Any]) -> dict[str, Any]:
-        """The gradients at other arrays; of inputs that outputs do not depend on they are 0."""
+    def evaluate(
+        self, arrays: Mapping[str, Any], cotangents: Mapping[str, Any], rng: Any = None
+    ) -> dict[str, Any]:
+        """The gradients at other arrays; of inputs that outputs do not depend on they are 0.
+
+        Args:
+            arrays: by the names of the inputs.
+            cotangents: by the names of the outputs.
+            rng: the generator of random numbers, where the function draws some.
+        """
         found = {k: g for k, g in self.gradients.items() if g is not None}
         given = {node.attributes["name"]: node for node in self.cotangents.values()}
         graph = Graph({**self.graph.inputs, **given}, found, self.graph.examples)
         named = {node.attributes["name"]: cotangents[k] for k, node in self.cotangents.items()}
-        made = graph.evaluate({**arrays, **named})
+        made = graph.evaluate({**arrays, **named}, rng)
         return {k: made[k] if k in found else np.zeros_like(arrays[k]) for k in self.gradients}
 
 

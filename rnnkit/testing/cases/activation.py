@@ -9,7 +9,8 @@ from typing import Any, Literal
 import numpy as np
 
 from rnnkit.kinds import Activation, Array, Rng
-from rnnkit.testing.example import Broken, Case, Example, Leaves
+from rnnkit.testing.cases.graphs import graph_of
+from rnnkit.testing.example import Broken, Case, Example, Leaves, Traceable
 from rnnkit.testing.laws import calls_do_not_meet, close
 
 GRID = np.linspace(-32.0, 32.0, 257)
@@ -93,4 +94,12 @@ def _at(
 
     laws = (is_elementwise, *(() if extreme else (calls_do_not_meet(type(plugin)),)))
     single: Literal["types", "compare"] = "types" if extreme else "compare"
-    return Example({"x": x}, forward, backward, laws=laws, single=single, daring=daring)
+    return Example(
+        {"x": x},
+        forward,
+        backward,
+        laws=laws,
+        single=single,
+        daring=daring,
+        traceable=Traceable(partial(graph_of, plugin, 4, 5)),
+    )

@@ -22,10 +22,11 @@ from rnnkit.kinds import (
 from rnnkit.kinds.arrays import with_values
 from rnnkit.network import Packing, Recurrence, recurrent_layer
 from rnnkit.network.derived import whole
+from rnnkit.testing.cases.graphs import graph_of
 from rnnkit.testing.cases.setting import PUSHED, SETTINGS, USUAL, Setting
 from rnnkit.testing.cases.widths import Widths
 from rnnkit.testing.constants import thresholds
-from rnnkit.testing.example import Broken, Case, Example, Leaves, copied
+from rnnkit.testing.example import Broken, Case, Example, Leaves, Traceable, copied
 from rnnkit.testing.laws import calls_do_not_meet, close
 
 STEPS = ((2, 3, 5), (1, 3, 1), (1, 3, 4), (3, 3, 1), (4, 5, 5), (18, 20, 17))
@@ -126,14 +127,24 @@ def _step(
     setting: Setting = USUAL,
 ) -> Example:
     """One step, with a cotangent on every slot of the next state."""
-    cls, plugin = type(plugin), whole(plugin)
+    written, cls, plugin = plugin, type(plugin), whole(plugin)
     step = _gated_step if isinstance(plugin, GatedCell) else _free_step
     rnn = recurrence(plugin, d, h, rng, setting)
     s = _reachable(rnn, n, d, plugin.start_width(h), rng, setting)
     made = step(rng, plugin, rnn, s, n, d, h, setting)
     laws = (*made.laws, calls_do_not_meet(cls)) if setting is USUAL and h > 1 else made.laws
     single: Literal["types", "compare"] = "types" if setting.extreme else "compare"
-    return attrs.evolve(made, laws=laws, single=single, daring=setting.daring)
+    return attrs.evolve(
+        made,
+        laws=laws,
+        single=single,
+        daring=setting.daring,
+        traceable=Traceable(
+            partial(graph_of, written, d, h),
+            called={f"s.{name}": f"ds.{name}" for name, _ in named_arrays(s)},
+            letters={"N": "len(s.h)", "D": "D", "H": "H"},
+        ),
+    )
 
 
 def _several_steps(rng: Rng, plugin: RecurrentCell[Any, Any, Any], n: int, h: int) -> Example:

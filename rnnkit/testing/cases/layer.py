@@ -10,10 +10,11 @@ import numpy as np
 
 from rnnkit.kinds import Array, Ints, Layer, Rng, named_arrays
 from rnnkit.kinds.arrays import with_values
+from rnnkit.testing.cases.graphs import graph_of
 from rnnkit.testing.cases.setting import SETTINGS, USUAL, Setting
 from rnnkit.testing.cases.widths import Widths
 from rnnkit.testing.constants import thresholds
-from rnnkit.testing.example import Broken, Case, Example, Leaves, equal_bits
+from rnnkit.testing.example import Broken, Case, Example, Leaves, Traceable, equal_bits
 from rnnkit.testing.laws import calls_do_not_meet, close
 
 LEADS = ((1,), (3,), (2, 3), (2, 2, 3))
@@ -165,4 +166,10 @@ def _at(
         laws=tuple(laws),
         single="types" if setting.extreme else "compare",
         daring=setting.daring,
+        traceable=Traceable(
+            partial(graph_of, plugin, d, plugin.out_features(d), training=training),
+            {"x": tokens} if plugin.tokens else {},
+            seed,
+            letters={"N": "len(x)", "D": "D", "H": "dy.shape[-1]"},
+        ),
     )

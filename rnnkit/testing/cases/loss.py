@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from rnnkit.kinds import Array, Ints, Loss, Mask, Rng
+from rnnkit.testing.cases.graphs import graph_of
 from rnnkit.testing.constants import thresholds
-from rnnkit.testing.example import Broken, Case, Example, Leaves, copied
+from rnnkit.testing.example import Broken, Case, Example, Leaves, Traceable, copied
 from rnnkit.testing.laws import calls_do_not_meet
 
 M, V = 6, 5
@@ -118,4 +119,10 @@ def _at(
         backward,
         laws=tuple(laws),
         single="types" if types_only else "compare",
+        traceable=Traceable(
+            partial(graph_of, plugin, V, V),
+            {"targets": targets, "mask": mask},
+            called={"loss": ""},
+            letters={"N": "len(scores)", "K": "mask.sum()", "H": "V"},
+        ),
     )
