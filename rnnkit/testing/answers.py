@@ -57,7 +57,9 @@ def _answers(of: Diagnosis, leaves: Sequence[LeafFinding]) -> Iterator[str]:
                 f"its gradient is {numeric}; please report this to its authors"
             )
     right = [leaf for leaf in leaves if not leaf.right and leaf.name not in wrong]
-    yield from _said(right, Formulas(found, _called(found, traceable), traceable.letters), of)
+    where = getattr(traceable.function, "__code__", None)
+    formulas = Formulas(found, _called(found, traceable), traceable.letters, where)
+    yield from _said(right, formulas, of.judge.example.gates, traceable.remark)
 
 
 def _graph(traceable: Traceable) -> Graph | None:
@@ -109,9 +111,13 @@ def _called(found: Gradient, traceable: Traceable) -> dict[str, str]:
     return {name: traceable.called.get(name, f"d{name}") for name in found.cotangents}
 
 
-def _said(leaves: Sequence[LeafFinding], formulas: Formulas, of: Diagnosis) -> Iterator[str]:
+def _said(
+    leaves: Sequence[LeafFinding],
+    formulas: Formulas,
+    gates: Mapping[str, Sequence[str]],
+    remark: str,
+) -> Iterator[str]:
     """A line for each wrong leaf, or for each of its wrong gates."""
-    gates = of.judge.example.gates
     found: dict[tuple[str, str], Formula] = {}
     for leaf in leaves:
         names = gates.get(leaf.name, ())
@@ -131,7 +137,8 @@ def _said(leaves: Sequence[LeafFinding], formulas: Formulas, of: Diagnosis) -> I
         told |= set(new)
         where = f", where {'; '.join(new)}" if new else ""
         called = _both(gate, gates["zx"]) if both else _label(name, gate, gates)
-        yield f"{called} should be {formula.text}{where}"
+        added = f" ({remark})" if remark and name.startswith("p.") else ""
+        yield f"{called} should be {formula.text}{where}{added}"
 
 
 def _label(leaf: str, gate: str, gates: Mapping[str, Sequence[str]]) -> str:

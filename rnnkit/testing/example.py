@@ -29,6 +29,8 @@ class Traceable:
         seed: of the random numbers that it draws.
         called: what backward calls the gradients of outputs, where that is not d and the name; empty where it is 1.
         letters: letter of a length -> an expression of it.
+        remark: on gradients of parameters.
+        function: of the author, in whose variables formulas are written.
     """
 
     graph: Callable[[], Graph]
@@ -36,6 +38,8 @@ class Traceable:
     seed: int = 0
     called: Mapping[str, str] = attrs.field(factory=dict)
     letters: Mapping[str, str] = attrs.field(factory=dict)
+    remark: str = ""
+    function: Callable[..., Any] | None = None
 
 
 @attrs.frozen

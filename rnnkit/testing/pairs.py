@@ -142,6 +142,7 @@ class Pair:
                 {k: a for k, a in self.arrays.items() if k not in self.leaves},
                 called=self._called(outputs),
                 letters={"N": "N"},
+                function=self.forward,
             ),
         )
 

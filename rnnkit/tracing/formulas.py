@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from types import CodeType
 from typing import Final
 
 import attrs
 
+from rnnkit.tracing.broadcasting import broadcast
 from rnnkit.tracing.building import Builder
-from rnnkit.tracing.graph import Node, compute, in_order
+from rnnkit.tracing.graph import Graph, Node, compute, in_order
 from rnnkit.tracing.naming import adjoint_names
 from rnnkit.tracing.operations import POINTWISE
 from rnnkit.tracing.reverse import Gradient
+from rnnkit.tracing.rules import ALIKE
 from rnnkit.tracing.simplify import number
 from rnnkit.tracing.sizes import Size
 from rnnkit.tracing.source import Writer
@@ -50,6 +53,7 @@ class Formulas:
         found: the gradients.
         cotangents: output -> what its gradient is called; empty where it is 1.
         letters: letter of a length -> an expression of it.
+        where: the function whose variables there are; all that have a name, if it is not known.
     """
 
     def __init__(
@@ -57,12 +61,12 @@ class Formulas:
         found: Gradient,
         cotangents: Mapping[str, str],
         letters: Mapping[str, str],
+        where: CodeType | None,
     ) -> None:
         graph = found.graph
         dtype = next((f"{d}.dtype" for d in cotangents.values() if d), "float")
         self.found, self.words = found, Words(letters, dtype)
-        self.given = _authors(graph.nodes)
-        self.given |= {node: node.name or name for name, node in graph.inputs.items()}
+        self.given = _authors(graph, where)
         self.given |= {d: cotangents[name] for name, d in found.cotangents.items()}
         ends = [d for d in found.gradients.values() if d is not None]
         every = in_order([*graph.outputs.values(), *graph.inputs.values(), *ends])
@@ -98,7 +102,8 @@ class Formulas:
         named = {node: names for node, names in self.names.items() if node is not d}
         for node in in_order([d], self.given):
             if node.op in ("setitem", "add_at"):
-                named[node] = [f"d{leaf.rpartition('.')[2]}" if node is d else "placed"]
+                own = [f"d{leaf.rpartition('.')[2]}"] if node is d else named.get(node, [])
+                named[node] = [*own, "placed", "placed2"]
         given = self.given | {
             node: f"np.zeros_like({self.given[like]})"
             for node in in_order([d])
@@ -124,12 +129,15 @@ class Formulas:
         return self._known[d]
 
     def _again(self, node: Node, inputs: tuple[Node, ...]) -> Node:
-        """The same operation on other inputs; of numbers alone, a number."""
+        """The same operation on other inputs; of one number, that needs no shape where it is broadcast."""
         numbers = [number(x) for x in inputs]
         if None not in numbers and node.op in POINTWISE:
             return self.build.number(float(compute(node.op, node.attributes, numbers, {})))
-        if None not in numbers and node.op in ("getitem", "reshape", "broadcast_to"):
-            return self.build.number(numbers[0])
+        if not inputs[0].shape and node.op in ("getitem", "reshape", "broadcast_to"):
+            return inputs[0]
+        if node.op not in ALIKE:
+            pairs = zip(inputs, node.inputs, strict=True)
+            inputs = tuple(broadcast(self.build.make, x, old.shape) for x, old in pairs)
         return self.build.make(node.op, *inputs, **node.attributes)
 
     def _cut(self, d: Node, start: int | Size, stop: int | Size) -> Node:
@@ -155,10 +163,16 @@ class Formulas:
         return self.build.make("getitem", d, index=index)
 
 
-def _authors(nodes: Iterable[Node]) -> dict[Node, str]:
-    """What the author calls nodes; a name that is used again stands for the last."""
-    last = {node.name: node for node in nodes if node.name}
-    return {node: name for name, node in last.items()}
+def _authors(graph: Graph, where: CodeType | None) -> dict[Node, str]:
+    """What the author calls nodes where a function returns; inputs by their own names, unless these hold others."""
+    held: dict[str, Node] = {node.name: node for node in graph.nodes if node.name}
+    if where is not None:
+        held = dict(graph.live.get(where, held))
+    held = {name: node for name, node in graph.inputs.items() if name not in held} | held
+    given: dict[Node, str] = {}
+    for name in sorted(held, key=lambda name: (name in graph.inputs, not name.isidentifier())):
+        given.setdefault(held[name], name)
+    return given
 
 
 def _statements(lines: Iterable[str]) -> list[str]:

@@ -143,6 +143,7 @@ def _step(
             partial(graph_of, written, d, h),
             called={f"s.{name}": f"ds.{name}" for name, _ in named_arrays(s)},
             letters={"N": "len(s.h)", "D": "D", "H": "H"},
+            function=getattr(written, "step", None),
         ),
     )
 

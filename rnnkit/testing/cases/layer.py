@@ -171,5 +171,7 @@ def _at(
             {"x": tokens} if plugin.tokens else {},
             seed,
             letters={"N": "len(x)", "D": "D", "H": "dy.shape[-1]"},
+            remark="all leading axes joined",
+            function=plugin.forward,
         ),
     )

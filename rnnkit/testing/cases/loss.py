@@ -124,5 +124,6 @@ def _at(
             {"targets": targets, "mask": mask},
             called={"loss": ""},
             letters={"N": "len(scores)", "K": "mask.sum()", "H": "V"},
+            function=plugin.evaluate,
         ),
     )
