@@ -43,6 +43,8 @@ def told_values(lines: Iterable[str], variables: Mapping[str, Any]) -> Told:
         match = re.fullmatch(r" *(\S+) should be (.*?)(?:, where (.*))?", line)
         if match:
             name, expression, steps = match.groups()
+            if expression.startswith("made by "):
+                expression, steps = f"d{name.rpartition('.')[2].removeprefix('d')}", expression[8:]
             for step in (steps or "").split("; "):
                 exec(step, known)
             found[name] = eval(expression, known)
@@ -210,7 +212,8 @@ def test_the_answers_about_a_plugin_are_the_derivative(kind: type[Plugin], name:
     }
     slots = SimpleNamespace(**{k[2:]: c for k, c in d.items()})
     lengths = {"N": 2, "H": 5, "D": 4, "V": 5}
-    known = {**lengths, **held, **{f"d{k}": c for k, c in d.items()}, "ds": slots}
+    before = {f"{k[2:]}_prev": a for k, a in leaves.items() if k.startswith("s.")}
+    known = {**lengths, **before, **held, **{f"d{k}": c for k, c in d.items()}, "ds": slots}
     said = told_values(said_of(example), known)
     for leaf in leaves:
         right = derivative(lambda at: example.forward(at)[0], leaves, d, leaf)
@@ -227,7 +230,7 @@ def test_answers_are_in_the_authors_names() -> None:
     _, example = example_of(RecurrentCell, "lstm")
     assert said_of(example, ["zx", "zh", "s.h"]) == (
         "dzi should be dc * g * i * (1 - i), where dc = ds.c + ds.h * o * (1 - tanh_c**2)",
-        "dzf should be dc * s.c * f * (1 - f)",
+        "dzf should be dc * c_prev * f * (1 - f)",
         "dzo should be ds.h * tanh_c * o * (1 - o)",
         "dzg should be dc * i * (1 - g**2)",
         "dh_prev should be 0",

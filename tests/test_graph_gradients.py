@@ -15,7 +15,7 @@ from rnnkit.kinds.arrays import with_values
 from rnnkit.kinds.traced import CellTrace, LayerTrace, named, traced
 from rnnkit.testing.variants import variants
 from rnnkit.tracing import trace
-from rnnkit.tracing.formulas import Formula, formulas
+from rnnkit.tracing.formulas import Formula, Formulas
 from rnnkit.tracing.reverse import gradient
 
 STEP = 1e-6
@@ -199,20 +199,20 @@ def test_what_has_no_derivative_is_named_with_its_line() -> None:
 
 def test_a_formula_is_in_the_names_of_the_author() -> None:
     lstm = registry.load(RecurrentCell, "lstm")()
-    found = gradient(traced(lstm))
+    written = Formulas(gradient(traced(lstm)))
     dc = ("dc = ds.c + ds.h * o * (1 - tanh_c**2)",)
-    assert formulas(found, "zx", ("i", "f", "o", "g")) == [
-        Formula("i", "dc * g * i * (1 - i)", dc),
-        Formula("f", "dc * c_prev * f * (1 - f)", dc),
-        Formula("o", "ds.h * tanh_c * o * (1 - o)", ()),
-        Formula("g", "dc * i * (1 - g**2)", dc),
+    assert [written.of("zx", (k, 4)) for k in range(4)] == [
+        Formula("dc * g * i * (1 - i)", dc),
+        Formula("dc * c_prev * f * (1 - f)", dc),
+        Formula("ds.h * tanh_c * o * (1 - o)"),
+        Formula("dc * i * (1 - g**2)", dc),
     ]
-    assert formulas(found, "s.c") == [Formula("", "dc * f", dc)]
-    assert formulas(found, "s.h") == [Formula("", "0", ())]
+    assert written.of("s.c") == Formula("dc * f", dc)
+    assert written.of("s.h") == Formula("0")
 
 
 def test_a_formula_of_a_parameter_has_its_product() -> None:
     layer = next(variants(registry.load(Layer, "affine"))).plugin
-    found = gradient(traced(layer))
-    assert formulas(found, "p.W") == [Formula("", "x.T @ dy", ())]
-    assert formulas(found, "x") == [Formula("", "dy @ p.W.T", ())]
+    written = Formulas(gradient(traced(layer)))
+    assert written.of("p.W") == Formula("x.T @ dy")
+    assert written.of("x") == Formula("dy @ p.W.T")

@@ -13,7 +13,7 @@ from rnnkit.kinds import Array
 from rnnkit.testing.derivative import magnitude
 from rnnkit.testing.diagnosis import Diagnosis, LeafFinding
 from rnnkit.testing.examine import Finding, probe
-from rnnkit.testing.example import Leaves, Traceable
+from rnnkit.testing.example import Leaves, Traceable, copied
 from rnnkit.tracing.formulas import Formula, Formulas
 from rnnkit.tracing.graph import Graph
 from rnnkit.tracing.reverse import Gradient, gradient
@@ -40,14 +40,14 @@ def _answers(of: Diagnosis, leaves: Sequence[LeafFinding]) -> Iterator[str]:
     if traceable is None or graph is None:
         return
     try:
-        found = gradient(graph, list(of.judge.cotangents))
+        found = gradient(graph, list(of.judge.cotangents), ones=traceable.ones)
     except TraceError:
         return
     derived = _derived(found, of, traceable)
     if derived is None:
         return
     cotangents = of.judge.cotangents
-    size = magnitude(of.judge.example.forward(_copies(of.judge.example.leaves))[0], cotangents)
+    size = magnitude(of.judge.example.forward(copied(of.judge.example.leaves))[0], cotangents)
     wrong, _ = probe(of.judge, derived, size, np.random.default_rng(0))
     for leaf in leaves:
         if leaf.name in wrong and not leaf.right:
@@ -57,8 +57,7 @@ def _answers(of: Diagnosis, leaves: Sequence[LeafFinding]) -> Iterator[str]:
                 f"its gradient is {numeric}; please report this to its authors"
             )
     right = [leaf for leaf in leaves if not leaf.right and leaf.name not in wrong]
-    where = getattr(traceable.function, "__code__", None)
-    formulas = Formulas(found, _called(found, traceable), traceable.letters, where)
+    formulas = Formulas(found, traceable.function, traceable.called, traceable.letters)
     yield from _said(right, formulas, of.judge.example.gates, traceable.remark)
 
 
@@ -78,7 +77,7 @@ def _derived(found: Gradient, of: Diagnosis, traceable: Traceable) -> Leaves | N
         return None
     at = {k: _fitted(given[k], len(node.shape)) for k, node in graph.inputs.items()}
     outputs = graph.evaluate(at, np.random.default_rng(traceable.seed))
-    wanted, _ = example.forward(_copies(example.leaves))
+    wanted, _ = example.forward(copied(example.leaves))
     cotangents = {}
     for k, c in of.judge.cotangents.items():
         if not _same(np.asarray(outputs[k]), _fitted(wanted[k], np.ndim(outputs[k]))):
@@ -86,12 +85,9 @@ def _derived(found: Gradient, of: Diagnosis, traceable: Traceable) -> Leaves | N
         cotangents[k] = _fitted(c, np.ndim(outputs[k]))
     with np.errstate(all="ignore"):
         made = found.evaluate(at, cotangents, np.random.default_rng(traceable.seed))
-    derived = {k: np.reshape(made[k], a.shape) for k, a in example.leaves.items()}
+    times = next(iter(cotangents.values())) if traceable.ones else 1.0
+    derived = {k: times * np.reshape(made[k], a.shape) for k, a in example.leaves.items()}
     return derived if all(np.isfinite(d).all() for d in derived.values()) else None
-
-
-def _copies(leaves: Leaves) -> dict[str, Array]:
-    return {name: a.copy() for name, a in leaves.items()}
 
 
 def _fitted(a: Any, ndim: int) -> Array:
@@ -107,10 +103,6 @@ def _same(got: Array, want: Array) -> bool:
     return got.shape == want.shape and np.allclose(got, want, 0.0, room)
 
 
-def _called(found: Gradient, traceable: Traceable) -> dict[str, str]:
-    return {name: traceable.called.get(name, f"d{name}") for name in found.cotangents}
-
-
 def _said(
     leaves: Sequence[LeafFinding],
     formulas: Formulas,
@@ -124,8 +116,11 @@ def _said(
         bad = [gate for gate, right in leaf.gates.items() if not right] or [""]
         for gate in bad:
             block = (names.index(gate), len(names)) if gate else (0, 1)
-            formula = formulas.of(leaf.name, block)
-            if formula is not None:
+            try:
+                formula = formulas.of(leaf.name, block)
+            except NotImplementedError:
+                continue
+            if formula.short:
                 found[leaf.name, gate] = formula
     told: set[str] = set()
     for (name, gate), formula in found.items():
@@ -133,12 +128,15 @@ def _said(
         both = found.get((other, gate)) == formula
         if both and name == "zh":
             continue
-        new = [step for step in formula.steps if step not in told]
-        told |= set(new)
-        where = f", where {'; '.join(new)}" if new else ""
         called = _both(gate, gates["zx"]) if both else _label(name, gate, gates)
         added = f" ({remark})" if remark and name.startswith("p.") else ""
-        yield f"{called} should be {formula.text}{where}{added}"
+        new = [said for said in formula.where if said not in told]
+        told |= set(new)
+        if formula.text == called:  # made in statements
+            said = f"made by {'; '.join(formula.where)}"
+        else:
+            said = formula.text + (f", where {'; '.join(new)}" if new else "")
+        yield f"{called} should be {said}{added}"
 
 
 def _label(leaf: str, gate: str, gates: Mapping[str, Sequence[str]]) -> str:

@@ -27,7 +27,8 @@ class Traceable:
         graph: makes it; its inputs have the names of the leaves, and may have fewer axes ahead.
         others: inputs that are no leaves.
         seed: of the random numbers that it draws.
-        called: what backward calls the gradients of outputs, where that is not d and the name; empty where it is 1.
+        called: what backward calls the gradients of outputs, where that is not d and the name.
+        ones: whether it has none, and takes them for 1, as a loss does.
         letters: letter of a length -> an expression of it.
         remark: on gradients of parameters.
         function: of the author, in whose variables formulas are written.
@@ -37,6 +38,7 @@ class Traceable:
     others: Mapping[str, Any] = attrs.field(factory=dict)
     seed: int = 0
     called: Mapping[str, str] = attrs.field(factory=dict)
+    ones: bool = False
     letters: Mapping[str, str] = attrs.field(factory=dict)
     remark: str = ""
     function: Callable[..., Any] | None = None

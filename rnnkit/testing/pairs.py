@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -140,7 +140,10 @@ class Pair:
             traceable=Traceable(
                 partial(self.graph, tuple(outputs)),
                 {k: a for k, a in self.arrays.items() if k not in self.leaves},
-                called=self._called(outputs),
+                called=dict(
+                    zip(outputs, inspect.signature(self.backward).parameters, strict=False)
+                ),
+                ones=self.backward is _scaled,
                 letters={"N": "N"},
                 function=self.forward,
             ),
@@ -202,12 +205,6 @@ class Pair:
             near = 1.0 + 0.1 * rng.standard_normal(a.shape)
             drawn[k] = a * near if a.dtype.kind == "f" else a
         return drawn
-
-    def _called(self, outputs: Iterable[str]) -> dict[str, str]:
-        """What backward calls the gradient of each output; that of a loss, which has no backward, is 1."""
-        if self.backward is _scaled:
-            return dict.fromkeys(outputs, "")
-        return dict(zip(outputs, inspect.signature(self.backward).parameters, strict=False))
 
     def run_back(self, at: Leaves, cotangents: Leaves, kept: Kept) -> Leaves:
         """The backward pass; its gradients by the names of their leaves."""

@@ -1,18 +1,17 @@
-"""Single gradients as equations, short enough to be read and copied."""
+"""What a gradient should be, in the author's names: `dc * c_prev * f * (1 - f)`."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from types import CodeType
-from typing import Final
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
 
 import attrs
 
 from rnnkit.tracing.broadcasting import broadcast
 from rnnkit.tracing.building import Builder
-from rnnkit.tracing.graph import Graph, Node, compute, in_order
-from rnnkit.tracing.naming import adjoint_names
+from rnnkit.tracing.graph import Graph, Node, Scope, in_order
+from rnnkit.tracing.naming import adjoint_names, plain
 from rnnkit.tracing.operations import POINTWISE
 from rnnkit.tracing.reverse import Gradient
 from rnnkit.tracing.rules import ALIKE
@@ -30,155 +29,165 @@ STEPS: Final = 3
 
 @attrs.frozen
 class Formula:
-    """What a gradient is.
+    """The gradient of an input, or of some of its columns.
 
     Attributes:
-        text: an expression of the author's variables, and of those that the steps make.
-        steps: statements, each after those that it needs.
+        text: what it is.
+        where: statements that make what else is named in it, each after those that it needs.
     """
 
     text: str
-    steps: tuple[str, ...] = ()
+    where: tuple[str, ...] = ()
 
     @property
-    def names(self) -> set[str]:
-        """The variables that the steps make."""
-        return {step.partition(" = ")[0] for step in self.steps if re.match(r"\w+ = ", step)}
+    def short(self) -> bool:
+        """Whether it can be read at a glance."""
+        names = {said.partition(" = ")[0] for said in self.where if re.match(r"\w+ = ", said)}
+        return len(names) <= STEPS and all(len(said) <= LONG for said in (self.text, *self.where))
+
+
+class _Writer(Writer):
+    """Without functions that are rnnkit's own."""
+
+    def _summed_rows(self, node: Node) -> None:
+        return None
 
 
 class Formulas:
-    """Writes the gradients of a graph, one by one.
+    """Writes gradients, one by one.
+
+    Values are called what the author calls them where the function returns, and `c_prev` where they are a slot c of the
+    state before; the gradient of what is called c is dc.
 
     Args:
         found: the gradients.
-        cotangents: output -> what its gradient is called; empty where it is 1.
-        letters: letter of a length -> an expression of it.
-        where: the function whose variables there are; all that have a name, if it is not known.
+        function: the author's.
+        cotangents: output -> what its gradient is called; d and its name, where that is not said.
+        letters: letter of a length -> an expression of it; the letter itself, where none is said.
     """
 
     def __init__(
         self,
         found: Gradient,
-        cotangents: Mapping[str, str],
-        letters: Mapping[str, str],
-        where: CodeType | None,
+        function: Callable[..., Any] | None = None,
+        cotangents: Mapping[str, str] | None = None,
+        letters: Mapping[str, str] | None = None,
     ) -> None:
-        graph = found.graph
-        dtype = next((f"{d}.dtype" for d in cotangents.values() if d), "float")
-        self.found, self.words = found, Words(letters, dtype)
-        self.given = _authors(graph, where)
-        self.given |= {d: cotangents[name] for name, d in found.cotangents.items()}
+        graph, called = found.graph, cotangents or {}
+        ds = {d: called.get(name, f"d{name}") for name, d in found.cotangents.items()}
+        own = {letter: letter for letter in graph.examples[0]}
+        self._words = Words(
+            own | dict(letters or {}), next((f"{d}.dtype" for d in ds.values()), "float")
+        )
+        self._found, self._given = found, _authors(graph, function) | ds
         ends = [d for d in found.gradients.values() if d is not None]
         every = in_order([*graph.outputs.values(), *graph.inputs.values(), *ends])
-        self.build = Builder(graph.examples, every, exact=False)
-        ones = [d for name, d in found.cotangents.items() if not cotangents[name]]
-        self._known: dict[Node, Node] = {node: node for node in graph.nodes}
-        self._known |= dict.fromkeys(ones, self.build.number(1.0))
-        self.names = {self._settled(d): names for d, names in adjoint_names(found).items()}
+        self._builder = Builder(graph.examples, every, exact=False)
 
-    def of(self, leaf: str, block: tuple[int, int] = (0, 1)) -> Formula | None:
-        """The gradient of an input; None if it takes more than a few short equations.
+    def of(self, name: str, block: tuple[int, int] = (0, 1)) -> Formula:
+        """The gradient of an input.
 
         Args:
-            leaf: its name.
+            name: of the input.
             block: (k, n) for the kth of n column blocks alone.
+
+        Raises:
+            NotImplementedError: it has an operation that is not written as an expression.
         """
-        d = self.found.gradients[leaf]
+        d = self._found.gradients[name]
         if d is None:
             return Formula("0")
-        d = self._settled(d)
         k, n = block
         if n > 1:
-            lengths = self.build.lengths(self.found.graph.inputs[leaf].shape[-1])
-            ends = [[i * w // n for w in lengths] for i in (k, k + 1)]
-            start, stop = map(self.build.length, ends)
+            widths = self._builder.lengths(self._found.graph.inputs[name].shape[-1])
+            start, stop = (self._builder.length([i * w // n for w in widths]) for i in (k, k + 1))
             d = self._cut(d, start, stop)
-        try:
-            return self._written(d, leaf)
-        except NotImplementedError:  # it has an operation that is not written in one expression
-            return None
+        return self._written(d, name)
 
-    def _written(self, d: Node, leaf: str) -> Formula | None:
-        named = {node: names for node, names in self.names.items() if node is not d}
-        for node in in_order([d], self.given):
-            if node.op in ("setitem", "add_at"):
-                own = [f"d{leaf.rpartition('.')[2]}"] if node is d else named.get(node, [])
-                named[node] = [*own, "placed", "placed2"]
-        given = self.given | {
-            node: f"np.zeros_like({self.given[like]})"
-            for node in in_order([d])
-            for like in self.found.graph.inputs.values()
-            if node.op == "full" and number(node) == 0 and node.shape == like.shape
-        }
-        writer = Writer(given, self.words, named)
+    def _written(self, d: Node, leaf: str) -> Formula:
+        d = self._lean(d)
+        writer = _Writer(self._given | self._zeros(d), self._words, self._names(d, leaf))
         (text,) = writer.write([d])
-        *steps, last = [*_statements(writer.lines), ""]
-        if steps and steps[-1].startswith(f"{text} = "):  # it was so long that it got a name
-            *steps, last = steps
-            text = last.removeprefix(f"{text} = ")
-        formula = Formula(_plain(text), tuple(map(_plain, steps)))
-        short = all(len(equation) <= LONG for equation in (formula.text, *formula.steps))
-        return formula if short and len(formula.names) <= STEPS else None
+        where = _statements(writer.lines)
+        if where and where[-1].startswith(f"{text} = "):  # it was so long that it got a name
+            text = where.pop().removeprefix(f"{text} = ")
+        return Formula(_whole(text), tuple(map(_whole, where)))
 
-    def _settled(self, d: Node) -> Node:
-        """A node with 1 for the gradients of outputs that are 1."""
-        for node in in_order([d], self._known):
-            inputs = tuple(self._known[i] for i in node.inputs)
-            same = inputs == node.inputs
-            self._known[node] = node if same else self._again(node, inputs)
-        return self._known[d]
+    def _names(self, d: Node, leaf: str) -> dict[Node, list[str]]:
+        """Names for what a gradient is made of, but for itself."""
+        names = {node: said for node, said in adjoint_names(self._found).items() if node is not d}
+        for node in in_order([d], self._given):
+            if node.op in ("setitem", "add_at"):  # made in statements, so that it needs a name
+                own = [f"d{plain(leaf.rpartition('.')[2])}"] if node is d else names.get(node, [])
+                names[node] = [*own, "placed", "placed2"]
+        return names
 
-    def _again(self, node: Node, inputs: tuple[Node, ...]) -> Node:
-        """The same operation on other inputs; of one number, that needs no shape where it is broadcast."""
-        numbers = [number(x) for x in inputs]
-        if None not in numbers and node.op in POINTWISE:
-            return self.build.number(float(compute(node.op, node.attributes, numbers, {})))
-        if not inputs[0].shape and node.op in ("getitem", "reshape", "broadcast_to"):
-            return inputs[0]
-        if node.op not in ALIKE:
-            pairs = zip(inputs, node.inputs, strict=True)
-            inputs = tuple(broadcast(self.build.make, x, old.shape) for x, old in pairs)
-        return self.build.make(node.op, *inputs, **node.attributes)
+    def _zeros(self, d: Node) -> dict[Node, str]:
+        """Arrays of zeros that are shaped like an input."""
+        inputs = [x for x in self._found.graph.inputs.values() if x in self._given]
+        return {
+            node: f"np.zeros_like({self._given[x]})"
+            for node in in_order([d])
+            for x in inputs
+            if node.op == "full" and number(node) == 0 and node.shape == x.shape
+        }
+
+    def _lean(self, d: Node) -> Node:
+        """A node without the axes of single numbers, which are broadcast anyway."""
+        lean: dict[Node, Node] = {}
+        for node in in_order([d], self._given):
+            inputs = tuple(lean.get(x, x) for x in node.inputs)
+            if inputs and not inputs[0].shape and node.op in ("getitem", "reshape", "broadcast_to"):
+                lean[node] = inputs[0]
+            elif inputs != node.inputs:
+                if node.op not in ALIKE:
+                    pairs = zip(inputs, node.inputs, strict=True)
+                    inputs = tuple(broadcast(self._builder.make, x, y.shape) for x, y in pairs)
+                lean[node] = self._builder.make(node.op, *inputs, **node.attributes)
+        return lean.get(d, d)
 
     def _cut(self, d: Node, start: int | Size, stop: int | Size) -> Node:
         """Columns of a node, computed from columns."""
+        make = self._builder.make
         if not d.shape or d.shape[-1] == 1:
             return d
         if d.op == "concatenate" and d.attributes["axis"] == len(d.shape) - 1:
             at = [0] * len(d.values)
             for x in d.inputs:
                 after = [a + v.shape[-1] for a, v in zip(at, x.values, strict=True)]
-                if (self.build.length(at), self.build.length(after)) == (start, stop):
+                if (self._builder.length(at), self._builder.length(after)) == (start, stop):
                     return x
                 at = after
-        if d not in self.given and d.op in (*POINTWISE, "sigmoid", "where"):
-            cut = [self._cut(x, start, stop) for x in d.inputs]
-            return self.build.make(d.op, *cut, **d.attributes)
+        if d not in self._given and d.op in (*POINTWISE, "sigmoid", "where"):
+            return make(d.op, *(self._cut(x, start, stop) for x in d.inputs), **d.attributes)
         if d.op == "matmul" and len(d.inputs[1].shape) > 1:
             a, b = d.inputs
-            return self.build.make("matmul", a, self._cut(b, start, stop))
+            return make("matmul", a, self._cut(b, start, stop))
         if d.op == "sum" and d.attributes["axis"] == 0:
-            return self.build.make("sum", self._cut(d.inputs[0], start, stop), **d.attributes)
+            return make("sum", self._cut(d.inputs[0], start, stop), **d.attributes)
         index = (*[slice(None)] * (len(d.shape) - 1), slice(start, stop))
-        return self.build.make("getitem", d, index=index)
+        return make("getitem", d, index=index)
 
 
-def _authors(graph: Graph, where: CodeType | None) -> dict[Node, str]:
+def _authors(graph: Graph, function: Callable[..., Any] | None) -> dict[Node, str]:
     """What the author calls nodes where a function returns; inputs by their own names, unless these hold others."""
-    held: dict[str, Node] = {node.name: node for node in graph.nodes if node.name}
-    if where is not None:
-        held = dict(graph.live.get(where, held))
+    every = {node.name: node for node in graph.nodes if node.name}
+    code = getattr(function, "__code__", None)
+    held = dict(graph.scopes.get(code, Scope(0, every)).names) if code else every
     held = {name: node for name, node in graph.inputs.items() if name not in held} | held
     given: dict[Node, str] = {}
-    for name in sorted(held, key=lambda name: (name in graph.inputs, not name.isidentifier())):
-        given.setdefault(held[name], name)
+    for name in sorted(
+        held, key=lambda name: 1 if name in graph.inputs else 2 * (not name.isidentifier())
+    ):
+        before = held[name].op == "input" and name.startswith("s.")
+        given.setdefault(held[name], plain(name) if before else name)
     return given
 
 
 def _statements(lines: Iterable[str]) -> list[str]:
     """Lines of source, those of one statement in one."""
     found: list[str] = []
-    for line in lines:
+    for line in (line.partition("  #")[0] for line in lines):
         if line[:1] in " )]}":
             space = "" if found[-1][-1] in "([{" or line[0] in ")]}" else " "
             found[-1] += space + line.strip()
@@ -187,6 +196,6 @@ def _statements(lines: Iterable[str]) -> list[str]:
     return found
 
 
-def _plain(text: str) -> str:
+def _whole(text: str) -> str:
     """Whole numbers as they are written on paper: 1 - f for 1.0 - f."""
     return re.sub(r"(?<![\w.])(\d+)\.0(?![\w.])", r"\1", text)

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
-
 from rnnkit.errors import TraceError
 from rnnkit.kinds import Loss, Plugin
-from rnnkit.kinds.cell_source import SIZES
 from rnnkit.kinds.lifted import lifted
-from rnnkit.kinds.traced import traced
-from rnnkit.tracing import Graph, Sizes
-
-OF_LOSS: Final[Sequence[Sizes]] = tuple(
-    {"N": n, "K": k, "H": v} for n, k, v in ((7, 3, 5), (8, 3, 5), (8, 5, 5), (8, 5, 7))
-)
-"""N positions, of which K count, and V words; each changes alone once."""
+from rnnkit.kinds.map_source import SCORES, SIZES
+from rnnkit.kinds.traced import LossTrace, traced
+from rnnkit.tracing import Graph, trace
 
 
 def graph_of(plugin: Plugin, d: int, h: int, *, training: bool = False) -> Graph:
-    """The graph of a plugin, its options by their names.
+    """The graph of a plugin, its options by their names; of a loss, without its gradient.
 
     Args:
         plugin: a cell, layer, activation or loss.
@@ -31,8 +23,9 @@ def graph_of(plugin: Plugin, d: int, h: int, *, training: bool = False) -> Graph
         TraceError: it cannot be traced.
     """
     named = lifted(plugin)
-    if isinstance(plugin, Loss):
-        return traced(named, OF_LOSS)
+    if isinstance(named, Loss):
+        made = LossTrace(named)
+        return trace(made.value, made.draw, SCORES)
     try:
         return traced(named, SIZES, training=training)
     except (TraceError, ValueError):

@@ -122,7 +122,7 @@ def _at(
         traceable=Traceable(
             partial(graph_of, plugin, V, V),
             {"targets": targets, "mask": mask},
-            called={"loss": ""},
+            ones=True,
             letters={"N": "len(scores)", "K": "mask.sum()", "H": "V"},
             function=plugin.evaluate,
         ),
