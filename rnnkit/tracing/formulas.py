@@ -26,6 +26,9 @@ LONG: Final = 100
 STEPS: Final = 3
 """Names at most for parts of an equation."""
 
+SHORT: Final = 3
+"""Characters at most of a name that is made of others, as `drh` of r h."""
+
 
 @attrs.frozen
 class Formula:
@@ -115,7 +118,13 @@ class Formulas:
 
     def _names(self, d: Node, leaf: str) -> dict[Node, list[str]]:
         """Names for what a gradient is made of, but for itself."""
-        names = {node: said for node, said in adjoint_names(self._found).items() if node is not d}
+        nodes = (*self._found.graph.inputs.values(), *self._found.graph.nodes)
+        authors = {f"d{plain(node.name)}" for node in nodes}
+        names = {
+            node: [*(n for n in said if n in authors or len(n) <= SHORT), "dz"]
+            for node, said in adjoint_names(self._found).items()
+            if node is not d
+        }
         for node in in_order([d], self._given):
             if node.op in ("setitem", "add_at"):  # made in statements, so that it needs a name
                 own = [f"d{plain(leaf.rpartition('.')[2])}"] if node is d else names.get(node, [])
