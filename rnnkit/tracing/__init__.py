@@ -1,6 +1,6 @@
 """Runs plugins on stand-ins for arrays, and keeps what they computed as a graph."""
 
-from rnnkit.tracing.formulas import Formula, formulas
+from rnnkit.tracing.formulas import Formula, Formulas
 from rnnkit.tracing.graph import Graph, Node, Scope, in_order
 from rnnkit.tracing.operations import Operand
 from rnnkit.tracing.reverse import Gradient, gradient
@@ -10,6 +10,7 @@ from rnnkit.tracing.trace import Draws, trace
 __all__ = [
     "Draws",
     "Formula",
+    "Formulas",
     "Gradient",
     "Graph",
     "Node",
@@ -18,7 +19,6 @@ __all__ = [
     "Scope",
     "Size",
     "Sizes",
-    "formulas",
     "gradient",
     "in_order",
     "trace",
