@@ -136,9 +136,9 @@ def print_json(value: object) -> None:
     print(json_text(value, indent=2))
 
 
-def count(n: int) -> str:
-    """12,345."""
-    return f"{n:,}"
+def count(n: int | None) -> str:
+    """12,345; a dash for what is not known."""
+    return "-" if n is None else f"{n:,}"
 
 
 def size(n: float) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Final
 import attrs
 import numpy as np
 
-from rnnkit.describing.work import ProductCounter
+from rnnkit.describing.work import layer_work, step_work
 from rnnkit.errors import RegistryError
 from rnnkit.kinds import DType, Layer, Plugin, RecurrentCell, named_arrays
 from rnnkit.network import recurrent_layer
@@ -35,14 +35,14 @@ class Cost:
         sizes: the widths that this is for, by their letters.
         assumed: values given to options that have no default.
         parameters: name and shape of each.
-        multiply_adds: of the matrix products in the forward pass.
+        multiply_adds: of the matrix products in the forward pass; None if it cannot be traced.
         per: what they are for: one step, or one position.
     """
 
     sizes: Mapping[str, int]
     assumed: Mapping[str, object]
     parameters: tuple[tuple[str, tuple[int, ...]], ...]
-    multiply_adds: int
+    multiply_adds: int | None
     per: str
 
     @property
@@ -100,24 +100,19 @@ def _assumed(plugin: Any) -> dict[str, object]:
     }
 
 
-def _cell(cell: Any, sizes: Mapping[str, int]) -> tuple[Any, int]:
+def _cell(cell: Any, sizes: Mapping[str, int]) -> tuple[Any, int | None]:
     D, H, rng = sizes["D"], sizes["H"], np.random.default_rng(0)
     made = recurrent_layer(cell, D, H, rng, SINGLE)
-    counter = ProductCounter()
-    watched = made.with_params(counter.watch_all(made.params))
     x, h0 = np.zeros((1, D), SINGLE), np.zeros((1, cell.start_width(H)), SINGLE)
-    watched.advance(watched.project(counter.watch(x)), counter.watch_all(made.start(h0)))
-    return made.params, counter.multiply_adds
+    return made.params, step_work(made, x, h0)
 
 
 def _input_width(layer: Layer[Any, Any, Any], sizes: Mapping[str, int]) -> int:
     return sizes["V"] if layer.tokens else sizes["D"]
 
 
-def _layer(layer: Layer[Any, Any, Any], sizes: Mapping[str, int]) -> tuple[Any, int]:
+def _layer(layer: Layer[Any, Any, Any], sizes: Mapping[str, int]) -> tuple[Any, int | None]:
     width = _input_width(layer, sizes)
     params = layer.init(width, np.random.default_rng(0), SINGLE)
-    counter = ProductCounter()
-    x = np.zeros(1, int) if layer.tokens else counter.watch(np.zeros((1, width), SINGLE))
-    layer.forward(counter.watch_all(params), x, None)
-    return params, counter.multiply_adds
+    x: Any = np.zeros(1, int) if layer.tokens else np.zeros((1, width), SINGLE)
+    return params, layer_work(layer, params, x)

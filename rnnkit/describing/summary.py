@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 
 from rnnkit.data import Dataset
-from rnnkit.describing.work import ProductCounter
+from rnnkit.describing.work import layer_work, step_work
 from rnnkit.errors import SpecError
 from rnnkit.kinds import Plugin, named_arrays
 from rnnkit.network import Packing
@@ -33,7 +33,8 @@ class Part:
         in_features: width of its input.
         out_features: width of its output.
         parameters: number of them.
-        multiply_adds: of the matrix products in the forward pass; the backward pass has twice as many.
+        multiply_adds: of the matrix products in the forward pass; the backward pass has twice as many; None if it
+            cannot be traced.
         forward_bytes: parameters, and what the forward pass makes and keeps (outputs and caches).
         backward_bytes: gradients of the parameters and of the inputs.
     """
@@ -45,7 +46,7 @@ class Part:
     in_features: int
     out_features: int
     parameters: int
-    multiply_adds: int
+    multiply_adds: int | None
     forward_bytes: int
     backward_bytes: int
 
@@ -63,9 +64,10 @@ class Summary:
         return sum(part.parameters for part in self.parts)
 
     @property
-    def multiply_adds(self) -> int:
+    def multiply_adds(self) -> int | None:
         """Of the matrix products in the forward pass of one caption."""
-        return sum(part.multiply_adds for part in self.parts)
+        known = [part.multiply_adds for part in self.parts if part.multiply_adds is not None]
+        return sum(known) if len(known) == len(self.parts) else None
 
     @property
     def forward_bytes(self) -> int:
@@ -136,15 +138,12 @@ def _link(model: Captioner, name: str, link: Link, positions: int) -> Part:
     y, cache = layer.forward(link.params, x, rng)
     kept = _bytes((y, cache), besides=(x, link.params))
     dx, dp = layer.backward(link.params, y, cache)
-    counter = ProductCounter()
-    watched = x if layer.tokens else counter.watch(x)
-    layer.forward(counter.watch_all(link.params), watched, None)
     return _part(
         name,
         link.plugin,
         (link.in_features, link.out_features),
         link.params,
-        counter.multiply_adds,
+        layer_work(layer, link.params, x),
         kept,
         _bytes((dx, dp)),
     )
@@ -165,15 +164,13 @@ def _recurrence(model: Captioner, index: int, level: Level, width: int, steps: i
     kept = forward(2)[2] - forward(1)[2]
     h, tape, _ = forward(1)
     dx, dh0, dp = rnn.backward(h, tape)
-    counter = ProductCounter()
-    watched = rnn.with_params(counter.watch_all(rnn.params))
-    watched.advance(watched.project(counter.watch(x[:1])), counter.watch_all(rnn.start(h0[:1])))
+    work = step_work(rnn, x[:1], h0[:1])
     return _part(
         f"rnn.{index}",
         model.spec.model.rnn[index].cell,
         (width, level.hidden),
         rnn.params,
-        counter.multiply_adds * steps,
+        None if work is None else work * steps,
         kept,
         _bytes((dx, dh0, dp)),
     )
@@ -184,7 +181,7 @@ def _part(
     plugin: Plugin,
     widths: tuple[int, int],
     params: Any,
-    multiply_adds: int,
+    multiply_adds: int | None,
     kept: int,
     gradients: int,
 ) -> Part:

@@ -1,93 +1,77 @@
-"""Counting the multiply-adds of matrix products by watching a computation, whoever wrote it."""
+"""Counting the multiply-adds of matrix products in what a computation was traced to be, whoever wrote it."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any
 
-import numpy as np
+from rnnkit.errors import TraceError
+from rnnkit.kinds import Array, Layer, Params, named_arrays
+from rnnkit.kinds.arrays import with_values
+from rnnkit.network import Recurrence
+from rnnkit.tracing.recording import Record
+from rnnkit.tracing.trace import recorded
 
-from rnnkit.kinds import Array, Arrays, map_arrays
 
-A = TypeVar("A", bound=Arrays)
+def multiply_adds(
+    function: Callable[[Mapping[str, Any]], object], arrays: Mapping[str, Any]
+) -> int | None:
+    """How many multiply-adds the matrix products of a function take; None if it cannot be traced.
 
+    Elementwise arithmetic does not count.
 
-class ProductCounter:
-    """Counts the multiply-adds of every matrix product in which one of its arrays takes part.
-
-    Arrays made from its arrays are its arrays too. It knows `@`, `np.matmul`, `np.dot`, `np.inner`,
-    `np.tensordot`, `np.einsum` and their methods; elementwise arithmetic does not count.
+    Args:
+        function: of arrays by name.
+        arrays: that it is run on.
     """
 
-    def __init__(self) -> None:
-        self.multiply_adds = 0
+    def run(at: Mapping[str, Any], _: object) -> dict[str, Any]:
+        function(at)
+        return {}
 
-    def watch(self, a: Array) -> Array:
-        """A view of the array that tells this counter."""
-        view = a.view(_Watched)
-        view.counter = self
-        return view
-
-    def watch_all(self, a: A) -> A:
-        """The same for a container of arrays."""
-        return map_arrays(self.watch, a)
-
-
-class _Watched(np.ndarray[Any, Any]):
-    counter: ProductCounter | None = None
-
-    def __array_finalize__(self, made_from: object) -> None:
-        self.counter = getattr(made_from, "counter", None)
-
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        return self._told(getattr(ufunc, method), ufunc, inputs, kwargs)
-
-    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        return self._told(func, func, args, kwargs)
-
-    def dot(self, b: Any, out: Any = None) -> Any:
-        return np.dot(self, b, out)
-
-    def _told(self, call: Callable[..., Any], name: object, args: Any, kwargs: Any) -> Any:
-        result = call(*_plain(args), **_plain(kwargs))
-        assert self.counter is not None
-        if name in _COUNTS and isinstance(result, np.ndarray | np.generic):
-            self.counter.multiply_adds += _COUNTS[name](result.size, *_plain(args))
-        return self._watched(result)
-
-    def _watched(self, result: Any) -> Any:
-        if isinstance(result, np.ndarray):
-            view = result.view(_Watched)
-            view.counter = self.counter
-            return view
-        if isinstance(result, tuple | list):
-            return type(result)(map(self._watched, result))
-        return result
+    try:
+        recorder, _ = recorded(run, arrays, seed=0)
+    except TraceError:
+        return None
+    return sum(
+        _count(record, [recorder.nodes[i].value for i in record.inputs])
+        for record in recorder.nodes
+    )
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, _Watched):
-        return value.view(np.ndarray)
-    if isinstance(value, tuple | list):
-        return type(value)(map(_plain, value))
-    if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items()}
-    return value
+def layer_work(layer: Layer[Any, Any, Any], params: Params, x: Any) -> int | None:
+    """The multiply-adds of a layer on an input, or on tokens."""
+    arrays = {"x": x, **{f"p.{name}": a for name, a in named_arrays(params)}}
+    return multiply_adds(
+        lambda at: layer.forward(with_values(params, at, "p."), at["x"], None), arrays
+    )
 
 
-def _matmul(out: int, a: Any, b: Any, *_: object) -> int:
-    return out * int(a.shape[-1])
+def step_work(rnn: Recurrence[Any, Any, Any], x: Array, h0: Array) -> int | None:
+    """The multiply-adds of a step of a recurrence, from what h0 starts it with."""
+    s = rnn.start(h0)
+    arrays = {"x": x, **{f"p.{name}": a for name, a in named_arrays(rnn.params)}}
+    arrays |= {f"s.{name}": a for name, a in named_arrays(s)}
+
+    def step(at: Mapping[str, Any]) -> object:
+        made = rnn.with_params(with_values(rnn.params, at, "p."))
+        return made.advance(made.project(at["x"]), with_values(s, at, "s."))
+
+    return multiply_adds(step, arrays)
 
 
-def _contraction(out: int, a: Any, b: Any, *_: object) -> int:
-    """a has A K numbers, b K B and the result A B, so the sum over K is known without its axes."""
-    return out * math.isqrt(np.size(a) * np.size(b) // max(out, 1))
+def _count(record: Record, inputs: list[Any]) -> int:
+    if record.op == "matmul":
+        return int(record.value.size) * int(inputs[0].shape[-1])
+    if record.op == "einsum":
+        return _einsum(int(record.value.size), record.attributes["subscripts"], inputs)
+    return 0
 
 
-def _einsum(out: int, subscripts: str, *operands: Any) -> int:
+def _einsum(out: int, subscripts: str, operands: list[Any]) -> int:
     """Every number of the result is a sum over the letters that it does not have."""
-    terms, arrow, result = subscripts.replace(" ", "").partition("->")
+    terms, arrow, result = subscripts.partition("->")
     sizes: dict[str, int] = {}
     for term, operand in zip(terms.split(","), operands, strict=True):
         front, _, back = term.partition("...")
@@ -96,12 +80,3 @@ def _einsum(out: int, subscripts: str, *operands: Any) -> int:
     kept = result if arrow else [letter for letter in sizes if terms.count(letter) == 1]
     summed = [size for letter, size in sizes.items() if letter not in kept]
     return out * math.prod(summed) if len(operands) > 1 else 0
-
-
-_COUNTS: dict[object, Callable[..., int]] = {
-    np.matmul: _matmul,
-    np.dot: _contraction,
-    np.inner: _contraction,
-    np.tensordot: _contraction,
-    np.einsum: _einsum,
-}

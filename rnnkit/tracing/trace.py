@@ -46,7 +46,7 @@ def trace(function: Function, draw: Draw, sizes: Sequence[Sizes] = ROWS, seed: i
         TraceError: it cannot be traced; with the line, and what to write instead.
     """
     rng = np.random.default_rng(seed)
-    runs = [_record(function, draw(s, rng), seed) for s in sizes]
+    runs = [recorded(function, draw(s, rng), seed) for s in sizes]
     graph = _merged(runs, tuple(sizes))
     for s in sizes:
         _compare(graph, function, draw(s, rng), seed)
@@ -63,9 +63,14 @@ class Draws:
         return lambda *args, **kwargs: self._recorder.random(method, args, kwargs, self._rng)
 
 
-def _record(
+def recorded(
     function: Function, arrays: Mapping[str, Any], seed: int
 ) -> tuple[Recorder[StandIn], dict[str, int]]:
+    """What a function does with stand-ins for some arrays, and the nodes of what it returns.
+
+    Raises:
+        TraceError: it cannot be traced.
+    """
     recorder = Recorder(StandIn, FUNCTIONS)
     given = {name: recorder.input(name, np.array(a)) for name, a in arrays.items()}
     recorder.watch(sys._getframe())

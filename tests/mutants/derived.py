@@ -55,25 +55,34 @@ def derived(cls: type[Plugin], label: str) -> Gradient | None:
         return None
 
 
-def catches(original: type[Plugin], mutant: type[Plugin], name: str, seed: int) -> bool:
-    """Whether the derivation finds a mutant wrong in an example in which it finds the original right."""
+def catches(original: type[Plugin], mutant: type[Plugin], name: str, seed: int) -> bool | None:
+    """Whether the derivation finds a mutant wrong in an example in which it finds the original right.
+
+    None if it can judge none: of a layer that takes tokens, no example says which.
+    """
+    judged = False
     for case, example in rivals.examples(mutant, name, seed, np.inf):
-        if not right(original, example, case, seed):
+        content = right(original, example, case, seed)
+        judged |= content is not None
+        if content is False:
             same = dict(rivals.examples(original, name, seed, np.inf)).get(case)
             if same is not None and right(original, same, case, seed):
                 return True
-    return False
+    return False if judged else None
 
 
-def right(original: type[Plugin], mutant: Example, case: str, seed: int) -> bool:
-    """Whether the gradients of an example are the derived ones, as far as that can be told."""
+def right(original: type[Plugin], mutant: Example, case: str, seed: int) -> bool | None:
+    """Whether the gradients of an example are the derived ones; None if that cannot be told."""
     found = derived(original, case.partition("[")[2].partition("]")[0])
     if found is None or set(found.graph.inputs) != set(mutant.leaves):
-        return True
+        return None
     rng = np.random.default_rng(seed)
     outputs, saved = mutant.forward(copied(mutant.leaves))
     cotangents = {k: np.asarray(rng.standard_normal(np.shape(y))) for k, y in outputs.items()}
-    given = mutant.backward(copied(mutant.leaves), copied(cotangents), saved)
+    try:
+        given = mutant.backward(copied(mutant.leaves), copied(cotangents), saved)
+    except Exception:
+        return False
     flat = {k: in_rows(a) if k == "x" else a for k, a in mutant.leaves.items()}
     wanted = found.evaluate(flat, {k: in_rows(d) if k == "y" else d for k, d in cotangents.items()})
     for name, g in wanted.items():
@@ -90,7 +99,7 @@ def in_rows(a: Array) -> Array:
     return a.reshape(-1, a.shape[-1])
 
 
-def judged(mutant: Mutant, seed: int) -> tuple[Mutant, bool, bool]:
+def judged(mutant: Mutant, seed: int) -> tuple[Mutant, bool, bool | None]:
     """A mutant; whether the harness finds its numbers wrong, and whether the derivation does."""
     name, original = f"{mutant.noun}:{mutant.plugin}", load(KINDS[mutant.noun], mutant.plugin)
     with warnings.catch_warnings():
@@ -117,6 +126,7 @@ def main() -> int:
     if options.plugins:
         todo = [m for m in todo if m.plugin in options.plugins]
     wrong: Counter[str] = Counter()
+    unjudged: Counter[str] = Counter()
     missed: list[Mutant] = []
     with multiprocessing.get_context("spawn").Pool(options.processes) as pool:
         for mutant, by_harness, by_derivation in pool.imap(
@@ -124,10 +134,12 @@ def main() -> int:
         ):
             if by_harness:
                 wrong[f"{mutant.noun} {mutant.plugin}"] += 1
-                missed += [] if by_derivation else [mutant]
+                unjudged[f"{mutant.noun} {mutant.plugin}"] += by_derivation is None
+                missed += [mutant] if by_derivation is False else []
     for plugin, count in wrong.items():
-        left = sum(f"{m.noun} {m.plugin}" == plugin for m in missed)
-        print(f"{plugin:28} {count:5d} wrong by the harness, {count - left:5d} by the derivation")
+        left = sum(f"{m.noun} {m.plugin}" == plugin for m in missed) + unjudged[plugin]
+        line = f"{plugin:28} {count:5d} wrong by the harness, {count - left:5d} by the derivation"
+        print(f"{line}, {unjudged[plugin]} not judged" if unjudged[plugin] else line)
     for m in missed:
         print(f"missed: {m.noun} {m.plugin}: {m.line}  ({m.change})")
     return 1 if missed else 0
