@@ -63,17 +63,21 @@ def told(error: BaseException) -> str:
 def listed(names: Iterable[object], at_most: int = LISTED) -> str:
     """Names for a sentence, however many there are: "a, b, c and 7,993 more"; "nothing" if there is none."""
     names = names if isinstance(names, Sized) else list(names)
-    some = ", ".join(_cut(str(name)) for name in islice(names, at_most))
+    some = ", ".join(cut(str(name)) for name in islice(names, at_most))
     more = len(names) - at_most
     return f"{some} and {more:,} more" if more > 0 else some or "nothing"
 
 
 def quoted(value: object) -> str:
     """What a user wrote, as Python writes it, cut where it is long."""
-    return _cut(repr(value))
+    try:
+        return cut(repr(value))
+    except ValueError:  # Python writes out no number of thousands of digits
+        return "a number of thousands of digits"
 
 
-def _cut(text: str) -> str:
+def cut(text: str) -> str:
+    """A text for a sentence, cut where it is long."""
     return text if len(text) <= SHOWN else f"{text[: SHOWN - 2]}.."
 
 

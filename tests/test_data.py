@@ -561,7 +561,13 @@ def remove_all_captions(folder: Path) -> None:
 CAPTIONS, TRAIN, VAL = "captions.h5", "features_train.h5", "features_val.h5"
 LFS = b"version https://git-lfs.github.com/spec/v1"
 
+
 # What is wrong: how it is brought about, the file or folder the sentence starts with, what it goes on with.
+def huge_piece(folder: Path) -> None:
+    with h5py.File(folder / "features_train.h5", "w") as file:
+        file.create_dataset("features", (1 << 27, 4), np.float32, chunks=(1 << 27, 4))
+
+
 BAD_FOLDERS: dict[str, tuple[Spoil, str, str]] = {
     "neither layout": (
         remove(CAPTIONS),
@@ -711,8 +717,33 @@ BAD_FOLDERS: dict[str, tuple[Spoil, str, str]] = {
         VAL,
         " has features of width 5, but {folder}/features_train.h5 of width 6; one network",
     ),
+    "captions without an end": (
+        replace(CAPTIONS, "val_captions", np.array([[1, 4, 2, 0]] * 11 + [[1, 4, 0, 0]], np.int32)),
+        CAPTIONS,
+        ": val_captions[11] has no <END>; a caption is <START>, its words, <END>, and <NULL> up to",
+    ),
+    "captions with a hole": (
+        set_at(CAPTIONS, "val_captions", (7, 1), 0),
+        CAPTIONS,
+        ": val_captions[7] has <NULL> among its words; a caption is",
+    ),
+    "captions that start twice": (
+        set_at(CAPTIONS, "val_captions", (7, 1), 1),
+        CAPTIONS,
+        ": val_captions[7] has <START> among its words; a caption is",
+    ),
+    "captions that go on": (
+        set_at(CAPTIONS, "val_captions", (7, 1), 2),
+        CAPTIONS,
+        ": val_captions[7] goes on after <END>; a caption is",
+    ),
+    "a piece of gigabytes": (
+        huge_piece,
+        "features_train.h5",
+        " has features in pieces of 2.15 GB, each of which must be read whole; write it with chunks of 1.07 GB",
+    ),
     "captions of two lengths": (
-        replace(CAPTIONS, "val_captions", np.ones((12, 9), np.int32)),
+        replace(CAPTIONS, "val_captions", np.tile(np.array([1, 2] + [0] * 7, np.int32), (12, 1))),
         CAPTIONS,
         ": val_captions has rows of 9 tokens, but train_captions of 8; fill",
     ),

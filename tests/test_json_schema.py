@@ -110,6 +110,7 @@ def test_keys_have_their_meaning_default_and_bounds(schema: dict[str, Any]) -> N
     assert train["batch"] == {
         "type": "integer",
         "minimum": 1,
+        "maximum": 1_000_000_000,
         "description": "N, captions an update.",
         "default": 50,
     }

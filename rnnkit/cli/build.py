@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rnnkit.cli.options import AsJson, DataFolder, Overrides, SpecFile
+from rnnkit.system.memory import size
 from rnnkit.system.terminal import say
 
 if TYPE_CHECKING:
@@ -65,8 +66,8 @@ def _print(model: Captioner, summary: Summary, words: Size | None) -> None:
             f"{part.in_features}->{part.out_features}",
             show.count(part.parameters),
             show.count(part.multiply_adds),
-            show.size(part.forward_bytes),
-            show.size(part.backward_bytes),
+            size(part.forward_bytes),
+            size(part.backward_bytes),
         )
         for part in summary.parts
     ]
@@ -77,8 +78,8 @@ def _print(model: Captioner, summary: Summary, words: Size | None) -> None:
         "",
         show.count(summary.parameters),
         show.count(summary.multiply_adds),
-        show.size(summary.forward_bytes),
-        show.size(summary.backward_bytes),
+        size(summary.forward_bytes),
+        size(summary.backward_bytes),
     )
     columns = [
         "part",

@@ -12,6 +12,7 @@ from rnnkit.cli.data_fetch import fetch
 from rnnkit.cli.data_prepare import prepare
 from rnnkit.cli.data_show import show as show_pictures
 from rnnkit.cli.options import AsJson
+from rnnkit.system.memory import size
 
 app = typer.Typer(
     help="Make data folders, check them and look at them.",
@@ -104,7 +105,7 @@ def info(
             "-" if s.unknown_percent is None else f"{s.unknown_percent:.2f} %",
             show.count(s.feature_width),
             s.feature_type,
-            show.size(s.feature_bytes),
+            size(s.feature_bytes),
             show.count(s.feature_files),
             "in memory" if s.held else "on disk, read by rows",
         )

@@ -41,6 +41,7 @@ def fetch(
 
     import rnnkit.data.fetching.fetch
     from rnnkit.cli import show
+    from rnnkit.system.memory import size
 
     console = show.console()
     columns = (
@@ -55,7 +56,7 @@ def fetch(
 
     def on_progress(stage: str, done: int, total: int | None) -> None:
         nonlocal far
-        far = f"{stage}: {show.size(done)}" + (f" of {show.size(total)}" if total else "")
+        far = f"{stage}: {size(done)}" + (f" of {size(total)}" if total else "")
         if stage not in bars:
             bars[stage] = progress.add_task(stage, total=total)
         progress.update(bars[stage], completed=done, total=total)

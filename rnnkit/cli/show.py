@@ -139,12 +139,3 @@ def print_json(value: object) -> None:
 def count(n: int | None) -> str:
     """12,345; a dash for what is not known."""
     return "-" if n is None else f"{n:,}"
-
-
-def size(n: float) -> str:
-    """Bytes in the unit that leaves three digits: 4.52 MB."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if n < 1000 or unit == "GB":
-            return f"{n:.0f} B" if unit == "B" else f"{n:.3g} {unit}"
-        n /= 1000
-    raise AssertionError

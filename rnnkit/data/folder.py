@@ -6,8 +6,9 @@ import contextlib
 import os
 import unicodedata
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import attrs
 import numpy as np
@@ -19,9 +20,14 @@ from rnnkit.data.layout import ASSIGNMENT, DATA_FOLDER, Layout
 from rnnkit.data.mistakes import Mistakes
 from rnnkit.data.photos.pipeline import ENCODER, read_pipeline
 from rnnkit.data.texts import read_text
-from rnnkit.data.vocabulary import START, Vocabulary, read_vocabulary
-from rnnkit.errors import DataError, listed
+from rnnkit.data.vocabulary import END, NULL, START, Vocabulary, read_vocabulary
+from rnnkit.errors import DataError, listed, quoted
 from rnnkit.kinds.arrays import Ints
+from rnnkit.system.hdf5 import read
+from rnnkit.system.limits import LONGEST
+
+_AT_ONCE: Final = 2**16
+"""Captions that are looked at together."""
 
 
 def open_data(folder: str | Path, *, raw: bool = False) -> Dataset:
@@ -94,6 +100,8 @@ def _names_in(folder: Path) -> set[str]:
             f"{folder} cannot be opened as a folder: {error.strerror}; give the path of a data folder "
             "that you may read"
         ) from error
+    except ValueError as error:
+        raise DataError(f"{quoted(str(folder))} is no path: it has the character NUL") from error
 
 
 def _way_to(folder: Path) -> str:
@@ -153,11 +161,16 @@ def _read_captions(
             f"{path}: {name} has {len(captions_set)} rows and {idxs} {len(idxs_set)}, but every "
             "caption needs the number of its image"
         )
-    with reading(path):
-        captions: Ints = captions_set[:]
-        image_idxs: Ints = idxs_set[:]
-    if captions.shape[1] < 2:
+    length = captions_set.shape[1]
+    if length < 2:
         raise DataError(f"{path}: {name} has rows of one token, too short for <START> and <END>")
+    if length > LONGEST:
+        raise DataError(
+            f"{path}: {name} has rows of {length:,} tokens, but {LONGEST:,} are the most"
+        )
+    with reading(path):
+        captions: Ints = read(file, name)
+        image_idxs: Ints = read(file, idxs_set.name)
     mistakes, starts = Mistakes(path), captions[:, 0]
     # Of millions of captions, one look at all and no copy.
     if captions.min() < 0 or captions.max() >= len(vocabulary):
@@ -183,11 +196,40 @@ def _read_captions(
             f"{features.source} are 0 to {len(features) - 1}; use the features of the same images"
         ),
     )
+    if not mistakes:
+        _check_grammar(captions, name, vocabulary, mistakes)
     mistakes.tell()
     captions = captions.astype(np.int32, copy=False)
     image_idxs = image_idxs.astype(np.int32, copy=False)
     captions.flags.writeable = image_idxs.flags.writeable = False
     return captions, image_idxs
+
+
+def _check_grammar(captions: Ints, name: str, vocabulary: Vocabulary, mistakes: Mistakes) -> None:
+    """That each caption, which starts as it should, has words, then `<END>`, and only `<NULL>` behind."""
+    v, wrong = vocabulary, np.zeros(len(captions), bool)
+    for first in range(0, len(captions), _AT_ONCE):
+        rows = captions[first : first + _AT_ONCE, 1:]
+        nulls = rows == v.null
+        stop = (nulls | (rows == v.start) | (rows == v.end)).argmax(axis=1)
+        ends = rows[np.arange(len(rows)), stop] == v.end
+        filled = nulls.sum(axis=1) == rows.shape[1] - 1 - stop
+        wrong[first : first + len(rows)] = ~(ends & filled)
+    mistakes.add_where(wrong, partial(_ungrammatical, captions, name, vocabulary))
+
+
+def _ungrammatical(captions: Ints, name: str, vocabulary: Vocabulary, row: int) -> str:
+    tokens = captions[row].tolist()
+    words = tokens[1:]
+    stop = next(
+        (t for t in words if t in (vocabulary.null, vocabulary.start, vocabulary.end)), None
+    )
+    mend = f"a caption is {START}, its words, {END}, and {NULL} up to its length"
+    if vocabulary.end not in words:
+        return f"{name}[{row}] has no {END}; {mend}"
+    if stop != vocabulary.end:
+        return f"{name}[{row}] has {NULL if stop == vocabulary.null else START} among its words; {mend}"
+    return f"{name}[{row}] goes on after {END}; {mend}"
 
 
 def _read_pictures(

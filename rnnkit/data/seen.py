@@ -13,6 +13,8 @@ import numpy as np
 
 from rnnkit.data.dataset import Dataset, Split
 from rnnkit.data.features import Features
+from rnnkit.errors import quoted
+from rnnkit.system.json_text import json_value
 
 ROWS: Final = 16
 """Rows of features that a digest is of: enough to tell extractors, layers and orders apart, in bounded time."""
@@ -48,7 +50,15 @@ class Seen:
     @classmethod
     def from_text(cls, text: str) -> Self:
         """What `text` gave."""
-        return cls(**json.loads(text))
+        found = json_value(text)
+        try:
+            seen = cls(**found)
+            known = all(isinstance(of, dict) for of in (seen.features, seen.captions))
+        except TypeError as e:
+            raise ValueError(f"it says of its data {quoted(found)}") from e
+        if not known or not isinstance(seen.folder, str | None) or "\0" in (seen.folder or ""):
+            raise ValueError(f"it says of its data {quoted(found)}")
+        return seen
 
     def other(self, dataset: Dataset, *, captions: bool = False) -> str | None:
         """What of a dataset is not what was seen, such as "the features of train"; None if all is.

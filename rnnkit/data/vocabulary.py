@@ -14,6 +14,7 @@ from rnnkit.data.texts import read_json
 from rnnkit.errors import DataError, listed, quoted
 from rnnkit.kinds.arrays import Ints
 from rnnkit.metrics.tokenizer import join, tokenize
+from rnnkit.system.limits import WIDEST
 from rnnkit.system.unicode import composed
 
 NULL, START, END, UNKNOWN = "<NULL>", "<START>", "<END>", "<UNK>"
@@ -83,6 +84,8 @@ class Vocabulary:
         Raises:
             DataError: a word is there twice, a special word is missing, or there is no such way to cut.
         """
+        if len(words) > WIDEST:
+            raise DataError(f"{source} has {len(words):,} words, but {WIDEST:,} are the most")
         tokens: dict[str, int] = {}
         twice = []
         for token, word in enumerate(words):
@@ -96,6 +99,10 @@ class Vocabulary:
         if cut not in CUTS:
             raise DataError(
                 f"{source} has words that were cut as {quoted(cut)}, but this rnnkit knows {listed(CUTS)}"
+            )
+        if joiner not in (BLANK, ""):
+            raise DataError(
+                f"{source} has words that are joined by {quoted(joiner)}, but a blank or nothing joins words"
             )
         missing = [word for word in (NULL, START, END) if word not in tokens]
         if missing:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import textwrap
-import tomllib
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -28,6 +27,7 @@ from rnnkit.spec.origin import Origin
 from rnnkit.spec.overrides import apply_overrides
 from rnnkit.spec.places import show
 from rnnkit.spec.shipped import shipped_spec
+from rnnkit.spec.toml import parse
 from rnnkit.spec.writer import inline, plain
 
 START: Final = "scenes"
@@ -48,7 +48,7 @@ def new_spec(start: str = START, cell: str | None = None, data: str | None = Non
         SpecError: there is no such spec or cell.
     """
     text = shipped_spec(start)
-    tree = tomllib.loads(text)
+    tree = parse(text)
     overrides = [] if data is None else [f"data.path={inline(data)}"]
     if cell is not None:
         layers = range(len(tree["model"]["rnn"]))

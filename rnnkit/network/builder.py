@@ -10,7 +10,9 @@ import attrs
 import numpy as np
 
 from rnnkit.data import Dataset
+from rnnkit.errors import quoted
 from rnnkit.kinds import Activation, Cell, DType, FreeStep, Layer, Rng
+from rnnkit.network import room
 from rnnkit.network.body import Body, Level
 from rnnkit.network.chain import Chain, Elementwise, Link
 from rnnkit.network.engine import recurrent_layer
@@ -22,6 +24,8 @@ from rnnkit.network.sizes import Sizes, as_spec, opened, sizes_of
 from rnnkit.spec import ModelTable, Problem, RnnTable, Spec
 from rnnkit.spec.places import Path as SpecPath
 from rnnkit.spec.schema import Chain as ChainOption
+from rnnkit.system.limits import WIDEST
+from rnnkit.system.memory import memory, size
 
 BESIDE: Final = ("par", "merge")
 """Where the image stands beside something else, and may be of any width."""
@@ -58,9 +62,9 @@ def assemble(spec: Spec, sizes: Sizes) -> Captioner:
     fitter = _Fitter(np.random.default_rng(spec.model.seed), np.dtype(spec.model.dtype))
     table = spec.model
     starts = [level.cell.start_width(level.hidden) for level in table.rnn]
-    room = _room_for_image(table, sum(starts), len(sizes.vocabulary))
+    place = _room_for_image(table, sum(starts), len(sizes.vocabulary))
     image = fitter.chain(
-        table.image, ("model", "image"), sizes.features, room, open_end=table.inject in BESIDE
+        table.image, ("model", "image"), sizes.features, place, open_end=table.inject in BESIDE
     )
     for misfit in misfits(table, image, sizes.map):
         fitter.wrong(*misfit)
@@ -107,6 +111,7 @@ class _Fitter:
         self.rng = rng
         self.dtype = dtype
         self.problems: list[Problem] = []
+        self.taken = 0
 
     def chain(
         self,
@@ -140,9 +145,14 @@ class _Fitter:
                 break
             try:
                 after = layer.out_features(width)
+                if not self.has_room(place, layer, width, after):
+                    break
                 links.append(Link(layer, layer.init(width, self.rng, self.dtype), width, after))
             except ValueError as e:
                 self.wrong(place, str(e))
+                break
+            except MemoryError as e:
+                self.wrong(place, f"the memory of this machine is not enough for it: {e}")
                 break
             width = after
         settled = open_end or out_features in (None, width)
@@ -165,6 +175,14 @@ class _Fitter:
                     "a free-form cell fills its own weights: set this among the options of the cell",
                 )
             return None
+        pairs = table.hidden * max(in_features, table.hidden)
+        numbers = (
+            room.of_recurrence(cell, in_features, table.hidden, self.dtype)
+            if pairs > room.WORTH
+            else 0
+        )
+        if not self.may_take((*path, "hidden"), numbers):
+            return None
         try:
             return recurrent_layer(
                 cell,
@@ -177,7 +195,33 @@ class _Fitter:
             )
         except ValueError as e:
             self.wrong((*path, "cell"), str(e))
-            return None
+        except MemoryError as e:
+            self.wrong(path, f"the memory of this machine is not enough for it: {e}")
+        return None
+
+    def has_room(
+        self, place: SpecPath, layer: Layer[Any, Any, Any], width: int, after: int
+    ) -> bool:
+        """Whether a layer of these widths may be made; it is told if not."""
+        if after > WIDEST:
+            self.wrong(place, f"its outputs have width {quoted(after)}, but {WIDEST:,} is the most")
+            return False
+        if width * after <= room.WORTH:
+            return True
+        return self.may_take(place, room.of_layer(layer, width, self.dtype))
+
+    def may_take(self, place: SpecPath, numbers: int) -> bool:
+        """Whether there is memory for so many parameters more; it is told if not."""
+        wanted, there = numbers * self.dtype.itemsize, memory()
+        self.taken += wanted
+        if self.taken <= there:
+            return True
+        self.wrong(
+            place,
+            f"its {numbers:,} parameters take {size(wanted)}, and the network {size(self.taken)} up to here, but "
+            f"the memory of this machine is {size(there)}; choose a smaller width",
+        )
+        return False
 
     def wrong(self, path: SpecPath, text: str) -> None:
         self.problems.append(Problem(path, text))

@@ -37,7 +37,8 @@ from rnnkit.network.sizes import Sizes
 from rnnkit.registry import entry_of
 from rnnkit.spec import Spec, parse_spec, write_spec
 from rnnkit.system.files import write_whole
-from rnnkit.system.hdf5 import open_to_read, take, writing
+from rnnkit.system.hdf5 import open_to_read, read, read_text, take, writing
+from rnnkit.system.json_text import json_value
 from rnnkit.system.version import __version__
 from rnnkit.system.why import MODEL, Refused, check_ordinary, why
 
@@ -73,17 +74,15 @@ class Kept:
     seen: Seen | None
     map: tuple[int, ...] | None
     pipeline: ImagePipeline | None
-    _words: str
+    _words: tuple[str, ...]
     _joiner: str
     _cut: str
-    _provenance: str
+    _provenance: Mapping[str, str]
 
     @property
     def vocabulary(self) -> Vocabulary:
         """Its words."""
-        return Vocabulary.from_words(
-            json.loads(self._words), str(self.file), self._joiner, self._cut
-        )
+        return Vocabulary.from_words(self._words, str(self.file), self._joiner, self._cut)
 
     def model(self, spec: Spec | None = None) -> Captioner:
         """The network, assembled of its own spec or of another one, with the parameters of the file.
@@ -100,7 +99,7 @@ class Kept:
                 spec = parse_spec(self.spec, name=f"{self.file}:spec")
                 model = assemble(spec, _sizes(spec, words, self.map))
             except RnnkitError as e:
-                packages = [f"{p} {v}" for p, v in json.loads(self._provenance).items()]
+                packages = [f"{p} {v}" for p, v in self._provenance.items()]
                 raise CheckpointError(
                     f"{self.file}: this model cannot be built here; it was made with {listed(packages)}\n{e}"
                 ) from e
@@ -193,34 +192,34 @@ def read_model_file(file: Path) -> Kept:
     try:
         _check_digest(file)
         with open_to_read(file) as h5:
-            if _text(h5, "rnnkit") != str(FORMAT):
+            if read_text(h5, "rnnkit") != str(FORMAT):
                 raise CheckpointError(
-                    f"{file}: model format {_text(h5, 'rnnkit')} of rnnkit {_text(h5, 'version')}; "
+                    f"{file}: model format {read_text(h5, 'rnnkit')} of rnnkit {read_text(h5, 'version')}; "
                     f"this rnnkit {__version__} reads format {FORMAT}"
                 )
             names = set(h5)
             return Kept(
                 file=file,
-                spec=_text(h5, "spec"),
-                parameters=_arrays(h5, "parameters"),
-                note=_text(h5, "note"),
-                extra=_arrays(h5, "extra"),
-                seen=Seen.from_text(_text(h5, "seen")) if "seen" in names else None,
-                map=tuple(json.loads(_text(h5, "map"))) if "map" in names else None,
+                spec=read_text(h5, "spec"),
+                parameters=_arrays(h5, "parameters", file),
+                note=read_text(h5, "note"),
+                extra=_arrays(h5, "extra", file),
+                seen=Seen.from_text(read_text(h5, "seen")) if "seen" in names else None,
+                map=tuple(_json(h5, "map", list, int)) if "map" in names else None,
                 pipeline=_pipeline(h5, file) if "encoder" in names else None,
-                words=_text(h5, "words"),
-                joiner=_text(h5, "joiner"),
-                cut=_text(h5, "cut") if "cut" in names else PLAIN,
-                provenance=_text(h5, "provenance"),
+                words=tuple(_json(h5, "words", list, str)),
+                joiner=read_text(h5, "joiner"),
+                cut=read_text(h5, "cut") if "cut" in names else PLAIN,
+                provenance=_json(h5, "provenance", dict, str),
             )
     except (OSError, KeyError, ValueError, RuntimeError) as e:
         raise _incomplete(file, e) from e
 
 
 def _pipeline(h5: Any, file: Path) -> ImagePipeline:
-    named = EncoderIdentity.from_json(_text(h5, "encoder"), f"{file}: encoder")
+    named = EncoderIdentity.from_json(read_text(h5, "encoder"), f"{file}: encoder")
     identity = named.found_from(file.parent)
-    return ImagePipeline.of(identity, _arrays(h5, "pca"))
+    return ImagePipeline.of(identity, _arrays(h5, "pca", file))
 
 
 def read_note(file: Path) -> tuple[str, str]:
@@ -232,7 +231,7 @@ def read_note(file: Path) -> tuple[str, str]:
     try:
         _check_mark(file)
         with open_to_read(file) as h5:
-            return _text(h5, "spec"), _text(h5, "note")
+            return read_text(h5, "spec"), read_text(h5, "note")
     except (OSError, KeyError, ValueError, RuntimeError) as e:
         raise _incomplete(file, e) from e
 
@@ -275,16 +274,33 @@ def _check_mark(file: Path) -> bytes:
     return block
 
 
-def _text(h5: Any, name: str) -> str:
-    text: str = take(h5, name).asstr()[()]
-    return text
-
-
-def _arrays(h5: Any, group: str) -> dict[str, Array]:
+def _arrays(h5: Any, group: str, file: Path) -> dict[str, Array]:
     if group not in set(h5):
         return {}
     arrays = take(h5, group)
-    return {name: np.asarray(take(arrays, name)) for name in arrays}
+    if not isinstance(arrays, Mapping):
+        raise Refused(f"has {group} as something else than a group; write or download it again")
+    found, room = {}, file.stat().st_size
+    for name in arrays:
+        # Nothing is packed in a model file, so that no array is larger than the file.
+        room -= getattr(take(arrays, name), "nbytes", 0)
+        if room < 0:
+            raise Refused(
+                f"declares more numbers in {group} than the file has; write or download it again"
+            )
+        found[name] = np.asarray(read(arrays, name))
+    return found
+
+
+def _json(h5: Any, name: str, kind: type[Any], of: type[Any]) -> Any:
+    """A list or an object of JSON, and of what."""
+    value = json_value(read_text(h5, name))
+    items = value.values() if isinstance(value, dict) else value
+    if not isinstance(value, kind) or not all(type(item) is of for item in items):
+        raise Refused(
+            f"has {name} as something else than rnnkit writes; write or download it again"
+        )
+    return value
 
 
 def _sizes(spec: Spec, words: Vocabulary, of: tuple[int, ...] | None) -> Sizes:

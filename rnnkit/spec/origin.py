@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 import attrs
 
 from rnnkit.errors import SpecError
 from rnnkit.spec.places import Path, show
+
+TOLD: Final = 50
+"""Problems that an error tells at most."""
 
 
 @attrs.frozen
@@ -51,9 +55,9 @@ class Origin:
     def error(self, problems: Iterable[Problem]) -> SpecError:
         """One exception for all problems, a line each, in the order of their places."""
         rows = sorted((self.place(p.path).order, i, p) for i, p in enumerate(problems))
-        return SpecError(
-            "\n".join(
-                f"{self.place(p.path).label}: {show(p.path) or 'spec'}: {p.text}"
-                for _, _, p in rows
-            )
-        )
+        lines = [
+            f"{self.place(p.path).label}: {show(p.path) or 'spec'}: {p.text}"
+            for _, _, p in rows[:TOLD]
+        ]
+        more = len(rows) - TOLD
+        return SpecError("\n".join([*lines, *([f"and {more:,} more"] if more > 0 else [])]))

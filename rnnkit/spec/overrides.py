@@ -9,8 +9,10 @@ from typing import Any, Final
 
 import attrs
 
+from rnnkit.errors import cut
 from rnnkit.spec.origin import Origin, Problem
 from rnnkit.spec.places import Path, show
+from rnnkit.spec.toml import DEEPEST, parse
 
 _WORD: Final = re.compile(r"[A-Za-z][\w.:/-]*")
 """A value that somebody has written without its quotes."""
@@ -50,10 +52,10 @@ def read_override(text: str) -> Override:
     name, equals, written = text.partition("=")
     path = _path(name)
     if not equals or not path:
-        return Override(("", text), problem="expected path=value, as in train.epochs=3")
+        return Override(("", cut(text)), problem="expected path=value, as in train.epochs=3")
     written = written.strip()
     try:
-        return Override(path, tomllib.loads(f"value = {written}")["value"])
+        return Override(path, parse(f"value = {written}")["value"])
     except tomllib.TOMLDecodeError as e:
         if written.startswith(("[", "{")):
             return Override(path, problem=f"{not_toml(e, f'value = {written}')}; {_QUOTES}")
@@ -94,7 +96,7 @@ def apply_overrides(
     problems: list[Problem] = []
     for text in overrides:
         override = read_override(text)
-        origin = origin.overridden(override.path, f"--set {text}")
+        origin = origin.overridden(override.path, f"--set {cut(text)}")
         wrong = override.problem or _put(tree, override.path, override.value)
         if wrong:
             problems.append(Problem(override.path, wrong))
@@ -103,7 +105,9 @@ def apply_overrides(
 
 def _path(name: str) -> Path:
     keys = re.sub(r"\[(\d+)\]", r".\1", name.strip()).split(".")
-    return tuple(int(k) if k.isdigit() else k for k in keys) if all(keys) else ()
+    if not all(keys) or len(keys) > DEEPEST:
+        return ()
+    return tuple(int(k) if re.fullmatch("[0-9]{1,9}", k) else k for k in keys)
 
 
 def _put(tree: dict[str, Any], path: Path, value: object) -> str | None:

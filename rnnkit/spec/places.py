@@ -6,7 +6,10 @@ The document is known to be valid when it comes here, so the scanner needs no er
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from typing import Final, TypeAlias
+
+from rnnkit.errors import cut
 
 Path: TypeAlias = tuple[str | int, ...]
 
@@ -27,7 +30,7 @@ _ESCAPED: Final = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
 def show(path: Path) -> str:
     """A path as people write it: `model.rnn[0].cell`."""
-    return "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in path).lstrip(".")
+    return cut("".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in path).lstrip("."))
 
 
 def lines_of(source: str) -> dict[Path, int]:
@@ -39,6 +42,7 @@ class _Scanner:
     def __init__(self, source: str) -> None:
         self.source = source
         self.at = 0
+        self.ends = [found.start() for found in re.finditer("\n", source)]
         self.lines: dict[Path, int] = {}
         self.counts: dict[Path, int] = {}
 
@@ -125,7 +129,7 @@ class _Scanner:
         self.lines.setdefault(path, self.line(at))
 
     def line(self, at: int) -> int:
-        return self.source.count("\n", 0, at) + 1
+        return bisect_left(self.ends, at) + 1
 
 
 def _unquoted(text: str) -> str:

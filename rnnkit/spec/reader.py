@@ -17,7 +17,7 @@ from typing import Any, Literal, TypeVar
 
 import attrs
 
-from rnnkit.errors import RegistryError, SpecError
+from rnnkit.errors import RegistryError, SpecError, quoted
 from rnnkit.kinds import Plugin
 from rnnkit.registry import closest, load, names
 from rnnkit.registry.options import (
@@ -32,10 +32,12 @@ from rnnkit.registry.options import (
     plugin_kind,
 )
 from rnnkit.spec.keys import instead
-from rnnkit.spec.origin import Origin, Place, Problem
+from rnnkit.spec.origin import TOLD, Origin, Place, Problem
 from rnnkit.spec.overrides import apply_overrides, as_texts, not_toml, read_override
 from rnnkit.spec.places import Path, lines_of, show
 from rnnkit.spec.schema import Spec
+from rnnkit.spec.toml import parse
+from rnnkit.system.unicode import lone_surrogate
 from rnnkit.system.why import Refused, check_ordinary
 
 T = TypeVar("T")
@@ -154,9 +156,9 @@ def types_in(
 def _read(source: str, name: str, overrides: Sequence[str]) -> tuple[_Reader, Spec, Origin]:
     """The spec, what reading it has brought to light, and where its values come from."""
     try:
-        tree = tomllib.loads(source)
+        tree = parse(source)
     except tomllib.TOMLDecodeError as e:
-        found = re.search(r"\(at line (\d+), column (\d+)\)", str(e))
+        found = re.search(r"\(at line (\d+)", str(e))
         line = found[1] if found else source.count("\n") + 1
         raise SpecError(f"{name}:{line}: {not_toml(e, source)}") from e
     places = {path: Place(f"{name}:{line}", line) for path, line in lines_of(source).items()}
@@ -183,6 +185,9 @@ class _Reader:
     def value(self, v: object, want: Annotation, path: Path, default: object) -> Any:
         self.types.setdefault(path, want)  # an element that stands for its array comes second
         choices = alternatives(want)
+        endless = _endless(v)
+        if endless:
+            return self.wrong(path, endless)
         if v is None and type(v) in typing.get_args(
             want
         ):  # from Python, which has it; TOML leaves the key out
@@ -198,7 +203,9 @@ class _Reader:
                 if v in typing.get_args(choice):
                     return v
                 if isinstance(v, str) and len(choices) == 1:
-                    return self.wrong(path, f"no {v!r} here; {closest(v, typing.get_args(choice))}")
+                    return self.wrong(
+                        path, f"no {quoted(v)} here; {closest(v, typing.get_args(choice))}"
+                    )
             elif choice in SCALARS:
                 if choice is float and type(v) in (int, float):
                     return self.number(v, path, default)
@@ -252,9 +259,11 @@ class _Reader:
         having = [k for k in kinds if short in names(k)]
         if len(kinds) > 1 and not having:
             every = [n for k in kinds for n in names(k)]
-            return self.wrong(place, f"no {what} is called {name!r}; {closest(name, every)}")
+            return self.wrong(place, f"no {what} is called {quoted(name)}; {closest(name, every)}")
         if len(having) > 1 and ":" not in name:
-            return self.wrong(place, f"{name!r} is the name of {what} at once; write package:name")
+            return self.wrong(
+                place, f"{quoted(name)} is the name of {what} at once; write package:name"
+            )
         try:
             cls = load((having or kinds)[0], name)
         except RegistryError as e:
@@ -267,9 +276,9 @@ class _Reader:
         hints = option_types(cls)
         for key in v:
             if key not in fields:
-                self.wrong(
-                    (*path, key), f"unknown key {key!r}; {instead(key, v[key], cls, fields)}"
-                )
+                # What is meant takes long to find, and nobody reads thousands of them.
+                hint = instead(key, v[key], cls, fields) if len(self.problems) < TOLD else ""
+                self.wrong((*path, key), f"unknown key {quoted(key)}; {hint}")
         for name, field in fields.items():
             if name not in v and field.default is attrs.NOTHING:
                 self.wrong(path, f"missing key {name!r} ({noun(hints[name])})")
@@ -315,9 +324,20 @@ class _Reader:
         return _WRONG
 
 
+def _endless(v: object) -> str | None:
+    """What is wrong with a number or a text that no option could take, nor a file keep."""
+    if type(v) is int and not -(2**63) <= v < 2**63:
+        return f"{quoted(v)} is larger than any number of 64 bits"
+    if isinstance(v, str) and "\0" in v:
+        return f"{quoted(v)} has the character NUL, which no name or text may have"
+    if isinstance(v, str) and lone_surrogate(v):
+        return f"{quoted(v)} has half a character, or is no UTF-8: write whole ones"
+    return None
+
+
 def _said(v: object) -> str:
     words = {dict: "a table", list: "an array", str: "string", bool: "", int: "", float: ""}
-    shown = str(v).lower() if isinstance(v, bool) else repr(v)
+    shown = str(v).lower() if isinstance(v, bool) else quoted(v)
     word = words.get(type(v), type(v).__name__)
     return word if isinstance(v, dict | list) else f"{word} {shown}".strip()
 

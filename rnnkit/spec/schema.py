@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Literal, TypeAlias, TypeVar
 
 import attrs
-from attrs.validators import ge, gt, in_, min_len, optional
+from attrs.validators import ge, gt, in_, le, max_len, min_len, optional
 
 from rnnkit.kinds import (
     Activation,
@@ -21,6 +21,7 @@ from rnnkit.kinds import (
 )
 from rnnkit.registry import load
 from rnnkit.spec.origin import Origin
+from rnnkit.system.limits import LONGEST, MOST, MOST_FEATURES, WIDEST
 
 Chain: TypeAlias = tuple[Layer[Any, Any, Any] | Activation, ...]
 """Layers and activations, first to last; each width follows from the one before."""
@@ -58,9 +59,9 @@ class DataTable:
     path: str | None = None
     raw: bool = False
     tokens: Literal["word", "char"] = "word"
-    features: int | None = attrs.field(default=None, validator=optional(ge(1)))
-    vocabulary: int | None = attrs.field(default=None, validator=optional(ge(1)))
-    length: int | None = attrs.field(default=None, validator=optional(ge(2)))
+    features: int | None = attrs.field(default=None, validator=optional([ge(1), le(MOST_FEATURES)]))
+    vocabulary: int | None = attrs.field(default=None, validator=optional([ge(1), le(WIDEST)]))
+    length: int | None = attrs.field(default=None, validator=optional([ge(2), le(LONGEST)]))
 
 
 @attrs.frozen
@@ -75,7 +76,7 @@ class RnnTable:
         recurrent_weights: the same for Wh.
     """
 
-    hidden: int = attrs.field(validator=ge(1))
+    hidden: int = attrs.field(validator=[ge(1), le(WIDEST)])
     cell: RecurrentCell[Any, Any, Any]
     input: Chain = ()
     input_weights: Initializer | None = None
@@ -98,7 +99,7 @@ class ModelTable:
         head: outputs of the top recurrent layer -> vocabulary scores.
     """
 
-    rnn: tuple[RnnTable, ...] = attrs.field(validator=min_len(1))
+    rnn: tuple[RnnTable, ...] = attrs.field(validator=[min_len(1), max_len(100)])
     dtype: Literal["float32", "float64"] = "float32"
     seed: int = attrs.field(default=231, validator=ge(0))
     image: Chain = attrs.field(factory=builtin_layer("affine"))
@@ -127,16 +128,16 @@ class TrainTable:
         patience: evaluations without a better value after which training ends; never if left open.
     """
 
-    epochs: int = attrs.field(default=20, validator=ge(1))
-    batch: int = attrs.field(default=50, validator=ge(1))
-    shuffle: int | None = attrs.field(default=None, validator=optional(ge(1)))
+    epochs: int = attrs.field(default=20, validator=[ge(1), le(MOST)])
+    batch: int = attrs.field(default=50, validator=[ge(1), le(MOST)])
+    shuffle: int | None = attrs.field(default=None, validator=optional([ge(1), le(MOST)]))
     loss: Loss = attrs.field(factory=lambda: builtin(Loss, "softmax-cross-entropy"))
     optimizer: Optimizer[Any] = attrs.field(factory=lambda: builtin(Optimizer, "adam"))
     schedule: Schedule = attrs.field(factory=lambda: builtin(Schedule, "constant"))
     clip: float | None = attrs.field(default=None, validator=optional(gt(0.0)))
-    evaluate: int | None = attrs.field(default=None, validator=optional(ge(1)))
+    evaluate: int | None = attrs.field(default=None, validator=optional([ge(1), le(MOST)]))
     metric: Literal["nats", "bleu4", "rouge_l", "cider"] = "nats"
-    patience: int | None = attrs.field(default=None, validator=optional(ge(1)))
+    patience: int | None = attrs.field(default=None, validator=optional([ge(1), le(MOST)]))
 
 
 @attrs.frozen
@@ -150,7 +151,7 @@ class CaptionTable:
     """
 
     decoder: Decoder = attrs.field(factory=lambda: builtin(Decoder, "greedy"))
-    length: int | None = attrs.field(default=None, validator=optional(ge(1)))
+    length: int | None = attrs.field(default=None, validator=optional([ge(1), le(LONGEST)]))
     unknown: bool = False
 
 

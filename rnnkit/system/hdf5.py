@@ -15,11 +15,15 @@ from typing import Any, Final
 
 import h5py
 
+from rnnkit.system.memory import memory, size
 from rnnkit.system.sink import Sink
 from rnnkit.system.why import Refused, check_ordinary
 
 # Those of HDF5 itself, and LZF, which h5py brings. Any other is loaded from a library when data are read.
 _FILTERS: Final = (1, 2, 3, 4, 5, 6, 32000)
+
+_PIECE: Final = 2**30
+"""Bytes that are unpacked at once, at most, to read any value among them."""
 
 _HOPS: Final = 16
 """Soft links one after the other that are followed."""
@@ -69,6 +73,43 @@ def take(group: Any, name: str) -> Any:
     return found
 
 
+def read(group: Any, name: str) -> Any:
+    """All values of a dataset of numbers.
+
+    Raises:
+        KeyError: there is nothing of this name.
+        Refused: see `take`; or it is no dataset of numbers, or has more than the memory takes.
+    """
+    dataset = take(group, name)
+    numbers = isinstance(dataset, h5py.Dataset) and dataset.dtype.kind in "iufb"
+    if not numbers or dataset.shape is None:
+        raise Refused(f"has {name} as something else than numbers; write or download it again")
+    if dataset.nbytes > memory():
+        raise Refused(
+            f"declares {size(dataset.nbytes)} as {name}, but the memory of this machine is {size(memory())}; write or "
+            "download it again"
+        )
+    return dataset[()]
+
+
+def read_text(group: Any, name: str) -> str:
+    """The text of a dataset that holds one.
+
+    Raises:
+        KeyError: there is nothing of this name.
+        Refused: see `take`; or it is no text.
+    """
+    dataset = take(group, name)
+    if (
+        not isinstance(dataset, h5py.Dataset)
+        or dataset.shape != ()
+        or h5py.check_string_dtype(dataset.dtype) is None
+    ):
+        raise Refused(f"has {name} as something else than a text; write or download it again")
+    text: str = dataset.asstr()[()]
+    return text
+
+
 def _follow(group: Any, name: str, hops: int) -> Any:
     """Link by link: HDF5 would open the file that an external link names."""
     found = group.file if name.startswith("/") else group
@@ -116,6 +157,12 @@ def _check_values(dataset: Any, name: str) -> None:
     if not dataset.size:
         return
     if dataset.chunks:
+        piece = math.prod(dataset.chunks) * dataset.dtype.itemsize
+        if piece > _PIECE:
+            raise Refused(
+                f"has {name} in pieces of {size(piece)}, each of which must be read whole; write it with chunks of "
+                f"{size(_PIECE)} at most"
+            )
         sides = zip(dataset.shape, dataset.chunks, strict=True)
         wanted, there = math.prod(-(-n // side) for n, side in sides), dataset.id.get_num_chunks()
         if there < wanted:

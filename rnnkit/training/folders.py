@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import json
 import os
-import tomllib
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +15,9 @@ import attrs
 from rnnkit.errors import CheckpointError, RnnkitError
 from rnnkit.network.checkpoint import BEST, LAST, read_note
 from rnnkit.spec import Spec, parse_spec, read_spec, write_spec
+from rnnkit.spec.toml import parse
 from rnnkit.system.files import write_text_whole
+from rnnkit.system.json_text import json_value
 
 SPEC: Final = "spec.toml"
 UNTIL: Final = "spec-until-{}.toml"
@@ -153,7 +153,7 @@ def edits(folder: Path, kept: Spec) -> list[str] | None:
     file = folder / SPEC
     if not file.exists() or written_by_run(folder, kept):
         return None
-    before, now = (_leaves(tomllib.loads(write_spec(spec))) for spec in (kept, read_spec(file)))
+    before, now = (_leaves(parse(write_spec(spec))) for spec in (kept, read_spec(file)))
     changed = [
         f"{key} = {now.get(key, 'its default')} (not {before.get(key, 'its default')})"
         for key in {**before, **now}
@@ -174,7 +174,7 @@ def written_by_run(folder: Path, spec: Spec | None = None) -> bool:
 
 def path_in(spec: str) -> str | None:
     """The `data.path` of a spec in TOML."""
-    path = tomllib.loads(spec).get("data", {}).get("path")
+    path = parse(spec).get("data", {}).get("path")
     return path if isinstance(path, str) else None
 
 
@@ -225,7 +225,7 @@ def _found(folder: Path) -> Found:
         if not last.exists():
             return attrs.evolve(found, problem=f"{folder} has no checkpoint so far")
         text, note = read_note(last)
-        tables, place = tomllib.loads(text), json.loads(note)
+        tables, place = parse(text), json_value(note)
         train = tables["train"]
         patience = train.get("patience")
         ended = place["step"] >= place["steps"] or (
@@ -243,7 +243,7 @@ def _found(folder: Path) -> Found:
         )
     except RnnkitError as e:
         return attrs.evolve(found, problem=str(e))
-    except (OSError, ValueError, KeyError, TypeError) as e:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as e:
         return attrs.evolve(found, problem=f"{last}: not a checkpoint of this rnnkit ({e})")
 
 

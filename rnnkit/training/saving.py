@@ -13,6 +13,7 @@ import attrs
 from rnnkit.errors import CheckpointError
 from rnnkit.kinds import Array
 from rnnkit.network.checkpoint import BEST, LAST, PREVIOUS, Kept, read_model_file, save_model
+from rnnkit.system.json_text import json_value
 from rnnkit.training.divergence import check_finite
 from rnnkit.training.folders import SPEC
 from rnnkit.training.history import write_history
@@ -83,8 +84,8 @@ def place_of(kept: Kept) -> tuple[Place, Mapping[str, Mapping[str, Array]]]:
         name, _, slot = key.rpartition(":")
         slots.setdefault(name, {})[slot] = a
     try:
-        return _structured(Place, json.loads(kept.note)), slots
-    except (ValueError, TypeError, KeyError) as e:
+        return _structured(Place, json_value(kept.note)), slots
+    except (ValueError, TypeError, KeyError, AttributeError) as e:
         raise CheckpointError(f"{kept.file}: not a checkpoint of this rnnkit ({e})") from e
 
 

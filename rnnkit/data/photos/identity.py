@@ -14,6 +14,7 @@ from rnnkit.registry import entry_of
 from rnnkit.spec.overrides import read_override
 from rnnkit.spec.reader import read_plugin
 from rnnkit.spec.writer import inline, plain
+from rnnkit.system.json_text import json_value
 
 FILE: Final = "file"
 """The option of an encoder that says where its weights are. Which weights they are, its digest says."""
@@ -115,7 +116,7 @@ class EncoderIdentity:
             DataError: it is something else.
         """
         try:
-            found = json.loads(text)
+            found = json_value(text)
             texts = {key: found[key] for key in ("encoder", "package", "version", "digest")}
             shape = found["shape"]
         except (ValueError, KeyError, TypeError) as e:

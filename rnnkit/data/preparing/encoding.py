@@ -27,7 +27,8 @@ from rnnkit.errors import DataError
 from rnnkit.kinds import Array, Encoder, Prepared
 from rnnkit.parallel import ALONE, Ranks
 from rnnkit.system.files import write_text_whole, write_whole
-from rnnkit.system.hdf5 import open_to_read, take, writing
+from rnnkit.system.hdf5 import open_to_read, read_text, take, writing
+from rnnkit.system.json_text import json_value
 from rnnkit.system.process import cores
 
 BLOCK: Final = 4 * AT_ONCE
@@ -116,7 +117,7 @@ def _look(folder: Path, photos: Sequence[Path]) -> Encoded:
     for file in sorted(folder.glob("*.h5")):
         try:
             with open_to_read(file) as h5:
-                told = json.loads(take(h5, "photos").asstr()[()])
+                told = json_value(read_text(h5, "photos"))
         except (OSError, KeyError, ValueError, RuntimeError):
             continue  # damaged: its photos are encoded again
         row = 0

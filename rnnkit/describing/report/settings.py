@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from rnnkit.errors import RnnkitError
 from rnnkit.spec import Spec, parse_spec, write_spec
 from rnnkit.spec.places import Path as Keys
 from rnnkit.spec.places import show
+from rnnkit.spec.toml import parse
 from rnnkit.spec.writer import inline
 from rnnkit.training.folders import earlier_settings
 
@@ -45,7 +45,7 @@ def _values(text: str) -> dict[Keys, object]:
     """Path -> value of a spec with its defaults; as it is, where a plugin of it is not here."""
     with contextlib.suppress(RnnkitError):
         text = write_spec(parse_spec(text))
-    return dict(_leaves(tomllib.loads(text), ()))
+    return dict(_leaves(parse(text), ()))
 
 
 def _leaves(value: object, path: Keys) -> Iterator[tuple[Keys, object]]:

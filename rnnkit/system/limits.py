@@ -1,0 +1,15 @@
+"""Where numbers end that would otherwise only end with the machine."""
+
+from typing import Final
+
+WIDEST: Final = 1_000_000
+"""Numbers side by side: words of a vocabulary, of a state, out of a layer. Two such layers fit into no machine."""
+
+MOST_FEATURES: Final = 100_000_000
+"""Numbers of an image, which may be a map of many places."""
+
+LONGEST: Final = 100_000
+"""Tokens of a caption."""
+
+MOST: Final = 1_000_000_000
+"""What is counted: epochs, captions, updates."""
