@@ -221,3 +221,11 @@ def test_a_formula_of_a_parameter_has_its_product() -> None:
     written = Formulas(gradient(traced(layer)))
     assert written.of("p.W") == Formula("x.T @ dy")
     assert written.of("x") == Formula("dy @ p.W.T")
+
+
+def test_a_maximum_that_several_share_is_shared() -> None:
+    graph = trace(
+        lambda at, rng: {"y": at["x"].max(axis=1)}, lambda s, rng: {"x": rng.random((s["N"], 3))}
+    )
+    gradients = gradient(graph).evaluate({"x": np.array([[1.0, 3.0, 3.0]])}, {"y": np.ones(1)})
+    np.testing.assert_array_equal(gradients["x"], [[0.0, 0.5, 0.5]])

@@ -10,7 +10,7 @@ from typing import Final
 from rnnkit.describing.derivation import Derivation
 from rnnkit.errors import TraceError
 from rnnkit.kinds.source import indented
-from rnnkit.tracing.source import wrapped
+from rnnkit.tracing.layout import wrapped
 
 KINDS: Final = ("Array", "Cell", "GatedCell", "Ints", "Layer", "Mask")
 NUMERICS: Final = ("blocks", "sigmoid", "sum_rows")

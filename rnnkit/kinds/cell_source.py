@@ -27,10 +27,11 @@ from rnnkit.kinds.step_only import GatedStep
 from rnnkit.kinds.traced import CellTrace
 from rnnkit.tracing import Graph, Node, Sizes, in_order, trace
 from rnnkit.tracing.graph import Scope
+from rnnkit.tracing.layout import wrapped
 from rnnkit.tracing.naming import adjoint_names
 from rnnkit.tracing.reverse import Gradient, gradient
 from rnnkit.tracing.saving import to_save
-from rnnkit.tracing.source import Writer, wrapped
+from rnnkit.tracing.source import Writer
 from rnnkit.tracing.written import Words
 
 SIZES: Final[Sequence[Sizes]] = tuple(

@@ -26,11 +26,12 @@ from rnnkit.kinds.source import (
 from rnnkit.kinds.traced import MASKED, ActivationTrace, LayerTrace, LossTrace
 from rnnkit.tracing import Graph, Node, Sizes, trace
 from rnnkit.tracing.graph import Scope
+from rnnkit.tracing.layout import wrapped
 from rnnkit.tracing.naming import adjoint_names
 from rnnkit.tracing.reverse import gradient
 from rnnkit.tracing.saving import to_save
 from rnnkit.tracing.simplify import strong
-from rnnkit.tracing.source import Writer, wrapped
+from rnnkit.tracing.source import Writer
 from rnnkit.tracing.written import Words
 
 SIZES: Final[Sequence[Sizes]] = tuple(

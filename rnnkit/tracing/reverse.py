@@ -13,9 +13,8 @@ from rnnkit.errors import TraceError
 from rnnkit.tracing.broadcasting import broadcast, unbroadcast
 from rnnkit.tracing.building import Builder
 from rnnkit.tracing.graph import Graph, Node
-from rnnkit.tracing.operations import Operand
+from rnnkit.tracing.placing import Contribution, placed
 from rnnkit.tracing.rules import ALIKE, FLAT, RULES, WHOLE
-from rnnkit.tracing.sizes import Size
 from rnnkit.tracing.terms import Term
 
 NOTHING: Final = 1e-13
@@ -99,21 +98,6 @@ def gradient(
 
 def _floating(nodes: Mapping[str, Node]) -> list[str]:
     return [name for name, node in nodes.items() if node.dtype.kind == "f"]
-
-
-@attrs.frozen
-class Contribution:
-    """A part of a node's gradient: of all of it, or of what is read at an index.
-
-    Attributes:
-        d: the gradient of what is read.
-        index: at which; None for all.
-        arrays: in the index.
-    """
-
-    d: Node
-    index: tuple[Any, ...] | None = None
-    arrays: tuple[Node, ...] = ()
 
 
 class _Reverse:
@@ -207,8 +191,8 @@ class _Reverse:
     def _summed(self, node: Node) -> Node | None:
         parts = self.parts[node]
         whole = [p.d for p in parts if p.index is None]
-        placed = [p for p in parts if p.index is not None]
-        terms = whole + self._placed(node, placed)
+        at = [p for p in parts if p.index is not None]
+        terms = whole + placed(self.builder, node, at)
         total = terms[0]
         for d in terms[1:]:
             total = self.builder.make("add", total, d)
@@ -222,97 +206,3 @@ class _Reverse:
         )
         here = max(float(np.max(np.abs(v), initial=0.0)) for v in total.values)
         return bool(self.total) and here <= NOTHING * largest
-
-    def _placed(self, node: Node, parts: Sequence[Contribution]) -> list[Node]:
-        """The gradients of what was read at indices, in the shape of the node."""
-        joined = self._joined(node, parts)
-        if joined is not None:
-            return [joined]
-        return [self._put(node, part) for part in parts]
-
-    def _put(self, node: Node, part: Contribution) -> Node:
-        index = part.index
-        assert index is not None
-        if not part.arrays:
-            turned = self._unread(node, part.d, index)
-            if turned is not None:
-                return turned
-        zeros = self._zeros(node.shape)
-        if not part.arrays:
-            return self.builder.make("setitem", zeros, part.d, index=index)
-        moved = tuple(Operand(p.input + 1) if isinstance(p, Operand) else p for p in index)
-        return self.builder.make("add_at", zeros, part.d, *part.arrays, index=moved)
-
-    def _zeros(self, shape: tuple[int | Size, ...]) -> Node:
-        return self.builder.make("full", 0.0, shape=shape, dtype=np.dtype(np.float64))
-
-    def _unread(self, node: Node, d: Node, index: tuple[Any, ...]) -> Node | None:
-        """Where reading only dropped or added axes of length 1: the same the other way."""
-        back: list[Any] = []
-        axis = 0
-        for part in index:
-            if part is None:
-                back.append(0)
-                continue
-            if part == slice(None):
-                back.append(slice(None))
-            elif isinstance(part, int) and node.shape[axis] == 1:
-                back.append(None)
-            else:
-                return None
-            axis += 1
-        return self.builder.make("getitem", d, index=tuple(back))
-
-    def _joined(self, node: Node, parts: Sequence[Contribution]) -> Node | None:
-        """What was read side by side along one axis, joined along it, with zeros where nothing was read."""
-        spans = [self._span(node, part) for part in parts]
-        if not spans or any(s is None for s in spans):
-            return None
-        found = [s for s in spans if s is not None]
-        if len({axis for axis, *_ in found}) > 1:
-            return None
-        axis = found[0][0]
-        by_start: dict[Any, tuple[list[int], list[int], Node]] = {}
-        for _, start, stop, d in found:
-            key = tuple(start)
-            if key in by_start:
-                if by_start[key][1] != stop:
-                    return None
-                d = self.builder.make("add", by_start[key][2], d)
-            by_start[key] = (start, stop, d)
-        ordered = [by_start[key] for key in sorted(by_start)]
-        pieces: list[Node] = []
-        at = [0] * len(node.values)
-        end = [np.shape(v)[axis] for v in node.values]
-        for start, stop, d in [*ordered, (end, end, node)]:
-            if any(s < a for s, a in zip(start, at, strict=True)):
-                return None
-            if start != at:
-                shape = list(node.shape)
-                shape[axis] = self.builder.length([s - a for s, a in zip(start, at, strict=True)])
-                pieces.append(self._zeros(tuple(shape)))
-            if d is not node:
-                pieces.append(d)
-            at = stop
-        return self.builder.make("concatenate", *pieces, axis=axis)
-
-    def _span(
-        self, node: Node, part: Contribution
-    ) -> tuple[int, list[int], list[int], Node] | None:
-        """The axis that an index takes a piece of, where that begins and ends at each size, and its gradient."""
-        if part.arrays or part.index is None or None in part.index:
-            return None
-        cut = [i for i, p in enumerate(part.index) if p != slice(None)]
-        if len(cut) != 1:
-            return None
-        (axis,) = cut
-        piece, d = part.index[axis], part.d
-        if isinstance(piece, slice):
-            if piece.step is not None:
-                return None
-            return axis, self.builder.lengths(piece.start), self.builder.lengths(piece.stop), d
-        index = [slice(None)] * len(d.shape)
-        index.insert(axis, None)  # type: ignore[arg-type]  # a new axis
-        start = self.builder.lengths(piece)
-        wide = self.builder.make("getitem", d, index=tuple(index))
-        return axis, start, [s + 1 for s in start], wide

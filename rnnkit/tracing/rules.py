@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any, Final
 
-from rnnkit.tracing.graph import Node
+from rnnkit.tracing.graph import WORKING, Node
 from rnnkit.tracing.operations import POINTWISE, Operand
 from rnnkit.tracing.sizes import Size
 from rnnkit.tracing.terms import Term
@@ -60,7 +60,9 @@ def _mean(d: Term, y: Term, x: Term) -> tuple[Any, ...]:
 
 
 def _extreme(d: Term, y: Term, x: Term) -> tuple[Any, ...]:
-    return (x.of("equal", _kept(y, y, x)).where(_kept(d, y, x), 0.0),)
+    here = x.of("equal", _kept(y, y, x))
+    ties = here.of("astype", dtype=WORKING).of("sum", axis=y.node.attributes["axis"], keepdims=True)
+    return (here.where(_kept(d, y, x) / ties, 0.0),)
 
 
 def _kept(d: Term, y: Term, x: Term) -> Term:
