@@ -43,7 +43,7 @@ def derived(cls: type[Plugin], label: str) -> Gradient | None:
     made: Any
     if isinstance(plugin, RecurrentCell):
         made = CellTrace(plugin)
-    elif isinstance(plugin, Layer):
+    elif isinstance(plugin, Layer) and not plugin.random:
         made = LayerTrace(plugin, training=False)
     elif isinstance(plugin, Activation):
         made = ActivationTrace(plugin)
@@ -58,7 +58,7 @@ def derived(cls: type[Plugin], label: str) -> Gradient | None:
 def catches(original: type[Plugin], mutant: type[Plugin], name: str, seed: int) -> bool | None:
     """Whether the derivation finds a mutant wrong in an example in which it finds the original right.
 
-    None if it can judge none: of a layer that takes tokens, no example says which.
+    None if it can judge none: no example says which tokens a layer is given, or which random numbers.
     """
     judged = False
     for case, example in rivals.examples(mutant, name, seed, np.inf):
