@@ -11,8 +11,10 @@ import pytest
 
 from benchmarks.step_only import step_only
 from rnnkit import registry
+from rnnkit.describing.plugin_card import card
 from rnnkit.errors import RegistryError, TraceError
 from rnnkit.kinds import Array, DType, GatedCell, GatedStep, NoParams, RecurrentCell, Rng, State
+from rnnkit.kinds.source import indented
 from rnnkit.network import recurrent_layer
 from rnnkit.network.derived import derived, whole
 from rnnkit.registry import misfits
@@ -83,10 +85,6 @@ def test_an_engine_takes_it_as_any_other() -> None:
 
 
 def test_a_step_that_cannot_be_traced_is_named_with_its_line() -> None:
-    class Choosy(Leaky):
-        def step(self, p: NoParams, zx: Array, zh: Array, s: State) -> State:
-            return State(zx if zx.max() > 0 else zh)
-
     line = f"{__file__}:{Choosy.step.__code__.co_firstlineno + 1}: "
     with pytest.raises(TraceError, match="depends on the numbers in an array") as raised:
         whole(Choosy())
@@ -107,6 +105,29 @@ def test_the_whole_suite_passes_without_a_step_back(cell: RecurrentCell[Any, Any
     for check in checks_of(step_only(cell), repr(cell)):
         finding = check.run(0)
         assert finding.ok, (check.id, finding.text)
+
+
+class Choosy(Leaky):
+    """Of which nothing can be derived."""
+
+    def step(self, p: NoParams, zx: Array, zh: Array, s: State) -> State:
+        return State(zx if zx.max() > 0 else zh)
+
+
+def test_a_card_has_what_is_derived_or_why_nothing_is() -> None:
+    made = card(Leaky)
+    assert made.derived.endswith(indented(LEAKY))
+    assert made.not_derived == ""
+    choosy = card(Choosy)
+    assert choosy.derived == ""
+    assert "depends on the numbers in an array" in choosy.not_derived
+    assert card(registry.load(RecurrentCell, "lstm")).derived == ""
+
+
+def test_the_harness_says_what_cannot_be_derived() -> None:
+    finding = next(iter(checks_of_class(Choosy, "choosy"))).run(0)
+    assert finding.broken == "derived"
+    assert finding.text.startswith("its step back cannot be derived: ")
 
 
 def test_a_gated_cell_stays_what_it_is() -> None:

@@ -53,6 +53,7 @@ def show(
     from rnnkit.cli import show as terminal
     from rnnkit.describing.plugin_card import card
     from rnnkit.describing.plugin_cost import cost
+    from rnnkit.errors import TraceError
     from rnnkit.registry import Entry
     from rnnkit.testing.targets import of_class, run
 
@@ -65,7 +66,7 @@ def show(
             spent = cost(cls, widths)
         except NotImplementedError:
             spent = "some of its methods are not written yet"
-        except ValueError as e:
+        except (TraceError, ValueError) as e:
             spent = str(e)
         origin = f"{made.package} {made.version}".rstrip()
         target = of_class(cls, made.name if isinstance(plugin, Entry) else name, origin)
@@ -142,6 +143,8 @@ def _print(card: Card, cost: Cost | str | None, report: Report | None) -> None:
         say(
             f"\nits author wrote the step alone; rnnkit has derived the step back:\n\n{card.derived}"
         )
+    if card.not_derived:
+        say(f"\nits author wrote the step alone, and no step back is derived: {card.not_derived}")
     if report is not None and not report.ok:
         say(f"\n{explain(report, 0)}")
 

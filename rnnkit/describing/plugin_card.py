@@ -82,7 +82,8 @@ class Card:
         description: what its class says, a line for each paragraph.
         options: in the order of the class's fields.
         holders: the classes of arrays that it works with.
-        derived: the source that rnnkit has derived for it; empty if its author wrote all of it.
+        derived: the source that rnnkit has derived for it; empty if its author wrote all of it, or nothing yet.
+        not_derived: why rnnkit can derive none.
     """
 
     kind: str
@@ -99,6 +100,7 @@ class Card:
     options: tuple[Option, ...]
     holders: tuple[Holder, ...]
     derived: str
+    not_derived: str
 
     @property
     def imports(self) -> str:
@@ -119,6 +121,7 @@ def card(plugin: type[Plugin] | Entry) -> Card:
     entry = plugin if isinstance(plugin, Entry) else entry_of_class(plugin)
     cls = load_entry(plugin) if isinstance(plugin, Entry) else plugin
     summary, *others = paragraphs(sys.modules[cls.__module__].__doc__) or [""]
+    source, problem = _derived(cls)
     return Card(
         kind=next(kind for kind in KINDS if issubclass(cls, kind)).noun,
         name=entry.spec_name if entry else cls.__name__,
@@ -133,20 +136,21 @@ def card(plugin: type[Plugin] | Entry) -> Card:
         description="\n".join(paragraphs(vars(cls).get("__doc__"))),
         options=_options(cls),
         holders=tuple(_holders(cls)),
-        derived=_derived(cls),
+        derived=source,
+        not_derived=problem,
     )
 
 
-def _derived(cls: type[Plugin]) -> str:
-    """What is derived of a cell whose author wrote the step alone, or why nothing can be."""
+def _derived(cls: type[Plugin]) -> tuple[str, str]:
+    """What is derived of a cell whose author wrote the step alone, and why nothing can be."""
     if not issubclass(cls, GatedStep | FreeStep):
-        return ""
+        return "", ""
     try:
-        return derived(next(variants(cls)).plugin).source.text
+        return derived(next(variants(cls)).plugin).source.text, ""
     except TraceError as e:
-        return f"# {e}"
+        return "", str(e)
     except NotImplementedError:
-        return "# the step is not written yet"
+        return "", ""
 
 
 def _options(cls: type[Any]) -> tuple[Option, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 
-from rnnkit.errors import RegistryError
+from rnnkit.errors import RegistryError, TraceError
 from rnnkit.kinds import Decoder, Encoder, Layer, Plugin, Rng
 from rnnkit.registry.options import option_types
 from rnnkit.spec import Spec
@@ -180,6 +180,8 @@ def _gradient(case: Case, name: str, *, daring: bool = False) -> Check:
             if daring and e.law == "widths":
                 return Finding(note=refused(name, e.text))
             return Finding(broken=e.law, text=e.text)
+        except TraceError as e:
+            return Finding(broken="derived", text=f"its step back cannot be derived: {e}")
         except Exception as e:
             if daring:
                 return Finding(note=refused(name, in_words(e)))
