@@ -27,6 +27,7 @@ from rnnkit.data.photos.identity import identity_of
 from rnnkit.data.photos.pca import read_pca
 from rnnkit.data.photos.pipeline import ImagePipeline
 from rnnkit.errors import DataError
+from rnnkit_builtin.encoders.onnx import Onnx
 from rnnkit_builtin.encoders.scenes import Scenes
 from tests.exports import (
     NODE_MODULES,
@@ -218,6 +219,16 @@ def test_scenes_are_captioned_from_pixels_by_an_encoder_that_is_traced(
     said = [model.vocabulary.decode(row) for row in tokens]
     assert said == model.caption_photos(photos, "greedy")
     assert len(set(said)) > 5
+
+
+def test_another_encoder_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    right = Onnx.in_onnx
+    monkeypatch.setattr(Onnx, "in_onnx", lambda self: attrs.evolve(right(self), channels="bgr"))
+    model = network(OF_PICTURES.format(features=36), None)
+    model = with_encoder(model, False, file=str(encoder_file(tmp_path, "nchw")))
+    with pytest.raises(DataError, match=r"the encoder is another one in ONNX Runtime: feature \d+"):
+        export_onnx(model, tmp_path / "c.onnx")
+    assert not (tmp_path / "c.onnx").exists()
 
 
 def test_an_encoder_with_operators_of_others_is_refused(tmp_path: Path) -> None:

@@ -26,6 +26,34 @@ WORDS: Final = 4
 """Words after which all that is remembered is compared."""
 
 
+def compare_features(
+    file: ModelProto, given: Mapping[str, Any], features: Array
+) -> tuple[Array, float]:
+    """Compare what an encoder gives for pictures.
+
+    Args:
+        file: pictures -> features.
+        given: pictures, by the name that the file has for them.
+        features: (N, F), as rnnkit has them.
+
+    Returns:
+        Those of ONNX Runtime, and the largest difference, relative to the largest feature of a picture.
+
+    Raises:
+        DataError: it is too large.
+    """
+    (found,) = _runner(file)(given).values()
+    largest = np.abs(features).max(axis=1, keepdims=True)
+    apart = np.abs(found - features) / np.maximum(1.0, largest)
+    if not apart.max(initial=0.0) <= SAME:
+        picture, k = np.unravel_index(apart.argmax(), apart.shape)
+        raise DataError(
+            f"the encoder is another one in ONNX Runtime: feature {k} of a picture is {found[picture, k]:.6f} there, and "
+            f"{features[picture, k]:.6f} here"
+        )
+    return found, float(apart.max(initial=0.0))
+
+
 def compare_parts(
     begin: ModelProto, step: ModelProto, network: Traced, given: Mapping[str, Any], features: Array
 ) -> float:

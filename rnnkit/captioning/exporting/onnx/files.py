@@ -108,6 +108,18 @@ def parts(plan: Plan) -> tuple[ModelProto, ModelProto]:
     return finished(begin, about), finished(step, about)
 
 
+def encoder_alone(plan: Plan) -> ModelProto:
+    """Images -> features, to be compared.
+
+    Raises:
+        DataError: as `whole`.
+    """
+    scope, width = Scope(), plan.network.model.feature_width
+    name = scope.call("found", plan.put_features(scope))
+    graph = scope.graph("encoder", [plan.image], [port(name, "f", ["N", width])])
+    return finished(graph, {})
+
+
 def _kind(name: str) -> str:
     return "i" if name == "tokens" else "f"
 
@@ -135,7 +147,7 @@ def _about(model: Captioner, plan: Plan) -> dict[str, str]:
 
 
 def finished(graph: onnx.GraphProto, about: Mapping[str, str]) -> ModelProto:
-    """The file, checked."""
+    """The file of a graph, with these texts as its metadata, checked."""
     model = helper.make_model(
         graph,
         opset_imports=[helper.make_opsetid("", OPSET)],

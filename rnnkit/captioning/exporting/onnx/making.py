@@ -10,7 +10,7 @@ import numpy.typing as npt
 from onnx import ModelProto
 
 from rnnkit.captioning.exporting.onnx import files
-from rnnkit.captioning.exporting.onnx.compare import compare_parts, compare_whole
+from rnnkit.captioning.exporting.onnx.compare import compare_features, compare_parts, compare_whole
 from rnnkit.captioning.exporting.onnx.files import Plan
 from rnnkit.captioning.exporting.onnx.network import traced
 from rnnkit.captioning.exporting.search import Search
@@ -47,7 +47,7 @@ def make(
     """Make the files.
 
     What is remembered is compared first, for it says best where a difference comes from; then what is written,
-    from features; then what is written, from pictures, if there is an encoder.
+    from features; then the encoder, and what is written, from pictures, if there is one.
 
     Args:
         model: the network.
@@ -62,7 +62,8 @@ def make(
     images = rng.standard_normal((IMAGES, model.feature_width)).astype(np.float32)
     if features is not None:
         images = np.concatenate([images, model.as_features(features).astype(np.float32)])
-    plan, given = Plan(network, None), {files.FEATURES: images}
+    plan = Plan(network, None)
+    given: dict[str, Any] = {files.FEATURES: images}
     made, largest = _compared(plan, None, given, images)
     compared = len(images)
     if search is not None:
@@ -71,8 +72,11 @@ def make(
     if encoder is not None:
         plan = Plan(network, encoder)
         pictures, images = _pictures(model, plan, rng)
-        made, apart = _compared(plan, search, {files.PIXELS: pictures}, images)
-        largest, compared = max(largest, apart), compared + len(images)
+        given = {files.PIXELS: pictures}
+        # Rounding in an encoder may be larger than in what follows, which is compared from the same features.
+        images, rounding = compare_features(files.encoder_alone(plan), given, images)
+        made, apart = _compared(plan, search, given, images)
+        largest, compared = max(largest, rounding, apart), compared + len(images)
     return Made(made, _takes(plan), compared, largest)
 
 
