@@ -101,5 +101,5 @@ def _at(
         laws=laws,
         single=single,
         daring=daring,
-        traceable=Traceable(partial(graph_of, plugin, 4, 5), function=plugin.forward),
+        traceable=Traceable(partial(graph_of, plugin), function=plugin.forward),
     )

@@ -167,7 +167,7 @@ def _at(
         single="types" if setting.extreme else "compare",
         daring=setting.daring,
         traceable=Traceable(
-            partial(graph_of, plugin, d, plugin.out_features(d), training=training),
+            partial(graph_of, plugin, d, training=training),
             {"x": tokens} if plugin.tokens else {},
             seed,
             letters={"N": "len(x)", "D": "D", "H": "dy.shape[-1]"},

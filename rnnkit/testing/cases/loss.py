@@ -120,7 +120,7 @@ def _at(
         laws=tuple(laws),
         single="types" if types_only else "compare",
         traceable=Traceable(
-            partial(graph_of, plugin, V, V),
+            partial(graph_of, plugin),
             {"targets": targets, "mask": mask},
             ones=True,
             letters={"N": "len(scores)", "K": "mask.sum()", "H": "V"},
