@@ -16,7 +16,9 @@ from rnnkit.kinds.traced import CellTrace, LayerTrace, named, traced
 from rnnkit.testing.variants import variants
 from rnnkit.tracing import trace
 from rnnkit.tracing.formulas import Formula, Formulas
+from rnnkit.tracing.operations import COMPUTED
 from rnnkit.tracing.reverse import gradient
+from rnnkit.tracing.rules import FLAT, RULES
 
 STEP = 1e-6
 
@@ -229,3 +231,9 @@ def test_a_maximum_that_several_share_is_shared() -> None:
     )
     gradients = gradient(graph).evaluate({"x": np.array([[1.0, 3.0, 3.0]])}, {"y": np.ones(1)})
     np.testing.assert_array_equal(gradients["x"], [[0.0, 0.5, 0.5]])
+
+
+def test_every_operation_has_a_derivative_or_is_known_to_have_none() -> None:
+    elsewhere = {"getitem", "concatenate"}  # gradients of parts, which `reverse` puts together
+    without = set(COMPUTED) - set(RULES) - FLAT - elsewhere
+    assert without == {"prod", "copysign", "remainder", "fmod"}

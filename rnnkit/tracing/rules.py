@@ -14,6 +14,11 @@ from rnnkit.tracing.terms import Term
 Rule = Callable[..., tuple[Any, ...]]
 
 
+def _either(first: Term, d: Term) -> tuple[Any, ...]:
+    """d for the first of two where that is chosen, and for the other one elsewhere."""
+    return (first.where(d, 0.0), first.where(0.0, d))
+
+
 def _power(d: Term, y: Term, x: Term, k: Term) -> tuple[Any, ...]:
     if k.node.weak:
         exponent = k.node.attributes["value"]
@@ -181,8 +186,8 @@ RULES: Final[dict[str, Rule]] = {
     "divide": lambda d, y, a, b: (d / b, -(d * y / b)),
     "power": _power,
     "float_power": _power,
-    "maximum": lambda d, y, a, b: ((a_ := a.of("greater", b)).where(d, 0.0), a_.where(0.0, d)),
-    "minimum": lambda d, y, a, b: ((a_ := a.of("less", b)).where(d, 0.0), a_.where(0.0, d)),
+    **dict.fromkeys(("maximum", "fmax"), lambda d, y, a, b: _either(a.of("greater", b), d)),
+    **dict.fromkeys(("minimum", "fmin"), lambda d, y, a, b: _either(a.of("less", b), d)),
     "logaddexp": lambda d, y, a, b: (d * (a - y).exp(), d * (b - y).exp()),
     "hypot": lambda d, y, a, b: (d * a / y, d * b / y),
     "arctan2": lambda d, y, a, b: (d * b / (a**2 + b**2), -(d * a / (a**2 + b**2))),
