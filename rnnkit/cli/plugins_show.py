@@ -112,7 +112,8 @@ def _print(card: Card, cost: Cost | str | None, report: Report | None) -> None:
 
     console = terminal.console()
     origin = f"{card.package} {card.version}".rstrip()
-    console.print(f"{card.name}: {card.kind} from {origin}", style="bold")
+    derived = ", its step back derived" if card.derived else ""
+    console.print(f"{card.name}: {card.kind} from {origin}{derived}", style="bold")
     for text in (card.summary, card.notation, card.description, card.source):
         if text:
             console.print(f"\n{text}")
