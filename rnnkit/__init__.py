@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from rnnkit.data import open_data as open_data
     from rnnkit.errors import CheckpointError as CheckpointError
     from rnnkit.errors import DataError as DataError
+    from rnnkit.errors import MissingPackage as MissingPackage
     from rnnkit.errors import RegistryError as RegistryError
     from rnnkit.errors import RnnkitError as RnnkitError
     from rnnkit.errors import ShapeError as ShapeError
@@ -53,6 +54,7 @@ _HOME: Final = {
     "Captioner": "rnnkit.network.model:Captioner",
     "CheckpointError": "rnnkit.errors:CheckpointError",
     "DataError": "rnnkit.errors:DataError",
+    "MissingPackage": "rnnkit.errors:MissingPackage",
     "Ensemble": "rnnkit.captioning:Ensemble",
     "RegistryError": "rnnkit.errors:RegistryError",
     "RnnkitError": "rnnkit.errors:RnnkitError",
@@ -94,6 +96,7 @@ __all__ = [
     "CheckpointError",
     "DataError",
     "Ensemble",
+    "MissingPackage",
     "RegistryError",
     "RnnkitError",
     "ShapeError",

@@ -31,6 +31,10 @@ class DataError(RnnkitError):
     """A data folder is missing something, damaged, or does not fit the network."""
 
 
+class MissingPackage(DataError):
+    """A package that is not installed is needed; the message has the command that installs it."""
+
+
 class ShapeError(RnnkitError, ValueError):
     """An array does not have the shape, or the kind of numbers, that fits what it is given to."""
 

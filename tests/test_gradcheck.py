@@ -143,3 +143,39 @@ def test_the_pytest_plugin_costs_other_runs_nothing(tmp_path: Path) -> None:
     )
     ran = pytest_in(tmp_path)
     assert ran.returncode == 0, ran.stdout
+
+
+EYES = """
+from __future__ import annotations
+import attrs
+import numpy as np
+from rnnkit import MissingPackage
+from rnnkit.kinds import Array, Encoder, Picture, Prepared
+
+@attrs.frozen
+class Eyes(Encoder):
+    \"\"\"Needs a package.\"\"\"
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (3,)
+    def prepare(self, picture: Picture) -> Prepared:
+        raise MissingPackage("eyes need lenses: pip install lenses")
+    def encode(self, prepared: Prepared) -> Array:
+        return np.zeros((len(prepared), 3), np.float32)
+"""
+
+
+def test_what_needs_a_package_that_is_not_there_is_not_checked_and_says_so(tmp_path: Path) -> None:
+    (tmp_path / "eyes.py").write_text(EYES)
+    eyes = f"{tmp_path / 'eyes.py'}::Eyes"
+    alone = gradcheck(eyes)
+    assert alone.returncode == 1, alone.stdout + alone.stderr  # nothing at all was checked
+    assert "it is not checked: eyes need lenses: pip install lenses" in " ".join(
+        alone.stdout.split()
+    )
+    both = gradcheck(eyes, "tanh", "--json")
+    assert both.returncode == 0
+    assert [(r["ok"], r["missing"]) for r in json.loads(both.stdout)] == [
+        (True, "eyes need lenses: pip install lenses"),
+        (True, None),
+    ]

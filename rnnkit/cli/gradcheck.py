@@ -87,7 +87,8 @@ def _tell(
     if case and not any(report.checks for report in reports):
         say(f"no check has {case!r} in its name", err=True)
         return 2
-    return 1 if failed else 0
+    unchecked = all(report.missing for report in reports)
+    return 1 if failed or unchecked else 0
 
 
 def _targets(names: list[str], kind: str | None, specs: list[Path]) -> list[Target]:
@@ -110,6 +111,11 @@ def _print(reports: list[Report], *, plain: bool) -> None:
     def worst(report: Report) -> str:
         return f"{report.worst:.1e}" if report.worst else "-"
 
+    def verdict(report: Report) -> show.Cell:
+        if not report.ok:
+            return show.Cell("FAILS", "red")
+        return show.Cell("not checked", "yellow") if report.missing else show.Cell("ok", "green")
+
     rows = [
         (
             report.target.kind,
@@ -118,7 +124,7 @@ def _print(reports: list[Report], *, plain: bool) -> None:
             str(report.checks),
             worst(report),
             f"{report.seconds:.2f} s",
-            show.Cell("ok", "green") if report.ok else show.Cell("FAILS", "red"),
+            verdict(report),
         )
         for report in reports
     ]
@@ -132,7 +138,8 @@ def _print(reports: list[Report], *, plain: bool) -> None:
         spare=("time", "package", "worst error"),
     )
     for report in reports:
-        for note in report.notes:
+        missing = [f"it is not checked: {report.missing}"] if report.missing else []
+        for note in (*missing, *report.notes):
             console.print(f"note: {report.target.kind} {report.target.name!r}: {note}")
 
 
@@ -153,6 +160,7 @@ def _json(report: Report) -> dict[str, object]:
         "checks": report.checks,
         "worst": report.worst,
         "seconds": report.seconds,
+        "missing": report.missing or None,
         "notes": list(report.notes),
         "failures": [{"check": f.check, **found(f.finding)} for f in report.failures],
     }

@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 
-from rnnkit.errors import RegistryError, TraceError
+from rnnkit.errors import MissingPackage, RegistryError, TraceError
 from rnnkit.kinds import Decoder, Encoder, Layer, Plugin, Rng
 from rnnkit.registry.options import option_types
 from rnnkit.spec import Spec
@@ -182,6 +182,8 @@ def _gradient(case: Case, name: str, *, daring: bool = False) -> Check:
             return Finding(broken=e.law, text=e.text)
         except TraceError as e:
             return Finding(broken="derived", text=f"its step back cannot be derived: {e}")
+        except MissingPackage:
+            raise
         except Exception as e:
             if daring:
                 return Finding(note=refused(name, in_words(e)))
@@ -206,6 +208,8 @@ def _kept(law: Callable[[Rng], None], name: str) -> Callable[[int], Finding]:
             law(seeded(name, seed))
         except Broken as e:
             return Finding(broken=e.law, text=e.text)
+        except MissingPackage:
+            raise
         except Exception as e:
             return Finding(broken="runs", text=f"it raises {in_words(e)}")
         return Finding()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import attrs
 import numpy as np
 
+from rnnkit.errors import MissingPackage
 from rnnkit.kinds import Rng
 from rnnkit.testing import laws
 from rnnkit.testing.derivative import magnitude
@@ -64,6 +65,8 @@ def examine(example: Example, rng: Rng) -> Finding:
         return _examine(example, rng)
     except Broken as e:
         return Finding(broken=e.law, text=e.text, blame=e.blame)
+    except MissingPackage:
+        raise
     except Exception as e:
         return Finding(broken="runs", text=f"it raises {in_words(e)}")
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import attrs
 
 from rnnkit import registry
-from rnnkit.errors import RegistryError
+from rnnkit.errors import MissingPackage, RegistryError
 from rnnkit.kinds import KINDS, Plugin
 from rnnkit.parallel import ALONE, Ranks
 from rnnkit.spec import read_spec
@@ -65,6 +66,7 @@ class Report:
         seconds: that it took.
         failures: in the order of the checks.
         notes: what the author should know although nothing is wrong.
+        missing: what has to be installed before it can be checked; empty if nothing.
     """
 
     target: Target
@@ -73,10 +75,11 @@ class Report:
     seconds: float
     failures: tuple[Failure, ...]
     notes: tuple[str, ...]
+    missing: str = ""
 
     @property
     def ok(self) -> bool:
-        """Whether every check passed, and there was something to check."""
+        """Whether every check that could be run passed, and there was something to check."""
         return not self.failures and self.target.problem is None
 
     @property
@@ -103,9 +106,14 @@ def run(target: Target, seed: int = 0, only: str = "", *, answers: bool = True) 
     began, count, worst = time.perf_counter(), 0, 0.0
     failures: list[Failure] = []
     notes: dict[str, None] = {}
+    missing = ""
     for check in target.checks() if target.problem is None else ():
         if only in check.id:
-            finding = check.run(seed)
+            try:
+                finding = check.run(seed)
+            except MissingPackage as e:
+                missing = str(e)
+                break
             count += 1
             worst = max(worst, finding.error)
             if finding.note:
@@ -118,7 +126,7 @@ def run(target: Target, seed: int = 0, only: str = "", *, answers: bool = True) 
         for f, new in zip(failures, reasoned(found), strict=True)
     )
     seconds = time.perf_counter() - began
-    return Report(target, count, worst, seconds, told, tuple(notes))
+    return Report(target, count, worst, seconds, told, tuple(notes), missing)
 
 
 def run_each(
@@ -135,10 +143,10 @@ def run_each(
         The reports in the order of the targets; on ranks beyond the first, none.
     """
 
-    def found(number: int) -> tuple[int, float, float, tuple[Failure, ...], tuple[str, ...]]:
+    def found(number: int) -> tuple[Any, ...]:
         report = run(targets[number], seed, only, answers=answers)
         # Without the target, whose checks are functions: those cannot be sent.
-        return report.checks, report.worst, report.seconds, report.failures, report.notes
+        return attrs.astuple(report, recurse=False)[1:]
 
     done = dict(ranks.spread(found, len(targets)))
     return [Report(targets[number], *done[number]) for number in sorted(done)]

@@ -12,7 +12,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from rnnkit.errors import DataError
+from rnnkit.errors import DataError, MissingPackage
 from rnnkit.kinds import Array
 from rnnkit.system.process import allowed_threads
 from rnnkit.system.why import check_ordinary, what_is, why
@@ -120,7 +120,9 @@ def open_session(model: bytes, name: str, extra: str = "photos") -> Any:
     try:
         import onnxruntime
     except ImportError as error:
-        raise DataError(f'{name} is run by ONNX Runtime: pip install "rnnkit[{extra}]"') from error
+        raise MissingPackage(
+            f'{name} is run by ONNX Runtime: pip install "rnnkit[{extra}]"'
+        ) from error
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = allowed_threads()
     options.inter_op_num_threads = 1

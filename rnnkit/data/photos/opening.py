@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Final, TypeAlias, Union
 import numpy as np
 import numpy.typing as npt
 
-from rnnkit.errors import DataError
+from rnnkit.errors import DataError, MissingPackage
 from rnnkit.kinds import Picture
 from rnnkit.system.why import PICTURE, check_ordinary, what_is, why
 
@@ -85,12 +85,12 @@ def pillow() -> ModuleType:
     """Pillow's module of images, imported when a picture is to be opened.
 
     Raises:
-        DataError: it is not installed.
+        MissingPackage: it is not installed.
     """
     try:
         from PIL import Image
     except ImportError as error:
-        raise DataError('pictures need Pillow: pip install "rnnkit[photos]"') from error
+        raise MissingPackage('pictures need Pillow: pip install "rnnkit[photos]"') from error
     return Image
 
 

@@ -11,7 +11,7 @@ from typing import Final
 import attrs
 import numpy as np
 
-from rnnkit.errors import RnnkitError
+from rnnkit.errors import MissingPackage, RnnkitError
 from rnnkit.kinds import Array, Encoder, Picture, Prepared, Rng
 from rnnkit.testing.contracts.contract import Contract
 from rnnkit.testing.example import Broken, equal_bits
@@ -67,6 +67,8 @@ def _is_as_declared(plugin: Encoder, rng: Rng) -> None:
     try:
         shape: object = plugin.shape
         digest: object = plugin.digest()
+    except MissingPackage:
+        raise
     except RnnkitError as e:
         raise Broken("declared", f"it cannot be used here: {e}") from e
     if not (isinstance(shape, tuple) and all(type(n) is int and n > 0 for n in shape)):

