@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rnnkit.cli.options import AsJson, DataFolder, Overrides, SpecFile
+from rnnkit.cli.options import AsJson, DataFolder, Force, Overrides, SpecFile
 from rnnkit.system.memory import size
 from rnnkit.system.terminal import say
 
@@ -27,6 +27,7 @@ def build(
     ] = None,
     override: Overrides = None,
     as_json: AsJson = False,
+    force: Force = False,
 ) -> None:
     """Assemble the network of a spec, and show what it is made of."""
     from rnnkit.cli import show
@@ -35,8 +36,11 @@ def build(
     from rnnkit.network.checkpoint import save_model
     from rnnkit.network.maps import about_features
     from rnnkit.network.sizes import as_spec, opened
+    from rnnkit.system.outputs import MODEL, check_output
 
     read = as_spec(spec, override or ())
+    if out:
+        check_output(out, MODEL, (spec,), force=force)
     with opened(read, data) as dataset:
         model = build_model(read, dataset)
         words = size_in_words(read, dataset) if dataset else None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rnnkit.cli.completing import runs
-from rnnkit.cli.options import AsJson, DecoderText, ModelData, SplitName
+from rnnkit.cli.options import AsJson, DecoderText, Force, ModelData, SplitName
 from rnnkit.system.process import settle
 from rnnkit.system.terminal import say
 
@@ -64,6 +64,7 @@ def caption(
             "--html", metavar="FILE", help="Write a page with the pictures and their captions."
         ),
     ] = None,
+    force: Force = False,
 ) -> None:
     """Caption photos, or the images of a data folder beside what people wrote about them."""
     settle()
@@ -76,9 +77,12 @@ def caption(
     from rnnkit.captioning.photos import caption_features, caption_photos, find_photos, pipeline_of
     from rnnkit.errors import SpecError
     from rnnkit.registry.labels import label
+    from rnnkit.system.outputs import PAGE, check_output
 
     note = partial(say, err=True)
     models, given = _models_and_photos(places)
+    if html is not None:
+        check_output(html, PAGE, (*models, *map(Path, given), features), force=force)
     if given and features:
         raise SpecError("give photos, or features with --features, but not both")
     writer = load_writer(models)

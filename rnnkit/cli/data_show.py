@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from rnnkit.cli.options import Force
 from rnnkit.system.terminal import say
 
 
@@ -26,12 +27,15 @@ def show(
             help="Choose pictures at random, by this seed; the first ones if not given.",
         ),
     ] = None,
+    force: Force = False,
 ) -> None:
     """Draw pictures with their captions: from files, else from the web."""
     from rnnkit.data import open_data
     from rnnkit.data.looking.figure import choose_pictures, save_figure
+    from rnnkit.system.outputs import FIGURE, check_output
 
     file = out or Path(f"{folder.resolve().name}-{split}.png")
+    check_output(file, FIGURE, force=force)
     with open_data(folder) as dataset:
         shown = choose_pictures(dataset, split, n, seed)
     save_figure(file, shown)

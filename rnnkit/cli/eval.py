@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from rnnkit.cli.options import AsJson, DecoderText, ModelData, ModelFiles, SplitName
+from rnnkit.cli.options import AsJson, DecoderText, Force, ModelData, ModelFiles, SplitName
 from rnnkit.parallel import Ranks, job
 from rnnkit.system.process import settle
 from rnnkit.system.terminal import say
@@ -43,6 +43,7 @@ def evaluate(
         ),
     ] = None,
     as_json: AsJson = False,
+    force: Force = False,
 ) -> None:
     """Judge a model on a split: perplexity, and BLEU, ROUGE-L and CIDEr of its captions.
 
@@ -52,6 +53,10 @@ def evaluate(
         settle(ranks.sharing)
         from rnnkit.errors import RnnkitError
         from rnnkit.metrics import check
+        from rnnkit.system.outputs import RESULTS, check_output
+
+        if results is not None:
+            ranks.first(partial(check_output, results, RESULTS, models, force=force))
 
         wanted = metrics.replace(",", " ").split()
         missing = None

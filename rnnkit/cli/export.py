@@ -10,7 +10,7 @@ from typing import Annotated, Final
 import typer
 
 from rnnkit.cli.completing import runs
-from rnnkit.cli.options import DataFolder, Overrides, SpecFile
+from rnnkit.cli.options import DataFolder, Force, Overrides, SpecFile
 from rnnkit.system.process import settle
 from rnnkit.system.terminal import say
 
@@ -100,6 +100,7 @@ def export(
             help="For --web, the folder dist of the npm package onnxruntime-web.",
         ),
     ] = Path("node_modules/onnxruntime-web/dist"),
+    force: Force = False,
 ) -> None:
     """Write a model in a form that other programs read."""
     settle()
@@ -110,6 +111,7 @@ def export(
     from rnnkit.cli import show
     from rnnkit.errors import SpecError
     from rnnkit.network.checkpoint import load_model
+    from rnnkit.system.outputs import ONNX, SAFETENSORS, check_output
 
     note = partial(say, err=True)
     if (out is None) == (web is None):
@@ -125,8 +127,11 @@ def export(
         say(f"compared with ONNX Runtime: largest difference {difference:.1e}")
         return
     assert out is not None  # by the check above
+    weights = out.suffix == ".safetensors"
+    if not parts:
+        check_output(out, SAFETENSORS if weights else ONNX, (model,), force=force)
     found = load_model(model)
-    if out.suffix == ".safetensors":
+    if weights:
         write_torch(found, out)
         say(f"wrote {out}")
         return

@@ -36,6 +36,10 @@ Overrides: TypeAlias = Annotated[
     ),
 ]
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Force: TypeAlias = Annotated[
+    bool,
+    typer.Option("--force", help="Replace an output that exists, whatever is in it."),
+]
 DecoderText: TypeAlias = Annotated[
     str | None,
     typer.Option(

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from rnnkit.cli.options import Force
 from rnnkit.system.terminal import say
 
 
@@ -15,13 +16,16 @@ def schema(
         Path | None,
         typer.Option("--out", metavar="FILE", help="Write it here; it is printed if not given."),
     ] = None,
+    force: Force = False,
 ) -> None:
     """Print the JSON Schema of specs with all installed plugins, by which editors complete and check them."""
     from rnnkit.system.files import write_text_whole
+    from rnnkit.system.outputs import SCHEMA, check_output
 
     if out is None:
         print(text(), end="")
     else:
+        check_output(out, SCHEMA, force=force)
         write_text_whole(out, text())
         say(f"wrote {out}")
 

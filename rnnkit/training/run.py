@@ -48,7 +48,7 @@ from rnnkit.training.folders import (
     write_settings,
     written_by_run,
 )
-from rnnkit.training.history import History, Record, Step
+from rnnkit.training.history import RECORDS, UPDATES, History, Record, Step
 from rnnkit.training.saving import Saver, last_of, place_of
 from rnnkit.training.trainer import Trainer
 from rnnkit.training.watching import Watch, look_before
@@ -340,6 +340,14 @@ def _check_free(folder: Path) -> None:
     if any((folder / name).exists() for name in (LAST, PREVIOUS, BEST)):
         raise CheckpointError(
             f"{folder} has a run already; resume it (--resume), choose another folder, or remove it"
+        )
+    of_nobody = [
+        n for n in (RECORDS, UPDATES) if (folder / n).exists() and not (folder / SPEC).exists()
+    ]
+    if of_nobody:
+        raise CheckpointError(
+            f"{folder} has a {of_nobody[0]}, but no run that could have written it; choose another folder, or move it "
+            "away"
         )
     if (folder / SPEC).exists() and not written_by_run(folder):
         raise CheckpointError(
