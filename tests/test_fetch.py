@@ -28,7 +28,8 @@ from rnnkit.data import open_data
 from rnnkit.data.fetching import download as downloading
 from rnnkit.data.fetching import fetch as fetching
 from rnnkit.data.fetching.fetch import CATALOGUE, Fetched, fetch
-from rnnkit.errors import DataError
+from rnnkit.errors import CheckpointError, DataError
+from rnnkit.system.files import sole_owner
 from tests.datafolders import write_data_folder
 
 FILES = CATALOGUE["coco2014"].files
@@ -218,6 +219,19 @@ def test_the_archive_becomes_a_data_folder_and_goes(
     assert fetched.archive is None
     assert fetched.sha256 == hashlib.sha256(server.body).hexdigest()
     assert server.asked == [""]
+
+
+def test_of_two_fetches_into_one_folder_one_goes_on_and_the_other_says_who_has_it(
+    server: Hosted, tmp_path: Path
+) -> None:
+    (tmp_path / "out").mkdir()
+    with (
+        sole_owner(tmp_path / "out"),
+        pytest.raises(CheckpointError, match="out is in use: "),
+    ):
+        get(server, tmp_path / "out")
+    assert not list((tmp_path / "out").iterdir())
+    assert get(server, tmp_path / "out").folder == tmp_path / "out"
 
 
 def test_keep_leaves_the_archive(server: Hosted, tmp_path: Path) -> None:

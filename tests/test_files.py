@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from rnnkit.errors import CheckpointError
-from rnnkit.system.files import write_text_whole, write_whole
+from rnnkit.system.files import remove_left_over, write_text_whole, write_whole
 
 
 def test_a_failed_write_leaves_what_was_there_and_nothing_else(tmp_path: Path) -> None:
@@ -54,3 +56,24 @@ def test_what_is_replaced_may_go_on_under_another_name(
     write("3")
     assert (file.read_text(), previous.read_text()) == ("3", "2")
     assert sorted(tmp_path.iterdir()) == [file, previous]
+
+
+def test_what_the_dead_have_left_is_removed_and_the_living_keep_theirs(tmp_path: Path) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    names: list[str] = []
+
+    def look(temporary: Path) -> None:
+        names.append(temporary.name)
+        for other in (dead.pid, 10**12):
+            (tmp_path / temporary.name.replace(str(os.getpid()), str(other))).touch()
+        (tmp_path / f".x.{dead.pid}.tmp").touch()
+        (tmp_path / f".x.another_machine-{dead.pid}.tmp").touch()
+        (tmp_path / ".notes.tmp").touch()
+        temporary.write_text("whole")
+        remove_left_over(tmp_path)
+        assert temporary.exists()
+
+    write_whole(tmp_path / "file.txt", look)
+    there = sorted(f.name for f in tmp_path.iterdir())
+    assert there == [".notes.tmp", f".x.another_machine-{dead.pid}.tmp", "file.txt"]

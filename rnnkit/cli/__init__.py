@@ -69,6 +69,15 @@ def options(
     """Recurrent image-captioning networks put together from plugins, in NumPy."""
 
 
+def _is_own(end: SystemExit) -> bool:
+    """Whether the command line ends the program, and not a plugin, which would end it as if all were well."""
+    at = end.__traceback__
+    while at is not None and at.tb_next is not None:
+        at = at.tb_next
+    name = "" if at is None else at.tb_frame.f_globals.get("__name__", "")
+    return at is None or name.partition(".")[0] in ("typer", "click", "rnnkit")
+
+
 def main() -> None:
     """Run the command line. Exit codes: 0 done, 1 a check failed, 2 the user's mistake, 70 a fault of rnnkit,
     128 + n ended by signal n.
@@ -80,6 +89,11 @@ def main() -> None:
         app()
     except SystemExit as e:
         code = e.code
+        if not _is_own(e):
+            from rnnkit.system.fault import said_of
+
+            text, code = said_of(e)
+            say(text, err=True)
     except NotImplementedError as e:
         say(f"not written yet {place_of(e)}: {e}", err=True)
         code = 2

@@ -62,6 +62,7 @@ def info(
     """Check every value of a data folder, and show what is in it."""
     from rnnkit.cli import show
     from rnnkit.data import doubts, open_data
+    from rnnkit.data.checksums import check_checksums
     from rnnkit.data.summary import describe as summarize
 
     console = show.console()
@@ -77,6 +78,7 @@ def info(
         bar = progress.add_task("looking at features", total=images)
         found = doubts(dataset, whole=True, progress=lambda rows: progress.advance(bar, rows))
         summary = summarize(dataset)
+    check_checksums(folder)
     if as_json:
         import attrs
 

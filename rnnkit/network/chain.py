@@ -7,7 +7,9 @@ from typing import Any
 
 import attrs
 
+from rnnkit.errors import RegistryError, quoted
 from rnnkit.kinds import Activation, Array, DType, Ints, Layer, NoParams, Params, Rng
+from rnnkit.registry import entry_of
 
 
 @attrs.frozen
@@ -63,7 +65,9 @@ class Chain:
         y: Any = x
         caches = []
         for link in self.links:
-            y, cache = link.layer.forward(link.params, y, rng)
+            made = link.layer.forward(link.params, y, rng)
+            shape = (*(y.shape if link.layer.tokens else y.shape[:-1]), link.out_features)
+            y, cache = _pair(link, "forward", "(y, cache)", made, shape)
             caches.append(cache)
         return y, caches
 
@@ -72,6 +76,30 @@ class Chain:
         grads: list[Params] = []
         dx: Any = dy
         for link, cache in zip(reversed(self.links), reversed(caches), strict=True):
-            dx, dp = link.layer.backward(link.params, dx, cache)
+            made = link.layer.backward(link.params, dx, cache)
+            shape = None if link.layer.tokens else (*dx.shape[:-1], link.in_features)
+            dx, dp = _pair(link, "backward", "(dx, gradients)", made, shape)
             grads.append(dp)
         return dx, grads[::-1]
+
+
+def _pair(
+    link: Link, method: str, wanted: str, made: Any, shape: tuple[int, ...] | None
+) -> tuple[Any, Any]:
+    """What a layer has returned, whose first must be an array of this shape, if it may not be left out."""
+    if not isinstance(made, tuple) or len(made) != 2:
+        raise RegistryError(f"{_named(link)}: {method} returned {quoted(made)}, not {wanted}")
+    first = made[0]
+    if shape is not None and getattr(first, "shape", None) != shape:
+        given = getattr(first, "shape", None)
+        what = quoted(first) if given is None else f"an array of shape {given}"
+        raise RegistryError(
+            f"{_named(link)}: {method} returned {what} as the first of {wanted}, but it must be an array of "
+            f"shape {shape}"
+        )
+    return made
+
+
+def _named(link: Link) -> object:
+    """A layer with its package, for a sentence."""
+    return entry_of(link.plugin) or type(link.plugin).__name__

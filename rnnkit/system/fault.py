@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import platform
 import sys
@@ -12,11 +13,25 @@ from importlib.metadata import distributions
 from pathlib import Path
 from typing import Final
 
-from rnnkit.errors import RnnkitError, told
+from rnnkit.errors import RnnkitError, quoted, told
 from rnnkit.system.version import __version__
 
 MISTAKE: Final = 2
 """Exit code of what the user can mend."""
+
+_OF_THE_SYSTEM: Final = (
+    errno.ENAMETOOLONG,
+    errno.EACCES,
+    errno.EPERM,
+    errno.ELOOP,
+    errno.EROFS,
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EIO,
+    errno.EMFILE,
+    errno.ENFILE,
+)
+"""What no program can mend: a name that is too long, a disk that is full, what is not allowed."""
 
 FAULT: Final = 70
 """Exit code of what is wrong with rnnkit itself (EX_SOFTWARE of sysexits.h)."""
@@ -37,6 +52,9 @@ def said_of(error: BaseException) -> tuple[str, int]:
         return "interrupted", 130
     if isinstance(error, MemoryError):
         return f"the memory of this machine is not enough: {error or 'no more can be had'}", MISTAKE
+    if isinstance(error, OSError) and error.errno in _OF_THE_SYSTEM:
+        place = "" if error.filename is None else f" {quoted(str(error.filename))}"
+        return f"the system refuses{place}: {error.strerror}", MISTAKE
     file = _kept(error)
     details = f"the details are in {file}" if file else "its details could not be written anywhere"
     if _is_of_a_plugin(error):

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Final
 
 from rnnkit.errors import CheckpointError
+from rnnkit.system.why import holder
 
 try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]  # there is none to be had
+
+
+_WRITER: Final = re.compile(r"\.(?:(?P<host>\w+)-)?(?P<process>\d+)\.tmp$")
+"""Who writes a temporary file: in its name."""
 
 
 def write_whole(file: Path, write: Callable[[Path], None], previous: Path | None = None) -> None:
@@ -62,10 +70,12 @@ def write_text_new(file: Path, text: str) -> None:
 
 
 def remove_left_over(folder: Path) -> None:
-    """Remove what writers that were killed have left half done in a folder."""
+    """Remove what writers that were killed on this machine have left half done in a folder; others are at work yet."""
     for left in folder.glob(".*.tmp"):
-        with contextlib.suppress(OSError):
-            left.unlink()
+        found = _WRITER.search(left.name)
+        if found and found["host"] in (None, _host()) and not _lives(int(found["process"])):
+            with contextlib.suppress(OSError):
+                left.unlink()
 
 
 @contextlib.contextmanager
@@ -86,7 +96,7 @@ def sole_owner(folder: Path) -> Iterator[None]:
     except BlockingIOError as e:
         os.close(handle)
         raise CheckpointError(
-            f"{folder} is in use: another process works there; wait until it has ended, or end it"
+            f"{folder} is in use: {holder(folder)} works there; wait until it has ended, or end it"
         ) from e
     except OSError:
         pass
@@ -97,7 +107,24 @@ def sole_owner(folder: Path) -> Iterator[None]:
 
 
 def _beside(file: Path) -> Path:
-    return file.with_name(f".{file.name}.{os.getpid()}.tmp")
+    return file.with_name(f".{file.name}.{_host()}-{os.getpid()}.tmp")
+
+
+def _host() -> str:
+    """This machine, as a part of a file's name."""
+    return re.sub(r"\W", "_", platform.node()) or "_"
+
+
+def _lives(process: int) -> bool:
+    if os.name != "posix":
+        return True  # there, no file that is open can be removed, and asking may end the process
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:  # somebody else's
+        return True
+    return process > 0
 
 
 def _keep_as(file: Path, other: Path) -> None:

@@ -115,9 +115,8 @@ def _said_by_system(error: BaseException, path: Path) -> str | None:
     if number in (errno.EACCES, errno.EPERM):
         return "cannot be read: permission denied; change its permissions, or use a copy"
     if number in (errno.EAGAIN, errno.EWOULDBLOCK):
-        holder = _holder(path)
         return (
-            f"is locked by {holder}; wait until that is done with it, or set "
+            f"is locked by {holder(path)}; wait until that is done with it, or set "
             "HDF5_USE_FILE_LOCKING=FALSE to read it all the same"
         )
     if number in (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP):
@@ -238,7 +237,7 @@ def _number(error: BaseException) -> int | None:
     return int(found[1]) or None if found else None
 
 
-def _holder(path: Path) -> str:
+def holder(path: Path) -> str:
     """The process that has a lock on a file, if the system tells."""
     names = sorted(set(_holders(path)))
     return " and ".join(names[:3]) or "another process"

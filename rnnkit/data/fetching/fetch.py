@@ -17,6 +17,7 @@ from rnnkit.data.fetching.download import NotDownloaded, download, forget, kept
 from rnnkit.data.folder import open_data
 from rnnkit.data.layout import ASSIGNMENT, DATA_FOLDER
 from rnnkit.errors import DataError
+from rnnkit.system.files import sole_owner
 
 
 @attrs.frozen
@@ -118,11 +119,14 @@ def fetch(
             written or has other files in the way.
     """
     source, digest, folder = _find(name), _read_digest(sha256), Path(folder)
-    with _disk_problems_told(folder):
+    with _disk_problems_told(folder), contextlib.ExitStack() as entered:
         archive = folder / source.archive
         if _is_there(source, folder):
             return Fetched(folder, False, archive if archive.exists() else None)
         folder.mkdir(parents=True, exist_ok=True)
+        entered.enter_context(sole_owner(folder))  # two would write into one part
+        if _is_there(source, folder):  # by now, another one has fetched it
+            return Fetched(folder, False, archive if archive.exists() else None)
         downloaded = not archive.exists()
         if downloaded:
             _download(source, url or source.url, archive, on_progress, say)

@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from rnnkit.data.checksums import renew_checksum
 from rnnkit.data.dataset import Split
 from rnnkit.data.folder import open_undescribed
 from rnnkit.data.photos.identity import identity_of
@@ -56,6 +57,7 @@ def describe_features(folder: Path, encoder: Encoder) -> int:
             )
         checked = sum(_check(split, folder, pipeline) for split in dataset.splits.values())
     write_text_whole(folder / ENCODER, identity.to_json())
+    renew_checksum(folder, ENCODER)
     return checked
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 import rnnkit.system.hdf5
 from rnnkit.data.annotations import AnnotatedImage, ImageId
+from rnnkit.data.checksums import write_checksums
 from rnnkit.data.doubts import Doubt, doubts
 from rnnkit.data.features import FeatureMap
 from rnnkit.data.folder import open_data
@@ -154,7 +155,10 @@ def prepare(
         def end() -> tuple[Summary, tuple[Doubt, ...]]:
             with open_data(folder) as written:
                 found = doubts(written)
-                return attrs.evolve(describe(written), folder=str(out)), found
+                summary = attrs.evolve(describe(written), folder=str(out))
+            with writing(out):
+                write_checksums(folder)
+            return summary, found
 
         begun = ranks.first(begin)
         written = NewFeatures(folder, out, begun.rows, shards, ranks, layout, dataset)

@@ -14,6 +14,7 @@ import attrs
 import h5py
 import numpy as np
 
+from rnnkit.data.checksums import write_checksums
 from rnnkit.data.photos.identity import identity_of
 from rnnkit.data.photos.pca import PCA
 from rnnkit.data.photos.pipeline import ImagePipeline, write_pipeline
@@ -76,6 +77,7 @@ def write_scenes(
         part.mkdir(parents=True)
         try:
             _write(part, {"train": train, "val": val}, seed, progress or (lambda done: None))
+            write_checksums(part)
             if folder.exists():
                 folder.rmdir()
             part.rename(folder)

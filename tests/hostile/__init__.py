@@ -1,0 +1,8 @@
+"""Thousands of inputs that nobody means well with: specs, arguments, data folders, model files, plugins, captions.
+
+python -m tests.hostile [N] [SEED] [--only KIND] [--workers W]
+
+Each input is one call of the command line, in a folder of its own and a process of its own, which is forked off one
+that has all modules. It must end within its limits of time and memory, with exit code 0, 1 or 2, without a traceback
+or a character that a terminal obeys, and change no file but its output. What is nonsense and yet accepted is listed.
+"""

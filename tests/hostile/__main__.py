@@ -1,0 +1,51 @@
+"""The command: see the package."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+import time
+from collections import Counter, defaultdict
+
+from tests.hostile.many import outcomes
+from tests.hostile.worker import KINDS, Outcome, plain
+
+
+def main() -> int:
+    """1 if anything happened that must not."""
+    parser = argparse.ArgumentParser("python -m tests.hostile")
+    parser.add_argument("count", nargs="?", type=int, default=10_000)
+    parser.add_argument("seed", nargs="?", type=int, default=0)
+    parser.add_argument("--only", action="append", choices=list(KINDS))
+    parser.add_argument("--workers", type=int, default=2)
+    args = parser.parse_args()
+    begun = time.monotonic()
+    codes: Counter[tuple[str, int]] = Counter()
+    wrong: dict[str, list[Outcome]] = defaultdict(list)
+    accepted: dict[tuple[str, str | None], list[Outcome]] = defaultdict(list)
+    with contextlib.suppress(KeyboardInterrupt):  # what is known by then is told
+        for found in outcomes(args.count, args.seed, args.only or list(KINDS), args.workers):
+            codes[found.kind, found.code] += 1
+            for fault in found.faults:
+                wrong[f"{fault}: {plain(found.said)}"].append(found)
+            if found.accepted is not None:
+                accepted[found.label, found.accepted].append(found)
+    print(f"{codes.total():,} inputs of seed {args.seed} in {time.monotonic() - begun:.0f} s")
+    for (kind, code), n in sorted(codes.items()):
+        print(f"  {kind}: exit {code}: {n:,}")
+    print("\nAccepted:")
+    for (label, fine), those in sorted(accepted.items()):
+        print(f"  {label}: {len(those):,} ({fine or 'NONSENSE'}), such as: {those[0].call[:150]!a}")
+    print(f"\nMust not be: {sum(map(len, wrong.values())):,}")
+    for what, those in sorted(wrong.items(), key=lambda item: -len(item[1])):
+        one = those[0]
+        print(
+            f"  {len(those)} x {what!a}\n    {one.kind} {one.number}: {one.label}: {one.call[:300]!a}"
+        )
+        print(f"    {one.said[-300:]!a}")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,100 @@
+"""A small share of what `python -m tests.hostile` makes by the thousand; and what it has found."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections import Counter
+from pathlib import Path
+
+import attrs
+import numpy as np
+import pytest
+
+from rnnkit.errors import RegistryError
+from rnnkit.kinds import Activation, Array
+from rnnkit.network.chain import Chain, Elementwise, Link, NoParams
+from rnnkit.system.fault import MISTAKE, said_of
+from tests.test_fault import ended
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="inputs run in forked processes")
+
+
+def test_no_input_ends_in_more_than_a_sentence() -> None:
+    from tests.hostile.many import outcomes
+    from tests.hostile.worker import KINDS
+
+    found = list(outcomes(24, seed=0, workers=1))
+    assert not [
+        (one.kind, one.number, one.call, one.faults, one.said) for one in found if one.faults
+    ]
+    assert Counter(one.kind for one in found) == dict.fromkeys(KINDS, 4)
+    assert {one.code for one in found} <= {0, 1, 2}
+    assert all(one.said for one in found if one.code == 2)
+
+
+def test_the_same_seed_makes_the_same_inputs(
+    tmp_path: Path, tiny_data: Path, small_run: Path
+) -> None:
+    from random import Random
+
+    from tests.hostile.case import Base
+    from tests.hostile.worker import KINDS
+
+    base = Base(tiny_data, small_run, small_run / "spec.toml")
+    for kind, make in KINDS.items():
+        first, second = tmp_path / kind / "1", tmp_path / kind / "2"
+        for folder in (first, second):
+            folder.mkdir(parents=True)
+        one, two = make(Random(7), first, base), make(Random(7), second, base)
+        assert attrs.evolve(one, path=()) == attrs.evolve(two, path=())
+
+
+@attrs.frozen
+class Odd(Activation):
+    """y = x, but for what its methods return."""
+
+    gives: object = None
+    back: object = None
+
+    def forward(self, x: Array) -> tuple[Array, Array]:
+        return self.gives  # type: ignore[return-value]  # this is what is wrong with it
+
+    def backward(self, dy: Array, cache: Array) -> Array:
+        return self.back  # type: ignore[return-value]  # and this
+
+
+X = np.ones((2, 3))
+
+
+@pytest.mark.parametrize(
+    ("plugin", "sentence"),
+    [
+        (Odd(None), "Odd: forward returned None, not (y, cache)"),
+        (Odd(X), "not (y, cache)"),
+        (Odd((X[:1], X)), "forward returned an array of shape (1, 3) as the first of (y, cache), but it must be an array of shape (2, 3)"),
+        (Odd((3, 3)), "forward returned 3 as the first of (y, cache)"),
+        (Odd((X, X), None), "backward returned None as the first of (dx, gradients)"),
+    ],
+)  # fmt: skip
+def test_a_layer_that_returns_something_else_is_named(plugin: Odd, sentence: str) -> None:
+    chain = Chain((Link(Elementwise(plugin), NoParams(), 3, 3),))
+    with pytest.raises(RegistryError, match=re.escape(sentence)):
+        chain.backward(X, chain.forward(X, None)[1])
+
+
+def test_a_plugin_does_not_end_the_program_as_if_all_were_well(tmp_path: Path) -> None:
+    (tmp_path / "leaving.py").write_text("import sys\ndef forward(): sys.exit(0)\n")
+    code, said = ended("sys.path.insert(0, '.'); import leaving; leaving.forward()", tmp_path)
+    assert code == MISTAKE, said
+    assert said.startswith("the code of a plugin has failed: SystemExit: 0 ")
+
+
+def test_what_the_system_refuses_is_no_fault() -> None:
+    with pytest.raises(OSError, match="too long") as refused:
+        Path("x" * 5000).is_dir()
+    text, code = said_of(refused.value)
+    assert code == MISTAKE
+    assert text.startswith("the system refuses 'xxx")
+    assert text.endswith("..: File name too long")
+    assert len(text) < 150
