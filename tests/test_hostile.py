@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from rnnkit.errors import RegistryError
-from rnnkit.kinds import Activation, Array
-from rnnkit.network.chain import Chain, Elementwise, Link, NoParams
+from rnnkit.kinds import Activation, Array, NoParams
+from rnnkit.network.chain import Chain, Elementwise, Link
 from rnnkit.system.fault import MISTAKE, said_of
 from tests.test_fault import ended
 

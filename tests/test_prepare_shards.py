@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from rnnkit.data import open_data
+from rnnkit.data.checksums import CHECKSUMS, check_checksums
 from rnnkit.data.preparing import feature_source
 from rnnkit.data.preparing.prepare import prepare
 from rnnkit.errors import DataError
@@ -64,7 +65,7 @@ def test_shards_have_the_rows_of_the_one_file_in_order(
         assert len(parts) == shards
         np.testing.assert_array_equal(np.concatenate(parts), whole)
     one, other = contents(tmp_path / "one"), contents(tmp_path / "many")
-    same = [name for name in one if not name.startswith("features_")]
+    same = [n for n in one if not n.startswith("features_") and n != CHECKSUMS]
     assert len(same) == 6
     assert {name: other[name] for name in same} == {name: one[name] for name in same}
 
@@ -236,6 +237,8 @@ def test_several_processes_fit_the_pca_of_one(
         elif name.startswith("features_") and "raw" not in name:
             a, b = (read_array(path, "features").astype(np.float64) for path in (ours, theirs))
             np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+        elif name == CHECKSUMS:
+            check_checksums(ours.parent)
         else:
             assert ours.read_bytes() == theirs.read_bytes(), name
 
