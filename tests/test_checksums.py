@@ -6,10 +6,12 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import h5py
 import pytest
 from typer.testing import CliRunner
 
 from rnnkit.cli import app
+from rnnkit.data import open_data
 from rnnkit.data.checksums import CHECKSUMS, check_checksums, renew_checksum, write_checksums
 from rnnkit.errors import DataError
 from tests.datafolders import write_data_folder
@@ -69,3 +71,16 @@ def test_a_folder_without_digests_is_as_good_as_before(tmp_path: Path) -> None:
     (folder / "vocab.json").write_text("{}")
     renew_checksum(folder, "vocab.json")
     assert check_checksums(folder) > 4
+
+
+def test_damage_in_numbers_is_noticed_when_they_are_read(folder: Path) -> None:
+    for file, name in (("features_train.h5", "features"), ("captions.h5", "val_captions")):
+        path = folder / file
+        whole = path.read_bytes()
+        with h5py.File(path) as h5:
+            at = h5[name].id.get_chunk_info(0).byte_offset + 9
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 4]) + whole[at + 1 :])
+        with pytest.raises(DataError, match=f"{file} is damaged"):
+            open_data(folder)
+        path.write_bytes(whole)
+    open_data(folder).close()

@@ -73,6 +73,14 @@ def take(group: Any, name: str) -> Any:
     return found
 
 
+def store(group: Any, name: str, values: Any, chunks: tuple[int, ...] | bool = True) -> Any:
+    """Write a dataset with a checksum for each piece (Fletcher-32), so that reading it notices damage.
+
+    Any value of a piece costs all of it to read: this is for what is read whole.
+    """
+    return group.create_dataset(name, data=values, chunks=chunks, fletcher32=True)
+
+
 def read(group: Any, name: str) -> Any:
     """All values of a dataset of numbers.
 

@@ -15,6 +15,7 @@ import numpy as np
 import rnnkit.system.hdf5
 from rnnkit.data.features import file_names
 from rnnkit.data.features.maps import ATTRIBUTE, FeatureMap
+from rnnkit.data.features.opening import HELD_BYTES
 from rnnkit.data.layout import DATA_FOLDER
 from rnnkit.data.photos.pca import PCA, write_pca
 from rnnkit.data.photos.pipeline import PROJECTION
@@ -180,8 +181,10 @@ class _Writer:
                 file = self._open.enter_context(rnnkit.system.hdf5.writing(self._left[0].path))
                 few = CHUNK_BYTES // (math.prod(self._row) * self._dtype.itemsize)
                 chunks = (min(CHUNK, size, max(1, few)), *self._row)
+                # Of larger ones, rows are read alone: a checksum would have the whole piece read for each.
+                held = size * math.prod(self._row) * self._dtype.itemsize <= HELD_BYTES
                 self._dataset = file.create_dataset(
-                    "features", (size, *self._row), self._dtype, chunks=chunks
+                    "features", (size, *self._row), self._dtype, chunks=chunks, fletcher32=held
                 )
                 if self._map is not None:
                     self._dataset.attrs[ATTRIBUTE] = self._map.layout

@@ -251,8 +251,10 @@ def _write_captions(
     with rnnkit.system.hdf5.writing(folder / DATA_FOLDER.captions) as file:
         for split, pairs in words.items():
             tokens = [vocabulary.encode_words(caption, length) for _, caption in pairs]
-            file[f"{split}_captions"] = np.stack(tokens)
-            file[f"{split}_image_idxs"] = np.array([row for row, _ in pairs], np.int32)
+            rnnkit.system.hdf5.store(file, f"{split}_captions", np.stack(tokens))
+            rnnkit.system.hdf5.store(
+                file, f"{split}_image_idxs", np.array([row for row, _ in pairs], np.int32)
+            )
     _write_json(folder / DATA_FOLDER.vocabulary, _vocabulary_content(vocabulary))
     for split, images in splits.items():
         _write_json(folder / f"captions_{split}.json", _annotations(images))

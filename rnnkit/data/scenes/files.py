@@ -29,6 +29,7 @@ from rnnkit.errors import DataError
 from rnnkit.kinds import Encoder
 from rnnkit.kinds.arrays import Array
 from rnnkit.spec import load_plugin
+from rnnkit.system.hdf5 import store
 
 _HELD_OUT = 0.1  # of all combinations, for val
 _ALONE = 0.08  # of the pictures show one object only
@@ -185,8 +186,8 @@ def _write_captions(folder: Path, captions: Mapping[str, Sequence[tuple[int, str
     with _hdf5(folder / "captions.h5") as file:
         for split, pairs in captions.items():
             rows = np.stack([vocabulary.encode(caption, length) for _, caption in pairs])
-            file[f"{split}_captions"] = rows
-            file[f"{split}_image_idxs"] = np.array([image for image, _ in pairs], np.int32)
+            store(file, f"{split}_captions", rows)
+            store(file, f"{split}_image_idxs", np.array([image for image, _ in pairs], np.int32))
 
 
 def _write_features(folder: Path, described: Mapping[str, Array]) -> None:
@@ -197,7 +198,7 @@ def _write_features(folder: Path, described: Mapping[str, Array]) -> None:
         rows = ((raw - mean) / std).astype(np.float32)
         with _hdf5(folder / f"features_{split}.h5") as file:
             chunks = (min(_CHUNK, len(rows)), rows.shape[1])
-            dataset = file.create_dataset("features", data=rows, chunks=chunks)
+            dataset = store(file, "features", rows, chunks)
             dataset.attrs.update(mean=mean, std=std)
     identity = identity_of(load_plugin(Encoder, "scenes"))
     write_pipeline(folder, ImagePipeline(identity, PCA(mean, np.diag(1 / std), 1.0)))
