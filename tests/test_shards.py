@@ -130,7 +130,7 @@ BAD_SHARDS: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "too few rows": (
         lambda folder: put(folder / SHARD.format(2), "features", np.ones((1, 6), np.float32)),
         "captions.h5",
-        ": train_image_idxs[9] is 3, but the 3 rows of {folder}/"
+        ": train_image_idxs[3] is 3, but the 3 rows of {folder}/"
         + f"{SHARD.format(0)} .. {SHARD.format(2)} are 0 to 2; use the features of the same images",
     ),
 }
@@ -143,7 +143,7 @@ def test_bad_shards_are_told_in_one_sentence(
 ) -> None:
     monkeypatch.setattr("rnnkit.data.features.opening.HELD_BYTES", limit)
     spoil, name, sentence = BAD_SHARDS[wrong]
-    folder = write_data_folder(tmp_path)
+    folder = write_data_folder(tmp_path, captions_each=1)
     into_shards(features_path(folder, "train"), 1, 1, 2)
     spoil(folder)
     with pytest.raises(DataError) as told:
