@@ -40,6 +40,7 @@ cell = "lstm"
         ("x = " + "[" * 3000 + "]" * 3000, "more than 50 tables or arrays are in each other"),
         ("x = " + "[" * 60 + "]" * 60, "more than 50 tables or arrays are in each other"),
         (".".join("a" * 60) + " = 1", "more than 50 tables or arrays are in each other"),
+        ("[[model.rnn]]\n" * 10001, "model.rnn: it has 10,001 elements, but 10,000 are the most"),
         ("x = " + "9" * 4301, "a number has more than 4,300 digits"),
         (SPEC.replace("hidden = 4", "hidden = 0x" + "F" * 5000), "a number of thousands of digits is larger"),
         (SPEC.replace("hidden = 4", "hidden = 9223372036854775808"), "larger than any number of 64 bits"),

@@ -37,6 +37,7 @@ from rnnkit.spec.overrides import apply_overrides, as_texts, not_toml, read_over
 from rnnkit.spec.places import Path, lines_of, show
 from rnnkit.spec.schema import Spec
 from rnnkit.spec.toml import parse
+from rnnkit.system.limits import MOST_ELEMENTS
 from rnnkit.system.unicode import lone_surrogate
 from rnnkit.system.why import Refused, check_ordinary
 
@@ -234,6 +235,10 @@ class _Reader:
                 return self.wrong(path, f"expected an array, got {_said(v)}")
             v = [v]
             paths = [path]
+        elif len(v) > MOST_ELEMENTS:
+            return self.wrong(
+                path, f"it has {len(v):,} elements, but {MOST_ELEMENTS:,} are the most"
+            )
         else:
             paths = [(*path, i) for i in range(len(v))]
         defaults = default if isinstance(default, tuple) else ()

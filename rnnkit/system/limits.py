@@ -13,3 +13,6 @@ LONGEST: Final = 100_000
 
 MOST: Final = 1_000_000_000
 """What is counted: epochs, captions, updates."""
+
+MOST_ELEMENTS: Final = 10_000
+"""Of an array in a spec."""
