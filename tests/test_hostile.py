@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import sys
 from collections import Counter
 from pathlib import Path
@@ -11,10 +13,12 @@ import attrs
 import numpy as np
 import pytest
 
-from rnnkit.errors import RegistryError
+from rnnkit.errors import CheckpointError, RegistryError
 from rnnkit.kinds import Activation, Array, NoParams
 from rnnkit.network.chain import Chain, Elementwise, Link
 from rnnkit.system.fault import MISTAKE, said_of
+from rnnkit.training.folders import earlier_settings, written_by_run
+from rnnkit.training.history import read_history
 from tests.test_fault import ended
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="inputs run in forked processes")
@@ -98,3 +102,20 @@ def test_what_the_system_refuses_is_no_fault() -> None:
     assert text.startswith("the system refuses 'xxx")
     assert text.endswith("..: File name too long")
     assert len(text) < 150
+
+
+def test_a_file_of_a_run_that_never_ends_is_not_read(small_run: Path, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(small_run, tmp_path / "run"))
+    settings = run / "spec-until-3.toml"
+    settings.write_bytes(b"\xff")
+    with pytest.raises(CheckpointError, match=r"spec-until-3\.toml is not UTF-8 text"):
+        earlier_settings(run)
+    (run / "spec.toml").unlink()
+    (run / "spec.toml").symlink_to("/dev/zero")
+    assert not written_by_run(run)
+    (run / "history.csv").unlink()
+    os.mkfifo(run / "history.csv")
+    with pytest.raises(
+        CheckpointError, match=r"history\.csv: .*is a named pipe, where a file must be"
+    ):
+        read_history(run)

@@ -86,6 +86,17 @@ def check_ordinary(path: Path) -> None:
             raise Refused(f"is {name}, where a file must be; give the path of the file")
 
 
+def ordinary_text(path: Path) -> str:
+    """The whole of a UTF-8 text file that is one, and no pipe or device that never ends.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is not UTF-8, or a Refused.
+    """
+    check_ordinary(path)
+    return path.read_text(encoding="utf-8")
+
+
 def why(error: BaseException, path: Path, reads: str) -> str:
     """Why a file could not be read.
 

@@ -18,6 +18,7 @@ from rnnkit.spec import Spec, parse_spec, read_spec, write_spec
 from rnnkit.spec.toml import parse
 from rnnkit.system.files import write_text_whole
 from rnnkit.system.json_text import json_value
+from rnnkit.system.why import TEXT, ordinary_text, why
 
 SPEC: Final = "spec.toml"
 UNTIL: Final = "spec-until-{}.toml"
@@ -166,9 +167,9 @@ def written_by_run(folder: Path, spec: Spec | None = None) -> bool:
     """Whether the `spec.toml` of a folder is as a run writes it: that of this spec, or whichever it is."""
     file = folder / SPEC
     try:
-        text = file.read_text(encoding="utf-8").removeprefix(_source_line(folder))
+        text = ordinary_text(file).removeprefix(_source_line(folder))
         return text == write_spec(parse_spec(text) if spec is None else spec)
-    except (RnnkitError, OSError, UnicodeDecodeError):
+    except (RnnkitError, OSError, ValueError):
         return False
 
 
@@ -190,11 +191,22 @@ def _leaves(table: Any, path: str = "") -> dict[str, Any]:
 
 
 def earlier_settings(folder: Path) -> list[tuple[int, str]]:
-    """Every spec that a run had before the present one, with the update up to which it had it."""
+    """Every spec that a run had before the present one, with the update up to which it had it.
+
+    Raises:
+        CheckpointError: one cannot be read.
+    """
     start, end = UNTIL.split("{}")
     numbers = (f.name.removeprefix(start).removesuffix(end) for f in folder.glob(f"{start}*{end}"))
     steps = sorted(int(number) for number in numbers if number.isdecimal())
-    return [(n, (folder / UNTIL.format(n)).read_text(encoding="utf-8")) for n in steps]
+    found = []
+    for n in steps:
+        file = folder / UNTIL.format(n)
+        try:
+            found.append((n, ordinary_text(file)))
+        except (OSError, ValueError) as e:
+            raise CheckpointError(why(e, file, TEXT)) from e
+    return found
 
 
 def find_runs(folder: Path) -> Iterator[Found]:
@@ -256,7 +268,7 @@ def _name(plugin: Any) -> str:
 def _source_line(folder: Path) -> str:
     """The first line of a run's spec, if it names the file that the spec was read from; else nothing."""
     try:
-        first, end, _ = (folder / SPEC).read_text(encoding="utf-8").partition("\n")
-    except (OSError, UnicodeDecodeError):
+        first, end, _ = ordinary_text(folder / SPEC).partition("\n")
+    except (OSError, ValueError):
         return ""
     return first + end if first.startswith(_FROM) else ""

@@ -14,6 +14,7 @@ import attrs
 
 from rnnkit.errors import CheckpointError
 from rnnkit.system.files import write_text_whole
+from rnnkit.system.why import check_ordinary
 
 RECORDS = "history.csv"
 UPDATES = "updates.csv"
@@ -179,6 +180,7 @@ def _from_csv(kind: type[R], file: Path) -> tuple[R, ...]:
         return ()
     types_of = typing.get_type_hints(kind)
     try:
+        check_ordinary(file)
         with file.open(newline="", encoding="utf-8") as lines:
             return tuple(_row(kind, row, types_of) for row in csv.DictReader(lines))
     except (OSError, ValueError, TypeError, KeyError) as e:
