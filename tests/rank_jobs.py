@@ -28,7 +28,6 @@ import rnnkit
 from rnnkit.captioning import evaluation, images
 from rnnkit.captioning.ensemble import Ensemble
 from rnnkit.captioning.evaluation import evaluate
-from rnnkit.cli import main
 from rnnkit.kinds import Array, Decoder, Ints
 from rnnkit.metrics import installed
 from rnnkit.network.writer import Writer
@@ -135,6 +134,8 @@ def run(name: str, *args: str) -> None:
             sys.dont_write_bytecode = True  # else modules that Python compiles are cut off, too
             resource.setrlimit(resource.RLIMIT_FSIZE, (2**14, resource.RLIM_INFINITY))
         sys.argv = ["rnnkit", *words]
+        from rnnkit.cli import main  # a program of the user's has none of it
+
         main()
         return
     with job() as ranks:

@@ -52,7 +52,7 @@ def test_captions_are_spelled_as_by_hand(tmp_path: Path) -> None:
         [1, 4, 5, 6, 2, 0, 0, 0],  # a red circle
         [1, 3, 4, 3, 2, 0, 0, 0],  # <UNK> a <UNK>
         [1, 2, 0, 0, 0, 0, 0, 0],  # nothing
-        [1, 9, 0, 0, 0, 0, 0, 0],  # square, without an end
+        [1, 9, 2, 0, 0, 0, 0, 0],  # square
     ]
     put(folder / "captions.h5", "train_captions", np.array(captions))
     with rnnkit.open_data(folder) as data:
@@ -68,7 +68,7 @@ def test_captions_are_spelled_as_by_hand(tmp_path: Path) -> None:
         [start, *(token[c] for c in "a red circle"), end],
         [start, unknown, blank, token["a"], blank, unknown, end],
         [start, end],
-        [start, *(token[c] for c in "square")],
+        [start, *(token[c] for c in "square"), end],
     ]
     for row, tokens in zip(spelled.split("train").captions.tolist(), expected, strict=True):
         assert row == tokens + [0] * (spelled.length - len(tokens))

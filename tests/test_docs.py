@@ -173,7 +173,7 @@ def test_an_option_has_its_bounds_its_default_and_its_meaning(site: Path) -> Non
     spec = (site / "reference" / "spec.html").read_text(encoding="utf-8")
     beam = (site / "reference" / "plugins" / "decoders.html").read_text(encoding="utf-8")
     assert (
-        "<td><code>batch</code></td>\n<td>whole number, at least 1</td>\n"
+        "<td><code>batch</code></td>\n<td>whole number, at least 1, at most 1,000,000,000</td>\n"
         "<td><code>50</code></td>\n<td>N, captions an update.</td>"
     ) in spec
     assert '<a href="plugins/schedules.html">schedule</a>' in spec

@@ -65,7 +65,10 @@ def test_decoders_are_told_with_their_options(place: Place) -> None:
         ("n_best=0", "n_best is a whole number from 1 to 100"),
         ("nbest=2", "did you mean 'n_best'?"),
         ("sample=1", "and not both"),
-        (urlencode({"decoder": "{ a = " + "[" * 900}), "more tables in each other"),
+        (
+            urlencode({"decoder": "{ a = " + "[" * 900}),
+            "more than 50 tables or arrays are in each other",
+        ),
         (urlencode({"decoder": "x" * 1001}), "more than 1,000 characters"),
     ],
 )

@@ -47,7 +47,10 @@ def page(kind: type[Plugin]) -> str:
 
 def bounds(field: attrs.Attribute[Any]) -> str:
     """What the validators of a number ask for, such as ", at least 0, below 1"; empty if nothing."""
-    return "".join(f", {BOUNDS[op]} {bound:g}" for op, bound in options.bounds(field))
+    found = options.bounds(field)
+    return "".join(
+        f", {BOUNDS[op]} {bound:{',' if type(bound) is int else 'g'}}" for op, bound in found
+    )
 
 
 def default(field: attrs.Attribute[Any]) -> str:

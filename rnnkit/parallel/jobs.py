@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
@@ -49,7 +50,7 @@ def job() -> Iterator[Ranks]:
         yield ranks
     except BaseException as e:
         if not ranks.all_failed():
-            text, code = said_of(e)
+            text, code = _told(e)
             say(f"{ranks}: {text}", err=True)
             ranks.abort(code)
         ranks.end()
@@ -65,3 +66,16 @@ def _started(environment: Mapping[str, str]) -> int:
     if "PMIX_RANK" in environment:  # Slurm's launcher; a batch script has the other variable, too
         sizes.append(environment.get("SLURM_STEP_NUM_TASKS", "1"))
     return max([1, *(int(size) for size in sizes if size.isdecimal())])
+
+
+def _told(error: BaseException) -> tuple[str, int]:
+    """What to say of an error, and the exit code; of a user's own program, all that helps to find it."""
+    import traceback
+
+    if "rnnkit.cli" in sys.modules:
+        return said_of(error)
+    if isinstance(error, RnnkitError):
+        return str(error), 2
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted", 130
+    return "".join(traceback.format_exception(error)).rstrip(), 1

@@ -37,7 +37,6 @@ FAULT: Final = 70
 """Exit code of what is wrong with rnnkit itself (EX_SOFTWARE of sysexits.h)."""
 
 _OWN: Final = Path(__file__).parents[1]
-_BUILT_IN: Final = "rnnkit_builtin"
 
 
 def said_of(error: BaseException) -> tuple[str, int]:
@@ -81,23 +80,27 @@ def _kept(error: BaseException) -> str | None:
 def _is_of_a_plugin(error: BaseException) -> bool:
     """Whether the innermost code that is rnnkit's or a plugin's, and not a library's, is a plugin's."""
     libraries = {os.path.realpath(path) for path in sysconfig.get_paths().values()}
-    packages = _packages()
+    own, others = _packages()
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         file = Path(os.path.realpath(frame.filename))
-        if file.is_relative_to(_OWN) or _BUILT_IN in file.parts:
+        if file.is_relative_to(_OWN) or own & {*file.parts}:
             return False
         if frame.filename.startswith("<"):
             continue
         inside = next((Path(p) for p in libraries if file.is_relative_to(p)), None)
-        if inside is None or packages & {*file.relative_to(inside).parts}:
+        if inside is None or others & {*file.relative_to(inside).parts}:
             return True
     return False
 
 
-def _packages() -> set[str]:
-    """The packages that have plugins, as they are imported."""
+def _packages() -> tuple[set[str], set[str]]:
+    """The packages that have plugins, as they are imported: rnnkit's own, and others."""
+    own, others = set[str](), set[str]()
     try:
-        declared = [point for package in distributions() for point in package.entry_points]
-        return {p.module.partition(".")[0] for p in declared if p.group.startswith("rnnkit.")}
+        for package in distributions():
+            points = [p for p in package.entry_points if p.group.startswith("rnnkit.")]
+            names = {p.module.partition(".")[0] for p in points}
+            (own if package.name == "rnnkit" else others).update(names)
     except Exception:  # damaged metadata of any package
-        return set()
+        return own, others
+    return own, others
