@@ -10,7 +10,6 @@ from typing import Final
 
 from rnnkit.errors import RnnkitError
 from rnnkit.parallel.ranks import ALONE, Ranks
-from rnnkit.system.fault import said_of
 from rnnkit.system.terminal import say
 
 _SIZES: Final = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE")
@@ -73,6 +72,8 @@ def _told(error: BaseException) -> tuple[str, int]:
     import traceback
 
     if "rnnkit.cli" in sys.modules:
+        from rnnkit.system.fault import said_of
+
         return said_of(error)
     if isinstance(error, RnnkitError):
         return str(error), 2
