@@ -7,27 +7,7 @@ from typing import Any
 import attrs
 
 from rnnkit.kinds import Array, DType, FreeStep, GatedCell, GatedStep, RecurrentCell, Rng
-
-
-class _Of:
-    """What stays of a cell."""
-
-    cell: Any
-
-    def start(self, h0: Array) -> Any:
-        return self.cell.start(h0)
-
-    def start_back(self, h0: Array, ds: Any) -> Any:
-        return self.cell.start_back(h0, ds)
-
-    def start_width(self, hidden: int) -> Any:
-        return self.cell.start_width(hidden)
-
-    def map_regions(self) -> Any:
-        return self.cell.map_regions()
-
-    def attention(self, s: Any) -> Any:
-        return self.cell.attention(s)
+from rnnkit.network.derived import OfCell
 
 
 def step_only(cell: RecurrentCell[Any, Any, Any]) -> RecurrentCell[Any, Any, Any]:
@@ -40,7 +20,7 @@ def step_only(cell: RecurrentCell[Any, Any, Any]) -> RecurrentCell[Any, Any, Any
 
 
 @attrs.frozen
-class _GatedStep(_Of, GatedStep[Any, Any]):
+class _GatedStep(OfCell, GatedStep[Any, Any]):
     cell: GatedCell[Any, Any, Any]
 
     def bias(self, gate: str) -> float:
@@ -54,7 +34,7 @@ class _GatedStep(_Of, GatedStep[Any, Any]):
 
 
 @attrs.frozen
-class _FreeStep(_Of, FreeStep[Any, Any]):
+class _FreeStep(OfCell, FreeStep[Any, Any]):
     cell: Any
 
     def init(self, in_features: int, hidden: int, rng: Rng, dtype: DType) -> Any:

@@ -85,23 +85,20 @@ def main() -> None:
     1, too, where standard output could not be written.
     """
     settle_output()
+    code: str | int | None = 0
     try:
         app()
-    except SystemExit as e:
-        code = e.code
-        if not _is_own(e):
-            from rnnkit.system.fault import said_of
-
-            text, code = said_of(e)
-            say(text, err=True)
     except NotImplementedError as e:
         say(f"not written yet {place_of(e)}: {e}", err=True)
         code = 2
     except BaseException as e:
-        from rnnkit.system.fault import said_of
+        if isinstance(e, SystemExit) and _is_own(e):
+            code = e.code
+        else:
+            from rnnkit.system.fault import said_of
 
-        text, code = said_of(e)
-        say(text, err=True)
+            text, code = said_of(e)
+            say(text, err=True)
     failure = lost()
     if failure is not None:
         if not reader_left(failure):

@@ -77,11 +77,10 @@ def compiled(source: CellSource, of: str) -> Derived:
     return Derived(source, made["step"], made["step_back"])
 
 
-class _OfCell:
-    """What a derived cell has of the one that its author wrote."""
+class OfCell:
+    """What a cell that is made of another one has of it: all but its step and its way back."""
 
     cell: Any
-    methods: Derived
 
     def start(self, h0: Array) -> Any:
         return self.cell.start(h0)
@@ -98,12 +97,18 @@ class _OfCell:
     def attention(self, s: Any) -> Any:
         return self.cell.attention(s)
 
+
+class _WithStepBack(OfCell):
+    """A cell with the step back that was derived for it."""
+
+    methods: Derived
+
     def step_back(self, p: Any, ds: Any, cache: Any) -> Any:
         return self.methods.step_back(self.cell, p, ds, cache)
 
 
 @attrs.frozen
-class DerivedGated(_OfCell, GatedCell[Any, Any, Any]):
+class DerivedGated(_WithStepBack, GatedCell[Any, Any, Any]):
     """A `GatedStep` with its step back.
 
     Attributes:
@@ -133,7 +138,7 @@ class DerivedGated(_OfCell, GatedCell[Any, Any, Any]):
 
 
 @attrs.frozen
-class DerivedFree(_OfCell, Cell[Any, Any, Any]):
+class DerivedFree(_WithStepBack, Cell[Any, Any, Any]):
     """A `FreeStep` with its step back.
 
     Attributes:

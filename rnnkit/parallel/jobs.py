@@ -71,12 +71,8 @@ def _told(error: BaseException) -> tuple[str, int]:
     """What to say of an error, and the exit code; of a user's own program, all that helps to find it."""
     import traceback
 
-    if "rnnkit.cli" in sys.modules:
-        from rnnkit.system.fault import said_of
+    from rnnkit.system.fault import said_of
 
+    if "rnnkit.cli" in sys.modules or isinstance(error, RnnkitError | KeyboardInterrupt):
         return said_of(error)
-    if isinstance(error, RnnkitError):
-        return str(error), 2
-    if isinstance(error, KeyboardInterrupt):
-        return "interrupted", 130
     return "".join(traceback.format_exception(error)).rstrip(), 1

@@ -227,6 +227,11 @@ def _astype(node: Node, inputs: Sequence[Text], words: Words) -> Text:
     return Text(f"{inputs[0].within(ATOM)}.astype({words.type(node.attributes['dtype'])})")
 
 
+def _along(node: Node, inputs: Sequence[Text], words: Words) -> Text:
+    """A method of the operation's name, along one axis."""
+    return Text(f"{inputs[0].within(ATOM)}.{node.op}(axis={node.attributes['axis']})")
+
+
 def _constant(node: Node, inputs: Sequence[Text], words: Words) -> Text:
     value = node.attributes["value"]
     if isinstance(value, Option):
@@ -257,15 +262,9 @@ _OTHERS: Final[dict[str, Callable[[Node, Sequence[Text], Words], Text]]] = {
     "positive": lambda node, inputs, words: inputs[0],
     "any": lambda node, inputs, words: _folded("any", node, inputs),
     "all": lambda node, inputs, words: _folded("all", node, inputs),
-    "cumsum": lambda node, inputs, words: Text(
-        f"{inputs[0].within(ATOM)}.cumsum(axis={node.attributes['axis']})"
-    ),
-    "argmax": lambda node, inputs, words: Text(
-        f"{inputs[0].within(ATOM)}.argmax(axis={node.attributes['axis']})"
-    ),
-    "argmin": lambda node, inputs, words: Text(
-        f"{inputs[0].within(ATOM)}.argmin(axis={node.attributes['axis']})"
-    ),
+    "cumsum": _along,
+    "argmax": _along,
+    "argmin": _along,
     "argsort": lambda node, inputs, words: Text(
         f"np.argsort({inputs[0].text}, axis={node.attributes['axis']}, kind={node.attributes['kind']!r})"
     ),

@@ -49,7 +49,7 @@ from rnnkit.training.folders import (
     written_by_run,
 )
 from rnnkit.training.history import RECORDS, UPDATES, History, Record, Step
-from rnnkit.training.saving import Saver, last_of, place_of
+from rnnkit.training.saving import Saver, last_of, saved_state
 from rnnkit.training.trainer import Trainer
 from rnnkit.training.watching import Watch, look_before
 
@@ -217,7 +217,7 @@ def train(
             ranks.first(partial(entered.enter_context, sole_owner(folder)))
             ranks.first(partial(_check_free, folder))
         if kept is not None:
-            place, slots = place_of(kept)
+            place, slots = saved_state(kept)
             if parse_spec(kept.spec).train.metric != model.spec.train.metric:
                 place = attrs.evolve(place, best=None, waited=0)  # what was best was so by another
             trainer.go_to(place, slots)

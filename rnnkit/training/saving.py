@@ -73,7 +73,7 @@ def last_of(folder: Path, on_damage: Callable[[str], None]) -> Kept | None:
         return kept
 
 
-def place_of(kept: Kept) -> tuple[Place, Mapping[str, Mapping[str, Array]]]:
+def saved_state(kept: Kept) -> tuple[Place, Mapping[str, Mapping[str, Array]]]:
     """The place of a checkpoint, and the optimizer's slots by parameter."""
     if not kept.note:
         raise CheckpointError(
