@@ -25,7 +25,8 @@ def markdown(_: str = "") -> str:
 
 def _commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     yield path
-    for name, below in getattr(command, "commands", {}).items():
+    built = getattr(command, "built", command)
+    for name, below in getattr(built, "commands", {}).items():
         yield from _commands(below, (*path, name))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -23,32 +23,42 @@ from rnnkit.cli import (
     train,
 )
 from rnnkit.cli.eval import evaluate
+from rnnkit.cli.later import Commands
 from rnnkit.cli.spec_command import SpecCommand
 from rnnkit.errors import place_of
 from rnnkit.system.terminal import lost, reader_left, say, settle_output
 
+
+class _Rnnkit(Commands):
+    """All of rnnkit's commands, in the order that the help has."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.later("new", new.new)
+        self.later("build", build.build, SpecCommand)
+        self.later("train", train.train, SpecCommand)
+        self.later("compare", compare.compare, SpecCommand)
+        self.later("caption", caption.caption)
+        self.later("eval", evaluate)
+        self.later("export", export.export)
+        self.later("import", export.import_weights, SpecCommand)
+        self.later("runs", runs.runs)
+        self.later("serve", serve.serve)
+        self.later("report", report.report)
+        self.later("gradcheck", gradcheck.gradcheck)
+        self.later("schema", schema.schema)
+        self.later_group("plugins", plugins.app)
+        self.later_group("data", data.app)
+
+
 app = typer.Typer(
     name="rnnkit",
+    cls=_Rnnkit,
     help="Recurrent image-captioning networks put together from plugins, in NumPy.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-app.command("new")(new.new)
-app.command("build", cls=SpecCommand)(build.build)
-app.command("train", cls=SpecCommand)(train.train)
-app.command("compare", cls=SpecCommand)(compare.compare)
-app.command("caption")(caption.caption)
-app.command("eval")(evaluate)
-app.command("export")(export.export)
-app.command("import", cls=SpecCommand)(export.import_weights)
-app.command("runs")(runs.runs)
-app.command("serve")(serve.serve)
-app.command("report")(report.report)
-app.command("gradcheck")(gradcheck.gradcheck)
-app.command("schema")(schema.schema)
-app.add_typer(plugins.app, name="plugins")
-app.add_typer(data.app, name="data")
 
 
 def _show_version(wanted: bool) -> None:

@@ -15,6 +15,7 @@ from rnnkit.cli.options import AsJson
 from rnnkit.system.memory import size
 
 app = typer.Typer(
+    add_completion=False,
     help="Make data folders, check them and look at them.",
     no_args_is_help=True,
     rich_markup_mode=None,

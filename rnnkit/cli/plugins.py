@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from rnnkit.registry import Entry, Row
 
 app = typer.Typer(
-    help="List, show and start plugins: the parts that specs name.", rich_markup_mode=None
+    add_completion=False,
+    help="List, show and start plugins: the parts that specs name.",
+    rich_markup_mode=None,
 )
 app.command()(derive)
 app.command()(new)
