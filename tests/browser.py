@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 import pytest
@@ -93,3 +95,23 @@ def tab_of(chromium: Browser, *, javascript: bool = True) -> Iterator[Tab]:
     _listen(context, heard)
     yield Tab(context.new_page(), heard)
     context.close()
+
+
+_FILE: Final = """([data, name]) => {
+    const files = new DataTransfer();
+    const bytes = Uint8Array.from(atob(data), letter => letter.charCodeAt(0));
+    files.items.add(new File([bytes], name));
+    return files; }"""
+
+
+def file_in(page: Page, photo: Path) -> Any:
+    """A photo in the hands of the mouse, or on the clipboard."""
+    data = base64.b64encode(photo.read_bytes()).decode()
+    return page.evaluate_handle(_FILE, [data, photo.name])
+
+
+def drop(page: Page, photo: Path) -> None:
+    """Let a photo fall on the page, as from another window."""
+    files = file_in(page, photo)
+    for event in ("dragenter", "dragover", "drop"):
+        page.dispatch_event("main", event, {"dataTransfer": files})

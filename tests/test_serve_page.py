@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import json
 import os
@@ -146,32 +145,13 @@ def as_shown(caption: dict[str, Any]) -> list[tuple[str, str]]:
     return [(text, f"{log_prob:.2f}".replace("-", MINUS)) for text, log_prob in all_of_them]
 
 
-FILE = """([data, name]) => {
-    const files = new DataTransfer();
-    const bytes = Uint8Array.from(atob(data), letter => letter.charCodeAt(0));
-    files.items.add(new File([bytes], name));
-    return files; }"""
-
-
-def file_in(page: Page, photo: Path) -> Any:
-    """A photo in the hands of the mouse, or on the clipboard."""
-    data = base64.b64encode(photo.read_bytes()).decode()
-    return page.evaluate_handle(FILE, [data, photo.name])
-
-
-def drop(page: Page, photo: Path) -> None:
-    files = file_in(page, photo)
-    for event in ("dragenter", "dragover", "drop"):
-        page.dispatch_event("main", event, {"dataTransfer": files})
-
-
 def test_a_photo_is_dropped_and_another_decoder_says_something_else(
     place: Place, tab: browser.Tab, small_run: Path, photos: list[Path]
 ) -> None:
     page = tab.page
     visit(tab, place)
     with answered(page):
-        drop(page, photos[0])
+        browser.drop(page, photos[0])
     assert caption_on(page) == said(small_run, photos[0])["caption"]
     with answered(page):
         page.get_by_role("radio", name="beam").check()
@@ -381,7 +361,7 @@ def test_photos_of_this_visit_and_samples_are_a_click_away(
     assert page.get_by_role("button", name="Photo of this visit").count() == 0
     choose(page, photos[0])
     with answered(page):
-        files = file_in(page, photos[1])
+        files = browser.file_in(page, photos[1])
         page.evaluate(
             "files => dispatchEvent(new ClipboardEvent('paste', { clipboardData: files }))", files
         )

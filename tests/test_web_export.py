@@ -7,7 +7,7 @@ import functools
 import http.server
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -102,8 +102,13 @@ def caption_on(page: Page) -> str:
 
 
 def choose(page: Page, photo: Path) -> None:
-    page.evaluate("document.querySelector('.facts').hidden = true")
     page.get_by_label("Choose a photo").set_input_files(photo)
+
+
+def give(page: Page, photo: Path, way: Callable[[Page, Path], None]) -> None:
+    """Hand the page a photo, and wait for its caption."""
+    page.evaluate("document.querySelector('.facts').hidden = true")
+    way(page, photo)
     page.locator(".facts").wait_for()
     page.locator("#page:not([aria-busy])").wait_for()
 
@@ -113,13 +118,13 @@ def test_the_browser_says_what_rnnkit_says(
 ) -> None:
     tab.show(address)
     page = tab.page
-    for name, decoder, n_best in (
-        ("greedy", "greedy", 1),
-        ("beam", "{ use = 'beam', width = 3 }", 3),
+    for name, decoder, n_best, way in (
+        ("greedy", "greedy", 1, browser.drop),
+        ("beam", "{ use = 'beam', width = 3 }", 3, choose),
     ):
         page.get_by_role("radio", name=name).check()
         for photo in photos:
-            choose(page, photo)
+            give(page, photo, way)
             wanted = said(model, photo, decoder, n_best)
             assert caption_on(page) == wanted["caption"]
             assert page.locator(".looks li").count() == len(wanted["caption"].split())
