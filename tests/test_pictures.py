@@ -21,7 +21,7 @@ from rnnkit.data.looking import pictures
 from rnnkit.data.looking.figure import Shown, choose_pictures, save_figure
 from rnnkit.data.looking.pictures import fetch_image, load_picture
 from rnnkit.data.photos.opening import open_photo
-from rnnkit.errors import DataError
+from rnnkit.errors import DataError, MissingPackage
 from rnnkit.kinds import Picture
 from tests.datafolders import write_data_folder
 
@@ -295,7 +295,7 @@ def test_drawing_without_its_packages_says_what_to_install(
 ) -> None:
     monkeypatch.setitem(sys.modules, "PIL", None)
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(DataError, match=r'pip install "rnnkit\[photos\]"'):
+    with pytest.raises(MissingPackage, match=r'pip install "rnnkit\[photos\]"'):
         open_photo(PICTURE)
     with pytest.raises(DataError, match=r'pip install "rnnkit\[plots\]"'):
         save_figure(tmp_path / "f.png", [Shown("no picture", ())])
