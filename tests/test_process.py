@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from rnnkit.network.model import Captioner
 from rnnkit.network.sizes import Sizes
 from rnnkit.registry import load, names
 from rnnkit.spec import parse_spec
+from rnnkit.system import cores
 from rnnkit.system.process import pieces, together
 from rnnkit.training import Trainer
 
@@ -184,10 +186,10 @@ print(os.environ.get("OMP_NUM_THREADS"))
 
 
 def test_processes_on_the_same_cores_share_them() -> None:
-    cores = len(rnnkit.system.process.cores())
-    half = str(max(1, cores // 2))
+    count = cores.count()
+    half = str(max(1, count // 2))
     assert settled(sharing=2) == [half, "4", half]
-    assert settled(sharing=cores + 1) == ["1", "4", "1"]
+    assert settled(sharing=count + 1) == ["1", "4", "1"]
     assert settled(sharing=2, OMP_NUM_THREADS="1") == ["1", "4", "1"]
     assert settled(sharing=2, MKL_NUM_THREADS="1") == ["1", "4", "None"]
 
@@ -204,3 +206,46 @@ def test_what_the_user_has_set_stays() -> None:
 
 def test_once_numpy_is_there_settling_changes_nothing() -> None:
     assert settled("import numpy") == ["1", "None", "None"]
+
+
+@pytest.mark.parametrize(
+    ("own", "files", "found"),
+    [
+        ("0::/", {"cpu.max": "max 100000"}, float("inf")),
+        ("0::/", {"cpu.max": "150000 100000"}, 1.5),
+        ("0::/pods/a", {"cpu.max": "800000 100000", "pods/a/cpu.max": "max 100000"}, 8.0),
+        ("0::/pods/a", {"pods/cpu.max": "50000 100000", "pods/a/cpu.max": "200000 100000"}, 0.5),
+        ("0::/pods/b", {"pods/a/cpu.max": "50000 100000"}, float("inf")),
+        (
+            "4:cpu,cpuacct:/a\n1:name=systemd:/a",
+            {
+                "cpu,cpuacct/a/cpu.cfs_quota_us": "300000",
+                "cpu,cpuacct/a/cpu.cfs_period_us": "100000",
+            },
+            3.0,
+        ),
+        (
+            "4:cpu,cpuacct:/a",
+            {"cpu,cpuacct/a/cpu.cfs_quota_us": "-1", "cpu,cpuacct/a/cpu.cfs_period_us": "100000"},
+            float("inf"),
+        ),
+        (None, {}, float("inf")),
+    ],
+)
+def test_a_container_has_as_many_cores_as_its_quota_pays_for(
+    own: str | None,
+    files: dict[str, str],
+    found: float,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(f"{text}\n")
+    if own is not None:
+        (tmp_path / "own").write_text(f"{own}\n")
+    monkeypatch.setattr(cores, "_GROUPS", tmp_path)
+    monkeypatch.setattr(cores, "_OWN", tmp_path / "own")
+    monkeypatch.setattr(cores, "cores", lambda: frozenset(range(6)))
+    assert cores.quota() == found
+    assert cores.count() == max(1, min(6, int(min(found, 6))))

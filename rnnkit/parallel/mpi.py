@@ -21,7 +21,7 @@ from mpi4py.futures import MPICommExecutor
 from rnnkit.errors import RnnkitError
 from rnnkit.parallel.ranks import Ranks
 from rnnkit.parallel.watch import Watched, start_watcher
-from rnnkit.system.process import cores
+from rnnkit.system.cores import cores
 
 if TYPE_CHECKING:
     from rnnkit.kinds import Array

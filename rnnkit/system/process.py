@@ -23,6 +23,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from rnnkit.system.cores import cores, count
+
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
@@ -45,7 +47,8 @@ def settle(sharing: int = 1, *, keep_freed: bool = True) -> None:
 
     - OpenBLAS's threads sleep when they have nothing to do (`OPENBLAS_THREAD_TIMEOUT`), and elementwise work
       takes as many threads as there are cores, or as `OMP_NUM_THREADS` and the like allow.
-    - Processes that share their cores take their part of them, products included (`OMP_NUM_THREADS`).
+    - Processes that share their cores take their part of them, and those in a container what its quota pays for,
+      products included (`OMP_NUM_THREADS`).
     - Freed arrays of up to 32 MiB stay with the process (glibc's `mallopt`): getting the same memory back
       from the system at every training step costs a few percent of it.
 
@@ -60,20 +63,14 @@ def settle(sharing: int = 1, *, keep_freed: bool = True) -> None:
         return
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
     _threads = allowed_threads(sharing)
-    if sharing > 1 and not any(name in os.environ for name in THREAD_LIMITS):
+    shared = sharing > 1 or _threads < len(cores())
+    if shared and not any(name in os.environ for name in THREAD_LIMITS):
         os.environ["OMP_NUM_THREADS"] = str(_threads)
     if not any(name in os.environ for name in _MALLOC_VARIABLES):
         if keep_freed:
             _keep_freed_memory(below=32 << 20, in_all=512 << 20)
         else:  # else glibc keeps more and more of it by itself
             _keep_freed_memory(below=1 << 20, in_all=1 << 20)
-
-
-def cores() -> frozenset[int]:
-    """The numbers of the cores that this process may run on."""
-    if sys.platform == "linux":
-        return frozenset(os.sched_getaffinity(0))
-    return frozenset(range(os.cpu_count() or 1))
 
 
 def threads() -> int:
@@ -86,7 +83,7 @@ def allowed_threads(sharing: int = 1) -> int:
     limits = [
         int(given) for name in THREAD_LIMITS if (given := os.environ.get(name, "")).isdecimal()
     ]
-    return max(1, min(len(cores()), *limits) if limits else len(cores()) // sharing)
+    return max(1, min(count(), *limits) if limits else count() // sharing)
 
 
 def pieces(rows: int, row_size: int) -> list[slice]:

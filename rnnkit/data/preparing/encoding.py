@@ -26,10 +26,10 @@ from rnnkit.data.photos.pipeline import AT_ONCE, ENCODER
 from rnnkit.errors import DataError
 from rnnkit.kinds import Array, Encoder, Prepared
 from rnnkit.parallel import ALONE, Ranks
+from rnnkit.system.cores import count
 from rnnkit.system.files import write_text_whole, write_whole
 from rnnkit.system.hdf5 import open_to_read, read_text, take, writing
 from rnnkit.system.json_text import json_value
-from rnnkit.system.process import cores
 
 BLOCK: Final = 4 * AT_ONCE
 """Photos in a block: what is lost at most, by each process, when it is killed."""
@@ -196,7 +196,7 @@ def _write(file: Path, told: object, rows: Sequence[Array]) -> None:
 def _prepared(photos: Sequence[Path], encoder: Encoder) -> Generator[_Ready, None, None]:
     """The photos in order, prepared on threads, a few ahead of who takes them."""
     waiting: deque[Future[_Ready]] = deque()
-    with ThreadPoolExecutor(len(cores())) as threads:
+    with ThreadPoolExecutor(count()) as threads:
         try:
             for photo in photos:
                 waiting.append(threads.submit(_prepare, photo, encoder))
