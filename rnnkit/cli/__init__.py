@@ -12,6 +12,7 @@ from rnnkit.cli import (
     caption,
     compare,
     data,
+    doctor,
     export,
     gradcheck,
     new,
@@ -47,6 +48,7 @@ class _Rnnkit(Commands):
         self.later("report", report.report)
         self.later("gradcheck", gradcheck.gradcheck)
         self.later("schema", schema.schema)
+        self.later("doctor", doctor.doctor)
         self.later_group("plugins", plugins.app)
         self.later_group("data", data.app)
 

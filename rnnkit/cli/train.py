@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
@@ -13,7 +14,8 @@ import typer
 from rnnkit.cli.completing import runs
 from rnnkit.cli.options import DataFolder, Overrides
 from rnnkit.parallel import Ranks, job
-from rnnkit.system.process import settle
+from rnnkit.system.process import held_back, settle
+from rnnkit.system.terminal import warn
 
 if TYPE_CHECKING:
     from rnnkit.training import Record, Step, Trainer
@@ -73,6 +75,10 @@ def _train(
 ) -> int:
     """The exit code, which the first rank has for all."""
     settle(ranks.sharing)
+    if ranks.rank == 0 and (variables := held_back(os.environ)):
+        warn(
+            f"{' and '.join(variables)} may hold matrix products back; rnnkit doctor measures what that costs"
+        )
     import rnnkit.training
     from rnnkit.cli import show
 

@@ -106,6 +106,20 @@ def sole_owner(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
+def can_lock(folder: Path) -> bool:
+    """Whether the system and its file system have locks that `sole_owner` can hold."""
+    if fcntl is None:
+        return False
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+    return True
+
+
 def _beside(file: Path) -> Path:
     return file.with_name(f".{file.name}.{_host()}-{os.getpid()}.tmp")
 

@@ -20,7 +20,7 @@ import contextvars
 import itertools
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from rnnkit.system.cores import cores, count
@@ -35,6 +35,9 @@ GRAIN: Final = 1 << 16
 
 THREAD_LIMITS: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 """What users limit the threads of numerical libraries with; rnnkit keeps to it too."""
+
+HOLDING_BACK: Final = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+"""What makes OpenBLAS take another kernel than the processor's, or other blocks than fit its cache."""
 
 _MALLOC_VARIABLES: Final = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "GLIBC_TUNABLES")
 
@@ -84,6 +87,11 @@ def allowed_threads(sharing: int = 1) -> int:
         int(given) for name in THREAD_LIMITS if (given := os.environ.get(name, "")).isdecimal()
     ]
     return max(1, min(count(), *limits) if limits else count() // sharing)
+
+
+def held_back(environment: Mapping[str, str]) -> list[str]:
+    """The variables, as NAME=VALUE, that may hold matrix products back: `rnnkit doctor` measures what they cost."""
+    return [f"{name}={environment[name]}" for name in HOLDING_BACK if environment.get(name)]
 
 
 def pieces(rows: int, row_size: int) -> list[slice]:
