@@ -5,6 +5,8 @@ from __future__ import annotations
 import abc
 from typing import ClassVar
 
+import numpy as np
+
 from rnnkit.kinds.arrays import Array, Ints, Mask, Scalar
 from rnnkit.kinds.plugin import Plugin
 
@@ -31,3 +33,30 @@ class Loss(Plugin):
         Returns:
             (loss, dscores): the sum over unmasked positions, and its gradient (M, V), zero where masked.
         """
+
+    def weighted(
+        self, scores: Array, targets: Ints, mask: Mask, weights: Array
+    ) -> tuple[Scalar, Array]:
+        """Compute the sum with each position's loss multiplied by a number.
+
+        As a loss is a sum over positions, that follows from `evaluate`, which is called once for each different
+        weight, with the positions that have it. Override it where that can be done at once.
+
+        Args:
+            scores: as in `evaluate`, which it shares three arguments with.
+            targets: (M,).
+            mask: (M,).
+            weights: (M,), of any sign, in the type of the scores; must not be changed.
+
+        Returns:
+            (loss, dscores): the sum over unmasked positions of weight times loss, and its gradient (M, V).
+        """
+        total: Scalar = scores.dtype.type(0)
+        dscores = np.zeros_like(scores)
+        kinds, which = np.unique(weights, return_inverse=True)
+        for i, weight in enumerate(kinds):
+            rows = np.flatnonzero(which == i)
+            loss, gradient = self.evaluate(scores[rows], targets[rows], mask[rows])
+            total = total + weight * loss
+            dscores[rows] = weight * gradient
+        return total, dscores

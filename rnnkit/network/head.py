@@ -48,6 +48,7 @@ class Head:
         scale: float,
         *,
         backward: bool,
+        weights: Array | None = None,
     ) -> tuple[Scalar, Array, list[Params]]:
         """The sum of the loss over positions.
 
@@ -59,6 +60,7 @@ class Head:
             rng: source of randomness for dropout and its like.
             scale: what gradients are multiplied by.
             backward: whether there are any.
+            weights: (M,), what the loss of each position is multiplied by; 1 if left open.
 
         Returns:
             (loss, dh, gradients): those of each link of the chain; unless `backward`, dh means nothing and
@@ -71,7 +73,10 @@ class Head:
         for block in _slices(len(h), rows):
             scores, caches = self.chain.forward(h[block], rng)
             dblock = dscores[: len(scores)] if backward else None
-            total = total + _loss(loss, scores, targets[block], counts[block], scale, dblock)
+            of_block = None if weights is None else weights[block]
+            total = total + _loss(
+                loss, scores, targets[block], counts[block], of_block, scale, dblock
+            )
             if dblock is not None:
                 dh[block], grads = self.chain.backward(dblock, caches)
                 if head:
@@ -116,7 +121,13 @@ class Head:
 
 
 def _loss(
-    loss: Loss, scores: Array, targets: Ints, mask: Mask, scale: float, dscores: Array | None
+    loss: Loss,
+    scores: Array,
+    targets: Ints,
+    mask: Mask,
+    weights: Array | None,
+    scale: float,
+    dscores: Array | None,
 ) -> Scalar:
     """The sum of the loss over positions (M,), its gradient times `scale` written to dscores."""
     rows = max(1, LOSS_SIZE // scores.shape[1])
@@ -125,7 +136,10 @@ def _loss(
     def losses(mine: slice) -> list[Scalar]:
         found = []
         for block in blocks[mine]:
-            value, gradient = loss.evaluate(scores[block], targets[block], mask[block])
+            given = scores[block], targets[block], mask[block]
+            value, gradient = (
+                loss.evaluate(*given) if weights is None else loss.weighted(*given, weights[block])
+            )
             found.append(value)
             if dscores is not None:
                 np.multiply(gradient, scale, out=dscores[block])

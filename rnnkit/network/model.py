@@ -4,9 +4,9 @@
     x      = words(captions[:, :-1])
     h      = rnn.k(input.k(... rnn.0(input.0(x), h0)))
     scores = head(h)
-    loss   = 1/N * sum over unmasked positions of loss(scores, captions[:, 1:])
+    loss   = 1/N * sum over unmasked positions of weight * loss(scores, captions[:, 1:])
 
-The image enters at one of four places (Tanti, Gatt & Camilleri, "Where to put the image in an image caption
+where the weight is that of the caption, 1 unless it is given. The image enters at one of four places (Tanti, Gatt & Camilleri, "Where to put the image in an image caption
 generator", 2018, section 3); h0 = 0 but for the first:
 
     init   h0 = v          (N, sum of all H), a share for each recurrent layer
@@ -20,7 +20,7 @@ position inside a caption is still stepped through, it only has no loss.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import attrs
 import numpy as np
@@ -41,6 +41,7 @@ from rnnkit.kinds import (
 from rnnkit.network.body import Body, Take
 from rnnkit.network.chain import Chain
 from rnnkit.network.head import Head
+from rnnkit.network.lots import Lot, evaluate_lots, joined
 from rnnkit.network.memory import Lexicon, Remembered
 from rnnkit.network.packing import Packing
 from rnnkit.network.parts import Parts, named_chain
@@ -159,6 +160,7 @@ class Captioner(AtAGlance, Writer[Remembered]):
         of: int | None = None,
         take: Take = _nothing,
         *,
+        weights: Array | None = None,
         wrt_features: bool = False,
     ) -> tuple[float, dict[str, Array]]:
         """The loss of a batch, and its gradient with respect to every parameter.
@@ -170,6 +172,8 @@ class Captioner(AtAGlance, Writer[Remembered]):
             of: what to divide by instead of N, for rows of a batch of so many.
             take: called with the gradients of a part of the network, by name, when they are there: the head's, then
                 those of each recurrent layer from the top, then the rest.
+            weights: (N,), what the loss of each caption is multiplied by, such as less for captions from a source that
+                is trusted less; 1 if left open.
             wrt_features: whether gradients has the one with respect to the image features too.
 
         Returns:
@@ -180,7 +184,7 @@ class Captioner(AtAGlance, Writer[Remembered]):
             DataError: shapes, or tokens outside the vocabulary.
         """
         loss, gradients = self.evaluate(
-            features, captions, rng, of, take, wrt_features=wrt_features
+            features, captions, rng, of, take, weights=weights, wrt_features=wrt_features
         )
         return float(loss), gradients
 
@@ -192,6 +196,7 @@ class Captioner(AtAGlance, Writer[Remembered]):
         of: int | None = None,
         take: Take = _nothing,
         *,
+        weights: Array | None = None,
         wrt_features: bool = False,
         backward: bool = True,
     ) -> tuple[Scalar, dict[str, Array]]:
@@ -199,21 +204,56 @@ class Captioner(AtAGlance, Writer[Remembered]):
         that a complex step can pass through; without `backward`, no gradients.
         """
         features, captions = self._checked(features, captions)
+        if weights is not None:
+            weights = as_numbers(weights, "weights")
+            if weights.shape != (len(captions),):
+                raise DataError(
+                    f"the weights have shape {weights.shape}, and {len(captions)} captions want one each"
+                )
+        n = of or len(captions)
+        lot = Lot(features, captions, self.spec.train.loss, 1 / n, weights)
+        (total,), gradients = self.evaluate_lots(
+            [lot], rng, take, wrt_features=wrt_features, backward=backward
+        )
+        return total / n, gradients
+
+    def evaluate_lots(
+        self,
+        lots: Sequence[Lot],
+        rng: Rng | None = None,
+        take: Take = _nothing,
+        *,
+        wrt_features: bool = False,
+        backward: bool = True,
+    ) -> tuple[list[Scalar], dict[str, Array]]:
+        """Captions of several losses, in one pass.
+
+        Args:
+            lots: of captions; their shapes and tokens are not checked.
+            rng: as in `loss_and_gradients`.
+            take: as there.
+            wrt_features: as there; those of all lots, one after the other.
+            backward: whether there are gradients.
+
+        Returns:
+            (losses, gradients): of each lot the sum over its positions, and the gradient of the sum of scale times
+            that.
+        """
+        features, captions = joined(lots, self.vocabulary.null)
         packing, targets, counts = _targets(captions, self.vocabulary.null)
         h, tapes = self.body.forward(features, captions, packing, rng)
-        n, loss = of or len(captions), self.spec.train.loss
-        total, dh, head = self.head.evaluate(
-            h, targets, counts, loss, rng, scale=1 / n, backward=backward
+        totals, dh, head = evaluate_lots(
+            self.head, lots, h, targets, counts, packing, rng, backward=backward
         )
         if not backward:
-            return total / n, {}
+            return totals, {}
         take(dict(named_chain("head", head)))
         body = self.body.backward(dh, tapes, packing, take)
         parts = Parts(body.image, body.words, body.inputs, body.rnns, head)
         gradients = dict(parts.named())
         if wrt_features:
             gradients["features"] = body.features
-        return total / n, gradients
+        return totals, gradients
 
     def nats(self, features: Array, captions: Ints) -> tuple[float, int]:
         """The negative log likelihood of captions, whatever the training loss is.

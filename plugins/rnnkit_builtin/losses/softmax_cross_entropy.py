@@ -26,18 +26,29 @@ class SoftmaxCrossEntropy(Loss):
 
     smoothing: float = attrs.field(default=0.0, validator=and_(ge(0.0), lt(1.0)))
 
-    def evaluate(self, scores: Array, targets: Ints, mask: Mask) -> tuple[Scalar, Array]:
+    def evaluate(
+        self, scores: Array, targets: Ints, mask: Mask, weights: Array | None = None
+    ) -> tuple[Scalar, Array]:
         z = scores - scores.real.max(axis=-1, keepdims=True)
         e = np.exp(z)
         total = e.sum(axis=-1, keepdims=True)
         rows = np.flatnonzero(mask)
         wanted, log_total = (rows, targets[rows]), np.log(total[rows, 0])
         spread = self.smoothing / scores.shape[-1]
-        loss: Scalar = (log_total - (1.0 - self.smoothing) * z[wanted]).sum()
+        losses = log_total - (1.0 - self.smoothing) * z[wanted]
         dscores = np.divide(e, total, out=e)
         if spread:
-            loss -= spread * z[rows].sum()
+            losses -= spread * z[rows].sum(axis=-1)
             dscores -= spread
         dscores[wanted] -= 1.0 - self.smoothing
         dscores[~mask] = 0.0
+        if weights is not None:
+            losses *= weights[rows]
+            dscores *= weights[:, None]
+        loss: Scalar = losses.sum()
         return loss, dscores
+
+    def weighted(
+        self, scores: Array, targets: Ints, mask: Mask, weights: Array
+    ) -> tuple[Scalar, Array]:
+        return self.evaluate(scores, targets, mask, weights)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from rnnkit.kinds import Array, Ints, Loss, Mask, Rng
+from rnnkit.kinds import Array, Ints, Loss, Mask, Rng, Scalar
 from rnnkit.testing.cases.graphs import graph_of
 from rnnkit.testing.constants import thresholds
 from rnnkit.testing.example import Broken, Case, Example, Leaves, Traceable, copied
@@ -46,6 +46,9 @@ def loss_cases(plugin: Loss) -> Iterator[Case]:
     most = np.arange(rows) % 5 != 2
     many = partial(_drawn, plugin=plugin, mask=most, words=words)
     yield Case(f"M={rows},V={words}", many)
+    for name in ("all", "ragged"):
+        weighted = partial(_drawn, plugin=plugin, mask=masks[name], weighted=True)
+        yield Case(f"weights,mask={name}", weighted, core=name == "ragged")
 
 
 def _drawn(
@@ -57,12 +60,15 @@ def _drawn(
     words: int = V,
     *,
     extreme: bool = False,
+    weighted: bool = False,
 ) -> Example:
     mask = np.ones(M, bool) if mask is None else mask
     drawn = rng.integers(0, words, len(mask))
     targets = drawn if target is None else np.full(len(mask), target)
     scores = scale * rng.standard_normal((len(mask), words))
-    return _at(plugin, scores, targets, mask, types_only=extreme)
+    # Both signs, nothing at all, and one number twice.
+    weights = np.resize([1.7, -0.3, 0.0, 1.7, 1.0, -12.0], len(mask)) if weighted else None
+    return _at(plugin, scores, targets, mask, weights, types_only=extreme)
 
 
 def _far(rng: Rng, plugin: Loss, mask: Mask) -> Example:
@@ -72,11 +78,28 @@ def _far(rng: Rng, plugin: Loss, mask: Mask) -> Example:
 
 
 def _at(
-    plugin: Loss, scores: Array, targets: Ints, mask: Mask, *, types_only: bool = False
+    plugin: Loss,
+    scores: Array,
+    targets: Ints,
+    mask: Mask,
+    weights: Array | None = None,
+    *,
+    types_only: bool = False,
 ) -> Example:
+    def evaluate(
+        scores: Array, targets: Ints, mask: Mask, weights: Array | None
+    ) -> tuple[Scalar, Array]:
+        if weights is None:
+            return plugin.evaluate(scores, targets, mask)
+        of_type = weights.astype(scores.real.dtype)
+        found = plugin.weighted(scores, targets, mask, of_type)
+        if not np.array_equal(of_type, weights.astype(of_type.dtype)):
+            raise Broken("inputs unchanged", "weighted changes the weights it is given in place")
+        return found
+
     def forward(at: Leaves) -> tuple[Leaves, Any]:
         given, seen = targets.copy(), mask.copy()
-        loss, dscores = plugin.evaluate(at["scores"], given, seen)
+        loss, dscores = evaluate(at["scores"], given, seen, weights)
         for what, a, kept in (("targets", given, targets), ("mask", seen, mask)):
             if not np.array_equal(a, kept):
                 raise Broken(
@@ -88,12 +111,12 @@ def _at(
         return {"scores": dscores * cotangents["loss"]}
 
     def masked_positions_do_not_matter(example: Example) -> None:
-        loss, dscores = plugin.evaluate(scores.copy(), targets.copy(), mask.copy())
+        loss, dscores = evaluate(scores.copy(), targets.copy(), mask.copy(), weights)
         if np.any(dscores[~mask]):
             raise Broken("mask", "a masked position has a gradient")
         other = np.where(mask[:, None], scores, scores[:, ::-1] - 3.0)
         moved = np.where(mask, targets, (targets + 1) % scores.shape[1])
-        again, _ = plugin.evaluate(other, moved, mask.copy())
+        again, _ = evaluate(other, moved, mask.copy(), weights)
         if abs(float(again) - float(loss)) > 1e-12 * max(1.0, abs(float(loss))):
             raise Broken("mask", "the scores at a masked position change the loss")
 
@@ -103,9 +126,10 @@ def _at(
         for i in range(len(scores)):
             one = slice(i, i + 1)
             loss, _ = plugin.evaluate(scores[one].copy(), targets[one].copy(), mask[one].copy())
-            parts += float(loss)
+            parts += float(loss) * (1.0 if weights is None else float(weights[i]))
         if abs(whole - parts) > 1e-12 * max(1.0, abs(whole)):
-            raise Broken("sum", "the loss is not the sum of the losses of its positions")
+            what = "" if weights is None else ", each times its weight"
+            raise Broken("sum", f"the loss is not the sum of the losses of its positions{what}")
 
     laws: list[Callable[[Example], None]] = [
         masked_positions_do_not_matter,
@@ -119,7 +143,9 @@ def _at(
         backward,
         laws=tuple(laws),
         single="types" if types_only else "compare",
-        traceable=Traceable(
+        traceable=None
+        if weights is not None
+        else Traceable(
             partial(graph_of, plugin),
             {"targets": targets, "mask": mask},
             ones=True,

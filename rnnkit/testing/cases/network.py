@@ -27,6 +27,7 @@ def network_cases(spec: Spec) -> Iterator[Case]:
     small = attrs.evolve(spec, model=model, data=data)
     yield Case("evaluating", partial(_at, spec=small, training=False))
     yield Case("training", partial(_at, spec=small, training=True))
+    yield Case("weights", partial(_at, spec=small, training=False, weighted=True))
 
 
 def _captions(rng: Rng) -> Ints:
@@ -39,9 +40,10 @@ def _captions(rng: Rng) -> Ints:
     return captions
 
 
-def _at(rng: Rng, spec: Spec, training: bool) -> Example:
+def _at(rng: Rng, spec: Spec, training: bool, weighted: bool = False) -> Example:
     model = assemble(spec, Sizes(F, Vocabulary.standard(V), T))
     features, captions = rng.standard_normal((5, F)), _captions(rng)
+    weights = np.array([1.5, -0.5, 0.0, 1.0, 2.0]) if weighted else None
     seed = int(rng.integers(2**31))
     leaves = {name: a + 0.1 * rng.standard_normal(a.shape) for name, a in model.parameters.items()}
 
@@ -55,11 +57,11 @@ def _at(rng: Rng, spec: Spec, training: bool) -> Example:
         # The loss goes forward and back at once, so the network itself is what backward needs.
         single = all(a.dtype == np.float32 for a in at.values())
         network = (in_single if single else model).with_parameters(at)
-        loss, _ = network.evaluate(features, captions, source(), backward=False)
+        loss, _ = network.evaluate(features, captions, source(), weights=weights, backward=False)
         return {"loss": np.asarray(loss)}, network
 
     def backward(at: Leaves, cotangents: Leaves, network: Any) -> Leaves:
-        _, gradients = network.evaluate(features, captions, source())
+        _, gradients = network.evaluate(features, captions, source(), weights=weights)
         scale = cotangents["loss"]
         return {name: scale * g for name, g in gradients.items()}
 

@@ -1,0 +1,109 @@
+"""Captions of several losses in one batch: one pass through the network, and at the head each with its own loss."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import attrs
+import numpy as np
+
+from rnnkit.kinds import Array, Ints, Loss, Mask, Params, Rng, Scalar, map_arrays
+from rnnkit.network.head import Head
+from rnnkit.network.packing import Packing
+
+
+@attrs.frozen(eq=False)
+class Lot:
+    """Captions of a batch that have one loss.
+
+    Attributes:
+        features: (N, F), of their images.
+        captions: (N, T), tokens `<START> w1 .. wk <END> <NULL> ..`.
+        loss: of the scores of their words.
+        scale: what its gradient is multiplied by.
+        weights: (N,), what the loss of each caption is multiplied by; 1 if left open.
+    """
+
+    features: Array
+    captions: Ints
+    loss: Loss
+    scale: float
+    weights: Array | None = None
+
+
+def joined(lots: Sequence[Lot], null: int) -> tuple[Array, Ints]:
+    """The features and captions of all lots, one after the other; short captions filled with `null`."""
+    if len(lots) == 1:
+        return lots[0].features, lots[0].captions
+    rows, steps = sum(len(lot.captions) for lot in lots), max(lot.captions.shape[1] for lot in lots)
+    captions = np.full((rows, steps), null, np.result_type(*(lot.captions.dtype for lot in lots)))
+    begin = 0
+    for lot in lots:
+        n, length = lot.captions.shape
+        captions[begin : begin + n, :length] = lot.captions
+        begin += n
+    return np.concatenate([lot.features for lot in lots]), captions
+
+
+def evaluate_lots(
+    head: Head,
+    lots: Sequence[Lot],
+    h: Array,
+    targets: Ints,
+    counts: Mask,
+    packing: Packing,
+    rng: Rng | None,
+    *,
+    backward: bool,
+) -> tuple[list[Scalar], Array, list[Params]]:
+    """The sum of each lot's losses, and the gradient of the sum of scale times that.
+
+    Args:
+        head: of the network.
+        lots: in the order of the packing's rows.
+        h: (M, ..), what the head reads.
+        targets: (M,).
+        counts: (M,), which positions have a loss.
+        packing: of all.
+        rng: source of randomness for dropout and its like.
+        backward: whether there are gradients.
+
+    Returns:
+        (losses, dh, gradients): of each lot; then as `Head.evaluate` has them.
+    """
+    ends = np.cumsum([len(lot.captions) for lot in lots])
+    totals: list[Scalar] = []
+    found: list[list[Params]] = []
+    dh = np.empty_like(h) if len(lots) > 1 else h
+    for lot, end in zip(lots, ends.tolist(), strict=True):
+        begin = end - len(lot.captions)
+        inside = (packing.rows >= begin) & (packing.rows < end)
+        at: Ints | slice = np.flatnonzero(inside) if len(lots) > 1 else slice(None)
+        weights = None
+        if lot.weights is not None:
+            weights = lot.weights[packing.rows[at] - begin].astype(h.real.dtype, copy=False)
+        total, part, gradients = head.evaluate(
+            h[at],
+            targets[at],
+            counts[at],
+            lot.loss,
+            rng,
+            lot.scale,
+            backward=backward,
+            weights=weights,
+        )
+        totals.append(total)
+        found.append(gradients)
+        if len(lots) > 1:
+            dh[at] = part
+        else:
+            dh = part
+    return totals, dh, _summed(found)
+
+
+def _summed(found: Sequence[list[Params]]) -> list[Params]:
+    """The sum over lots, link by link."""
+    first, *rest = found
+    for gradients in rest:
+        first = [map_arrays(np.add, a, b) for a, b in zip(first, gradients, strict=True)]
+    return first
