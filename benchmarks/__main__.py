@@ -11,12 +11,14 @@ import typer
 
 from benchmarks import options, page
 from benchmarks.bench import Bench, NotMeasured
+from benchmarks.load import BUSY, Load
 from benchmarks.machine import this_machine
 from benchmarks.measures import MEASURES
 from benchmarks.measures.train_step import averages
 from benchmarks.results import Results, Settings
 from benchmarks.table import line, number
 from benchmarks.turns import ROOT
+from rnnkit.system.machine import taken
 
 
 def main(
@@ -48,10 +50,18 @@ def main(
         else:
             bench = Bench(Path(folder), data, rounds, steps, threads=threads)
         results = begin(bench)
+        typer.echo(f"other programs keep {results['load']['before']:.2f} cores busy")
         for name in names:
             measure(name, bench, results)
             if json_file:
                 json_file.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    busy = {name: cores for name, cores in results["load"].items() if cores > BUSY}
+    if busy:
+        told = ", ".join(f"{cores:.1f} cores ({name})" for name, cores in busy.items())
+        typer.echo(
+            f"\nother programs kept busy: {told}; these times are not to be trusted, and docs/ is as it was"
+        )
+        raise typer.Exit(0 if quick else 1)
     if writes_docs:
         page.write(results, ROOT / "docs")
         typer.echo(f"\nwrote {page.PAGE} and {page.PLOT} to docs/")
@@ -77,14 +87,20 @@ def begin(bench: Bench) -> Results:
         threads=bench.threads,
         data=None if bench.data is None else bench.data.resolve().name,
     )
-    return Results(settings=settings, machine=this_machine(), not_measured={})
+    return Results(
+        settings=settings,
+        machine=this_machine(),
+        not_measured={},
+        load={"before": taken(1.0) or 0.0},
+        kernels={},
+    )
 
 
 def measure(name: str, bench: Bench, results: Results) -> None:
     """Make one measurement, print its table line by line, and put it into the results."""
     m = MEASURES[name]
     typer.echo(f"\n{m.title}\n\n{line(m.headings, m.headings, m.label_width)}")
-    found = []
+    found, load = [], Load()
     try:
         for entry in m.entries(bench):
             found.append(entry)
@@ -93,6 +109,11 @@ def measure(name: str, bench: Bench, results: Results) -> None:
         results["not_measured"][name] = str(e)
         typer.echo(f"not measured: {e}")
     cast(dict[str, object], results)[name] = found
+    results["load"][name] = load.cores()
+    if results["load"][name] > BUSY:
+        typer.echo(f"other programs kept {results['load'][name]:.1f} cores busy meanwhile")
+    for entry in found:
+        results["kernels"].update(entry.get("kernels", {}))
     if name == "train_step":
         results["geometric_mean"] = averages(found)
         means = ", ".join(f"{k} {number(v)}" for k, v in results["geometric_mean"].items())

@@ -8,19 +8,24 @@ from __future__ import annotations
 import json
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, TypedDict
 
+from benchmarks.load import BUSY
 from benchmarks.machine import Machine
 from benchmarks.measures import MEASURES
 from benchmarks.measures.train_step import TOLERANCE
+from benchmarks.ratios import BASE
 from benchmarks.results import Results
-from benchmarks.table import markdown, number
+from benchmarks.table import markdown, number, numbers
 from benchmarks.turns import ROOT
 
 PAGE: Final = "performance.md"
 PLOT: Final = "performance.svg"
+MACHINES: Final = "performance.json"
+"""The means of every machine that was measured, to stand beside each other."""
+
 WIDTH: Final = 119
 
 CONTENDERS: Final = {
@@ -49,11 +54,18 @@ MEANS: Final = """\
     the LSTM, at all sizes of batch. (The matrix products are a part of rnnkit's step. What is missing to 1 is
     everything else that the step does.)"""
 
+OTHERS: Final = "The same means on every machine that this was measured on. What follows is of the one named below."
+
 HOW: Final = """\
     Each contender runs in its own process, on the same {threads} cores. Only one works at a time. They take turns of
     {steps} steps, for {rounds} rounds, with {pause} s of rest before each turn. A ratio is computed within each round,
     and the page reports its median over the rounds. Times are medians too. The contenders cannot share a process: the
     idle threads of one library keep spinning after each product and slow down the next one."""
+
+CLEARED: Final = (
+    "No variable that holds them to an older kernel is set for any contender, and other programs kept less than "
+    f"{BUSY:g} cores busy."
+)
 
 SIZES: Final = """\
     Unless a section says otherwise, the sizes are {sizes} word vectors of width 256, H = 512, float32, and Adam
@@ -98,8 +110,13 @@ SECTIONS: Final = {
 }
 
 
-def text(results: Results) -> str:
-    """The page."""
+def text(results: Results, machines: Sequence[Means] = ()) -> str:
+    """The page.
+
+    Args:
+        results: of one machine.
+        machines: the means of all, this one included.
+    """
     settings, data = results["settings"], results["settings"]["data"]
     means = results.get("geometric_mean")
     sizes = "those of the data," if data else "T = 17 tokens (16 time steps), F = 512, V = 2541,"
@@ -110,6 +127,7 @@ def text(results: Results) -> str:
                 paragraph(INTRODUCTION.format(command=command(data))),
                 f"![Training steps: each contender's time / rnnkit's; and how rnnkit's time grows]({PLOT})",
                 *((paragraph(MEANS), _one_row(means)) if means else ()),
+                *((paragraph(OTHERS), _by_machine(machines)) if len(machines) > 1 else ()),
                 "## How it is measured",
                 paragraph(HOW.format(**settings)),
                 "\n".join(paragraph(f"- `{k}`: {v}", hanging=2) for k, v in CONTENDERS.items()),
@@ -117,6 +135,7 @@ def text(results: Results) -> str:
                     SIZES.format(sizes=sizes) + " " + (REAL.format(data=data) if data else RANDOM)
                 ),
                 paragraph(machine(results["machine"])),
+                paragraph(kernels(results["kernels"])),
                 *_sections(results),
             )
         )
@@ -144,6 +163,44 @@ def _one_row(values: dict[str, float]) -> str:
     return markdown([*values], [[number(v) for v in values.values()]])
 
 
+class Means(TypedDict):
+    """What one machine has beside others."""
+
+    machine: str
+    kernel: str
+    date: str
+    geometric_mean: dict[str, float]
+
+
+def means_of(results: Results) -> Means:
+    """Those of a run."""
+    m = results["machine"]
+    return Means(
+        machine=f"{m['cpu']}, {m['cores']} cores",
+        kernel=results["kernels"].get(BASE, "unknown"),
+        date=m["date"],
+        geometric_mean=results.get("geometric_mean", {}),
+    )
+
+
+def among(machines: Sequence[Means], new: Means) -> list[Means]:
+    """All machines, the new one in the place of what it had before."""
+    others = [one for one in machines if one["machine"] != new["machine"]]
+    return sorted([*others, new], key=lambda one: one["machine"])
+
+
+def _by_machine(machines: Sequence[Means]) -> str:
+    names = list(dict.fromkeys(name for one in machines for name in one["geometric_mean"]))
+    headings = ("machine", "NumPy's products", "measured on", *names)
+    return markdown(
+        headings,
+        [
+            [one["machine"], one["kernel"], one["date"], *numbers(one["geometric_mean"], names)]
+            for one in machines
+        ],
+    )
+
+
 def machine(m: Machine) -> str:
     """Where and when it was measured, and with what."""
     versions = ", ".join(f"{name} {version}" for name, version in m["versions"].items())
@@ -151,6 +208,15 @@ def machine(m: Machine) -> str:
         f"Measured on {m['date']} on {m['cpu']}, {m['cores']} cores, {m['memory_gb']} GiB, {m['system']}; "
         f"{versions}."
     )
+
+
+def kernels(found: Mapping[str, str]) -> str:
+    """Whose matrix products are made by what."""
+    by: dict[str, list[str]] = {}
+    for name, kernel in found.items():
+        by.setdefault(kernel, []).append(f"`{name}`")
+    told = "; ".join(f"of {', '.join(names)}, {kernel}" for kernel, names in by.items())
+    return f"Matrix products are made by: {told}. {CLEARED}" if told else CLEARED
 
 
 def _sections(results: Results) -> Iterator[str]:
@@ -180,7 +246,11 @@ def write(results: Results, folder: Path) -> None:
     """Write the page and the plot to a folder."""
     from benchmarks import plot  # wants matplotlib, and the page does not
 
-    (folder / PAGE).write_text(text(results), encoding="utf-8")
+    file = folder / MACHINES
+    before = json.loads(file.read_text(encoding="utf-8")) if file.exists() else []
+    machines = among(before, means_of(results))
+    file.write_text(json.dumps(machines, indent=1) + "\n", encoding="utf-8")
+    (folder / PAGE).write_text(text(results, machines), encoding="utf-8")
     plot.write(results, folder / PLOT)
 
 

@@ -28,7 +28,8 @@ class Results(TypedDict, total=False):
     """What was measured; a ratio is a contender / rnnkit.
 
     `geometric_mean` is that of the ratios of `train_step`, over the vanilla network and the LSTM;
-    `not_measured` has the reasons of measurements that could not be made.
+    `not_measured` has the reasons of measurements that could not be made; `load` has the cores that other programs
+    kept busy before and during each; `kernels` says who makes the matrix products of whom.
     """
 
     train_step: list[TrainStep]
@@ -40,5 +41,7 @@ class Results(TypedDict, total=False):
     startup: list[Startup]
     size: list[Size]
     not_measured: dict[str, str]
+    load: dict[str, float]
+    kernels: dict[str, str]
     settings: Settings
     machine: Machine

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -16,7 +17,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, Final, Protocol
 
+from rnnkit.system.process import HOLDING_BACK
+
 ROOT: Final = Path(__file__).parents[1]
+FREE: Final = {k: v for k, v in os.environ.items() if k not in HOLDING_BACK}
+"""The environment of every contender: nothing in it holds its matrix products to an old kernel."""
+
 PATIENCE: Final = 5.0
 """Seconds that a worker has to end."""
 
@@ -43,6 +49,7 @@ class Worker:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.worker", name, str(task), str(threads)],
             cwd=ROOT,
+            env=FREE,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=says,
@@ -64,6 +71,10 @@ class Worker:
     def memory(self) -> dict[str, int]:
         """Bytes: `imported`, resident after the imports, and `peak`."""
         return dict(self._ask("memory"))
+
+    def kernel(self) -> str:
+        """Which library makes its matrix products, and how."""
+        return str(self._ask("kernel"))
 
     def close(self) -> None:
         """End the process: by itself, since it may have children, or else by force."""

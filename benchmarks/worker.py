@@ -8,6 +8,7 @@ Each line that it reads is answered by one line of JSON:
     seconds K     time of a run, the mean over K of them, batch after batch
     last          what the last run made of its batch
     memory        bytes resident after the imports, and at the peak
+    kernel        which library makes the matrix products, and how
 """
 
 from __future__ import annotations
@@ -58,6 +59,10 @@ def main(name: str, folder: str, threads: str) -> None:
                 answer = last
             case ["memory"]:
                 answer = {"imported": imported, "peak": resident("VmHWM")}
+            case ["kernel"]:
+                from benchmarks.kernels import of_this_process
+
+                answer = of_this_process()
             case _:
                 raise ValueError(f"cannot do {line!r}")
         print(json.dumps(answer, default=lambda array: array.tolist()), file=answers, flush=True)

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 import typer
+from typer.testing import CliRunner
 
 from benchmarks import page
-from benchmarks.__main__ import begin, chosen, measure
+from benchmarks.__main__ import begin, chosen, main, measure
 from benchmarks.bench import Bench
 from benchmarks.captions import FLICKR8K_LENGTHS, random_source, read_source
 from benchmarks.contenders import CONTENDERS, plain_numpy, products, rnnkit_training
+from benchmarks.load import Load, own_ticks
 from benchmarks.measures import MEASURES, decode, growth, memory, size, startup, train_step
 from benchmarks.network import initial_parameters, trained_parameters
 from benchmarks.ratios import exponent, geometric_means, milliseconds, ratios
@@ -31,6 +36,12 @@ from rnnkit.data import describe, open_data
 linux = pytest.mark.skipif(sys.platform != "linux", reason="what is measured, is measured on Linux")
 
 
+def command() -> typer.Typer:
+    app = typer.Typer()
+    app.command()(main)
+    return app
+
+
 def tiny_task(cell: str = "lstm") -> Task:
     problem = Problem(cell, batch=6, features=5, width=4, hidden=3, vocabulary=40)
     source = random_source(rows=30, vocabulary=40, features=5)
@@ -40,7 +51,14 @@ def tiny_task(cell: str = "lstm") -> Task:
 def train_step_entry(cell: str, batch: int, packed: float) -> train_step.TrainStep:
     ratio = {"torch_packed": packed, "gemm_bound": 0.8}
     ms = {"rnnkit": 100.0, "torch_packed": 100.0 * packed, "gemm_bound": 80.0}
-    return {"cell": cell, "batch": batch, "ms": ms, "ratio": ratio, "left_out": {}}
+    return {
+        "cell": cell,
+        "batch": batch,
+        "ms": ms,
+        "ratio": ratio,
+        "left_out": {},
+        "kernels": {"rnnkit": "openblas 1, kernel Haswell, 2 threads"},
+    }
 
 
 @pytest.fixture
@@ -65,6 +83,12 @@ def results() -> Results:
             }
         ],
         "not_measured": {"epoch": "an epoch needs a data folder"},
+        "load": {"before": 0.0, "train_step": 0.1},
+        "kernels": {
+            "rnnkit": "openblas 1, kernel Haswell",
+            "gemm_bound": "openblas 1, kernel Haswell",
+            "jax": "XLA",
+        },
         "settings": {"rounds": 7, "steps": 4, "pause": 0.3, "threads": 2, "data": None},
         "machine": {
             "cpu": "some processor",
@@ -117,6 +141,59 @@ def test_tokens_behind_the_end_do_not_count_as_alike() -> None:
     b = np.array([[5, END, 9, 9], [5, 6, 8, END]])
     assert decode.alike(a, a) == 1.0
     assert decode.alike(a, b) == pytest.approx(5 / 6)
+
+
+@linux
+def test_other_programs_are_told_from_what_is_measured() -> None:
+    load = Load()
+    busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        time.sleep(0.3)
+        own = own_ticks()
+        time.sleep(0.3)
+        assert own_ticks() > own  # what a child works is not another's
+    finally:
+        busy.kill()
+        busy.wait()
+    assert 0.0 <= load.cores() <= len(os.sched_getaffinity(0))
+
+
+def test_the_page_says_what_makes_the_products(results: Results) -> None:
+    said = page.kernels(results["kernels"])
+    assert "of `rnnkit`, `gemm_bound`, openblas 1, kernel Haswell; of `jax`, XLA." in said
+    assert said in " ".join(page.text(results).split())
+
+
+def test_machines_stand_beside_each_other(results: Results) -> None:
+    first = page.means_of(results)
+    other = {**first, "machine": "another processor, 8 cores", "geometric_mean": {"jax": 3.0}}
+    again = {**first, "date": "2026-02-01"}
+    both = page.among(page.among([first], cast(page.Means, other)), cast(page.Means, again))
+    assert [one["date"] for one in both] == ["2026-01-31", "2026-02-01"]
+    rows = [
+        line.split("|") for line in page.text(results, both).splitlines() if "processor, " in line
+    ]
+    assert [row[1].strip() for row in rows[:2]] == [
+        "another processor, 8 cores",
+        "some processor, 2 cores",
+    ]
+    assert [[cell.strip() for cell in row[4:6]] for row in rows[:2]] == [
+        ["3.00", "-"],
+        ["-", "2.00"],
+    ]
+    assert "every machine" not in page.text(results, both[:1])
+
+
+def test_times_beside_other_programs_do_not_reach_the_page(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("benchmarks.__main__.taken", lambda seconds: 1.3)
+    monkeypatch.setattr("benchmarks.page.write", lambda results, folder: pytest.fail("written"))
+    monkeypatch.setattr("benchmarks.__main__.measure", lambda name, bench, results: None)
+    ran = CliRunner().invoke(command(), ["--only", "size", "--quick", "--docs"])
+    assert ran.exit_code == 0
+    assert "other programs kept busy: 1.3 cores (before)" in ran.output
+    assert "not to be trusted" in ran.output
 
 
 def test_contenders_take_turns() -> None:

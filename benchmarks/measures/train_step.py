@@ -36,6 +36,7 @@ class TrainStep(TypedDict):
     ms: dict[str, float]
     ratio: dict[str, float]
     left_out: dict[str, str]
+    kernels: dict[str, str]
 
 
 class Disagreement(Exception):
@@ -57,8 +58,14 @@ def _entry(bench: Bench, source: Source, cell: str, n: int) -> TrainStep:
         # Turns take about as long at all sizes: what a turn begins with, cold memory, must not decide.
         steps = bench.steps if bench.quick else bench.steps * max(1, SIZES[-1] // n)
         times = take_turns(contenders, bench.rounds, steps, bench.pause)
+        kernels = {name: worker.kernel() for name, worker in contenders.items()}
     return TrainStep(
-        cell=cell, batch=n, ms=milliseconds(times), ratio=ratios(times), left_out=left_out
+        cell=cell,
+        batch=n,
+        ms=milliseconds(times),
+        ratio=ratios(times),
+        left_out=left_out,
+        kernels=kernels,
     )
 
 

@@ -40,19 +40,19 @@ def blas() -> str:
 
 def taken(seconds: float = 0.2) -> float | None:
     """How many of this process's cores other programs keep busy, on the average over `seconds`; None if not known."""
-    before, own = _busy(), time.process_time()
+    before, own = busy_ticks(), time.process_time()
     began = time.perf_counter()
     time.sleep(seconds)
     passed = time.perf_counter() - began
-    after = _busy()
+    after = busy_ticks()
     if before is None or after is None:
         return None
     busy = (after - before) / os.sysconf("SC_CLK_TCK") - (time.process_time() - own)
     return min(max(0.0, busy / passed), float(len(cores())))
 
 
-def _busy() -> int | None:
-    """Ticks for which this process's cores have worked, for whichever program."""
+def busy_ticks() -> int | None:
+    """Ticks for which this process's cores have worked, for whichever program; None if the system does not tell."""
     try:
         lines = _STATISTICS.read_text(encoding="ascii").splitlines()
     except OSError:
