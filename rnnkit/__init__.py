@@ -11,10 +11,11 @@ Names, and the rooms behind them such as `rnnkit.testing`, are imported when the
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Final
+TYPE_CHECKING = False  # as type checkers know it; typing, like importlib, takes time to import
 
 if TYPE_CHECKING:
+    from typing import Final
+
     from rnnkit import captioning as captioning
     from rnnkit import data as data
     from rnnkit import errors as errors
@@ -123,6 +124,8 @@ def __dir__() -> list[str]:
 if not TYPE_CHECKING:  # which would take every name then, misspelt ones too
 
     def __getattr__(name: str) -> object:
+        import importlib
+
         if name in _ROOMS:
             return importlib.import_module(f"rnnkit.{name}")
         if name not in _HOME:
