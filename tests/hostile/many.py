@@ -6,13 +6,16 @@ import itertools
 import multiprocessing
 import tempfile
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from rnnkit.data.scenes import write_scenes
 from rnnkit.training import train
 from tests.hostile.case import Base
-from tests.hostile.worker import KINDS, Outcome, once, warm
+from tests.hostile.fork import warm
+from tests.hostile.worker import KINDS, Outcome, once
 
 SPEC: Final = """[data]
 path = "{data}"
@@ -33,29 +36,28 @@ decoder = {{ use = "beam", width = 2 }}
 def outcomes(
     count: int, seed: int, kinds: Sequence[str] = tuple(KINDS), workers: int = 2
 ) -> Iterator[Outcome]:
-    """Run so many inputs of these kinds, in turn; the same ones for the same seed."""
+    """Run so many inputs of these kinds, in turn; the same ones for the same seed.
+
+    Raises:
+        RuntimeError: a worker, not an input, was killed.
+    """
     with tempfile.TemporaryDirectory(prefix="rnnkit-hostile-") as name:
-        base = _base(Path(name) / "base")
-        jobs = list(itertools.islice(zip(itertools.cycle(kinds), itertools.count()), count))
+        rooms = Path(name)
+        base = _base(rooms / "base")
+        jobs = itertools.islice(zip(itertools.cycle(kinds), itertools.count()), count)
+        # Each worker has one thread, so that it can be forked at any moment.
         context = multiprocessing.get_context("spawn")
-        queue = context.Queue()
-        each = [
-            context.Process(
-                target=_work,
-                args=(jobs[w::workers], seed, base, Path(name) / f"room{w}", queue),
-                daemon=True,
-            )
-            for w in range(workers)
-        ]
-        for process in each:
-            process.start()
-        for _ in jobs:
-            found = queue.get()
-            if isinstance(found, BaseException):
-                raise found
-            yield found
-        for process in each:
-            process.join()
+        with ProcessPoolExecutor(workers, context, warm, (base, rooms)) as pool:
+            open = {pool.submit(once, *job, seed, base, rooms): job for job in jobs}
+            try:
+                for done in as_completed(list(open)):
+                    job = open.pop(done)
+                    yield done.result()
+            except BrokenProcessPool as e:
+                at = [job, *itertools.islice(open.values(), 2 * workers)]
+                raise RuntimeError(f"a worker was killed, at one of {sorted(at)}") from e
+            finally:
+                pool.shutdown(cancel_futures=True)
 
 
 def _base(folder: Path) -> Base:
@@ -65,13 +67,3 @@ def _base(folder: Path) -> Base:
     spec.write_text(SPEC.format(data=folder / "data"))
     train(spec, out=folder / "runs" / "run")
     return Base(folder / "data", folder / "runs" / "run", spec)
-
-
-def _work(jobs: list[tuple[str, int]], seed: int, base: Base, room: Path, queue: Any) -> None:
-    try:
-        warm()
-        for kind, number in jobs:
-            queue.put(once(kind, number, seed, base, room))
-    except BaseException as e:
-        e.add_note(f"input {kind} {number}")
-        queue.put(e)

@@ -1,41 +1,27 @@
-"""One input after the other, each in a process forked off this one, and what it did."""
+"""One input after the other: made, run, and judged."""
 
 from __future__ import annotations
 
-import contextlib
-import importlib
+import json
 import os
 import re
-import resource
 import shutil
-import signal
-import sys
-import time
-import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from random import Random
-from typing import Final
+from typing import Final, NoReturn
 
 import attrs
 
-from rnnkit.kinds import KINDS as KINDS_OF_PLUGINS
-from rnnkit.registry import entry_points, names
 from tests.hostile import arguments, folders, plugins, specs
 from tests.hostile.case import OUT, Base, Case
-
-COMMANDS: Final = (
-    "cli", "training", "training.comparing", "training.folders", "network.checkpoint", "captioning", "captioning.exporting",
-    "metrics.scoring", "data.preparing.prepare", "data.looking.figure", "describing.summary", "describing.report", "testing",
-)  # fmt: skip
-"""Modules of the commands."""
+from tests.hostile.fork import Ended, run
 
 SECONDS: Final = 10.0
-"""Of the processor, that an input may take; of the clock it may take six times as many, as others work here, too."""
+"""Of the processor, that an input may take."""
 
 BYTES: Final = 2 * 10**9
-ROOM: Final = 6 * 10**9
-"""Addresses that a process may have, so that no input takes the machine down; beyond `BYTES` used, it is told."""
+"""Of memory."""
 
 KINDS: Final[Mapping[str, Callable[[Random, Path, Base], Case]]] = {
     "spec": specs.make,
@@ -60,6 +46,7 @@ class Outcome:
         said: the end of standard error.
         faults: what must not have happened.
         accepted: whether it ended well, with the reason for that if there is one.
+        seconds: of the processor that it took.
     """
 
     kind: str
@@ -73,15 +60,7 @@ class Outcome:
     seconds: float
 
 
-def warm() -> None:
-    """Import what commands import, and look at all plugins, so that no fork has to."""
-    for name in COMMANDS:
-        importlib.import_module(f"rnnkit.{name}")
-    for kind in KINDS_OF_PLUGINS:
-        names(kind)
-
-
-def once(kind: str, number: int, seed: int, base: Base, room: Path) -> Outcome:
+def once(kind: str, number: int, seed: int, base: Base, rooms: Path) -> Outcome:
     """Make an input, run it, and judge it.
 
     Args:
@@ -89,91 +68,61 @@ def once(kind: str, number: int, seed: int, base: Base, room: Path) -> Outcome:
         number: of the input.
         seed: of all inputs.
         base: what it is made of.
-        room: a folder for it alone, which is made and removed.
+        rooms: a folder for such folders, in which this process makes and removes one.
     """
+    room = rooms / f"room{os.getpid()}"
     shutil.rmtree(room, ignore_errors=True)
     (room / "tmp").mkdir(parents=True)
     case = KINDS[kind](Random(f"{seed} {kind} {number}"), room, base)
     before = _files(base.spec.parent, room)
-    begun = time.monotonic()
-    child = os.fork()
-    if not child:
-        _run(case, room)
-    code, usage, late = _ended(child)
-    seconds = time.monotonic() - begun
-    said = _text(room / "tmp" / "stderr")
-    faults = list(_faults(code, usage, late, said + _text(room / "tmp" / "stdout")))
+    ended = run(case, room)
+    out, err = (_text(room / "tmp" / name) for name in ("stdout", "stderr"))
+    faults = [*_faults(ended, err + out)]
+    if "--json" in case.args and not ended.code and not _is_json(out):
+        faults.append("no JSON")
     changed = sorted({name for name, _ in before ^ _files(base.spec.parent, room)})
     faults += [f"changed {name}" for name in changed[:3]]
-    accepted = case.fine if code == 0 else None
     shutil.rmtree(room, ignore_errors=True)
     call = " ".join(arg if len(arg) < 100 else f"{arg[:100]}.." for arg in case.args)
     return Outcome(
-        kind, number, case.label, call, code, said[-400:], tuple(faults), accepted, seconds
+        kind,
+        number,
+        case.label,
+        call,
+        ended.code,
+        err[-400:],
+        tuple(faults),
+        None if ended.code else case.fine,
+        ended.seconds,
     )
 
 
-def _run(case: Case, room: Path) -> None:
-    """In the fork: never returns."""
-    code = 99
-    try:
-        os.chdir(room)
-        os.environ["TMPDIR"] = str(room / "tmp")
-        resource.setrlimit(resource.RLIMIT_AS, (ROOM, ROOM))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        for number, name in ((1, "stdout"), (2, "stderr")):
-            os.dup2(os.open(room / "tmp" / name, os.O_WRONLY | os.O_CREAT), number)
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        sys.stdout = os.fdopen(1, "w", closefd=False)
-        sys.stderr = os.fdopen(2, "w", closefd=False)
-        if case.path:
-            sys.path[:0] = [str(path) for path in case.path]
-            importlib.invalidate_caches()
-            for looked in vars(entry_points).values():
-                getattr(looked, "cache_clear", int)()
-        sys.argv = ["rnnkit", *case.args]
-        from rnnkit.cli import main
-
-        main()
-    except SystemExit as e:
-        code = e.code if isinstance(e.code, int) else 0 if e.code is None else 1
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(OSError, ValueError):
-                stream.flush()
-        os._exit(code)
-
-
-def _ended(child: int) -> tuple[int, resource.struct_rusage, bool]:
-    """Exit code, what was used, and whether it had to be ended."""
-    end, late = time.monotonic() + 6 * SECONDS, False
-    while True:
-        pid, status, usage = os.wait4(child, os.WNOHANG)
-        if pid:
-            return os.waitstatus_to_exitcode(status), usage, late
-        if time.monotonic() > end and not late:
-            late = True
-            os.kill(child, signal.SIGKILL)
-        time.sleep(0.003)
-
-
-def _faults(code: int, usage: resource.struct_rusage, late: bool, said: str) -> list[str]:
-    faults = []
-    if late or usage.ru_utime + usage.ru_stime > SECONDS:
-        faults.append("too long")
-    if usage.ru_maxrss * 1024 > BYTES:
-        faults.append(f"{usage.ru_maxrss / 2**20:.1f} GiB")
-    if code not in (0, 1, 2):
-        faults.append(f"exit {code}")
+def _faults(ended: Ended, said: str) -> Iterator[str]:
+    if ended.late or ended.seconds > SECONDS:
+        yield "too long"
+    if ended.memory > BYTES:
+        yield f"{ended.memory / 2**30:.1f} GiB"
+    if ended.code not in (0, 1, 2):
+        yield f"exit {ended.code}"
     if "Traceback (most recent call last)" in said:
-        faults.append("traceback")
+        yield "traceback"
     if "\x1b" in said or "\a" in said:
-        faults.append("control characters")
+        yield "control characters"
     if "fault of rnnkit" in said:
-        faults.append("fault of rnnkit")
-    return faults
+        yield "fault of rnnkit"
+
+
+def _is_json(text: str) -> bool:
+    """Whether it is JSON, in which there is no NaN and no Infinity."""
+
+    def refuse(name: str) -> NoReturn:
+        raise ValueError(name)
+
+    try:
+        json.loads(text, parse_constant=refuse)
+    except ValueError:
+        return False
+    return True
 
 
 def _files(*roots: Path) -> set[tuple[str, object]]:
