@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import http.server
 import io
+import itertools
 import os
+import re
 import resource
 import signal
 import socket
@@ -17,7 +20,7 @@ import sys
 import threading
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -27,6 +30,7 @@ import pytest
 from rnnkit.data import open_data
 from rnnkit.data.fetching import download as downloading
 from rnnkit.data.fetching import fetch as fetching
+from rnnkit.data.fetching import paced
 from rnnkit.data.fetching.fetch import CATALOGUE, Fetched, fetch
 from rnnkit.errors import CheckpointError, DataError
 from rnnkit.system.files import sole_owner
@@ -34,6 +38,7 @@ from tests.datafolders import write_data_folder
 
 FILES = CATALOGUE["coco2014"].files
 HANGS_UP = 0
+KEPT = ["coco_captioning.zip", "coco_captioning.zip.json"]
 
 
 @attrs.define
@@ -50,6 +55,8 @@ class Hosted:
         reset: break off with a reset, not as if all had been sent.
         announced: Content-Length, instead of the truth; -1 for none.
         stalls: leave the connection open and silent after the last byte.
+    drips: send it by single bytes, with a rest after each: the "body", "headers" that never end, or the body of a "redirection",
+            which does not end.
         kind: Content-Type.
         redirect: where to send everybody who does not ask for it.
         change: done after each answer.
@@ -67,6 +74,7 @@ class Hosted:
     reset: bool = False
     announced: int | None = None
     stalls: bool = False
+    drips: str = ""
     kind: str = "application/zip"
     redirect: str | None = None
     change: Callable[[Hosted], None] = lambda hosted: None
@@ -83,6 +91,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         hosted.asked.append(self.headers.get("Range", ""))
         if hosted.redirect and self.path != "/there":
             self._head(302, {"Location": hosted.redirect})
+            if hosted.drips:
+                self._drip(itertools.repeat(b"x"))
         elif hosted.statuses[:1] == [HANGS_UP]:
             hosted.statuses.pop(0)
         elif hosted.statuses:
@@ -104,7 +114,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
             headers["ETag"] = hosted.etag
         if start:
             headers["Content-Range"] = f"bytes {start}-{total - 1}/{total}"
+        if hosted.drips == "headers":
+            self._drip(itertools.repeat(b"HTTP/1.1 100 Continue\r\n\r\n"))
         self._head(206 if start else 200, headers)
+        if hosted.drips in ("body", "headers"):
+            self._drip(bytes([byte]) for byte in hosted.body[start:])
         self.wfile.write(hosted.body[start : hosted.stops.pop(0) if hosted.stops else None])
         self.wfile.flush()
         if hosted.stalls:
@@ -113,6 +127,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
             linger = struct.pack("ii", 1, 0)
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
             self.connection.close()
+
+    def _drip(self, pieces: Iterable[bytes]) -> None:
+        with contextlib.suppress(OSError):  # the client has had enough
+            for piece in pieces:
+                self.wfile.write(piece)
+                self.wfile.flush()
+                time.sleep(0.002)
 
     def _start(self, hosted: Hosted) -> int:
         asked = self.headers.get("Range")
@@ -368,10 +389,31 @@ def test_a_damaged_note_beside_the_part_starts_anew(server: Hosted, tmp_path: Pa
 def test_a_server_that_says_nothing_more_is_left(
     server: Hosted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(downloading, "TIMEOUT", 0.1)
+    monkeypatch.setattr(paced, "TIMEOUT", 0.1)
     monkeypatch.setattr(downloading, "PAUSES", ())
     server.stops, server.stalls = [1000], True
     assert "timed out" in problem(server, tmp_path)
+
+
+@pytest.mark.parametrize("drips", ["body", "headers"])
+def test_a_server_that_drips_is_left_though_each_attempt_brings_some_bytes(
+    server: Hosted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, drips: str
+) -> None:
+    monkeypatch.setattr(paced, "TIMEOUT", 0.05)
+    server.drips = drips
+    said = problem(server, tmp_path)
+    assert re.search(
+        r"zip is too slow: \d+ bytes of the file came in 0 s, and 1,000 a second are the least",
+        said,
+    )
+    assert len(server.asked) == 1 + len(downloading.PAUSES)
+    assert ("it goes on where this one stopped" in said) == (drips == "body")
+
+
+def test_what_is_sent_with_a_redirection_is_not_read(server: Hosted, tmp_path: Path) -> None:
+    server.redirect, server.announced = "/there", -1
+    server.drips = "redirection"
+    assert get(server, tmp_path).new
 
 
 # Sizes
@@ -679,14 +721,46 @@ def test_what_is_no_archive_is_told(
 def test_an_archive_that_lacks_files_is_told(server: Hosted, data: Path, tmp_path: Path) -> None:
     server.body = zipped({n: (data / n).read_bytes() for n in FILES[2:]})
     assert "lacks coco2014_captions.h5, coco2014_vocab.json" in problem(server, tmp_path)
-    assert os.listdir(tmp_path) == ["coco_captioning.zip"]
+    assert sorted(os.listdir(tmp_path)) == KEPT
 
 
 def test_an_archive_with_other_content_is_told(server: Hosted, data: Path, tmp_path: Path) -> None:
     files = {name: (data / name).read_bytes() for name in FILES}
     server.body = zipped(files | {"coco2014_vocab.json": b"{}"})
     assert "does not hold the data set" in problem(server, tmp_path)
-    assert os.listdir(tmp_path) == ["coco_captioning.zip"]
+    assert sorted(os.listdir(tmp_path)) == KEPT
+
+
+def test_an_archive_of_another_address_is_not_used(
+    server: Hosted, body: bytes, tmp_path: Path
+) -> None:
+    server.body = zipped({"README": b""})
+    problem(server, tmp_path)
+    problem(server, tmp_path)
+    assert server.asked == [""]  # the same address: the archive is there
+    server.body, said = body, list[str]()
+    assert fetch("coco2014", tmp_path, url=f"{server.url}?right", say=said.append).new
+    assert said[0] == f"{tmp_path / KEPT[0]} is of {server.url}, and is replaced"
+    assert sorted(os.listdir(tmp_path)) == sorted(FILES)
+
+
+def test_an_archive_put_in_the_place_of_a_downloaded_one_is_used(
+    server: Hosted, body: bytes, tmp_path: Path
+) -> None:
+    server.body = zipped({"README": b""})
+    problem(server, tmp_path)
+    (tmp_path / KEPT[0]).write_bytes(body)
+    assert fetch("coco2014", tmp_path, url=f"{server.url}?other").archive == tmp_path / KEPT[0]
+    assert server.asked == [""]
+
+
+def test_a_part_of_another_address_is_not_gone_on_with(server: Hosted, tmp_path: Path) -> None:
+    server.stops, server.statuses = [3000], []
+    server.change = lambda hosted: hosted.statuses.append(404)
+    problem(server, tmp_path)
+    server.statuses, server.change = [], lambda hosted: None
+    assert fetch("coco2014", tmp_path, url=f"{server.url}?other").new
+    assert server.asked == ["", "bytes=3000-", ""]
 
 
 # Folders
@@ -773,7 +847,7 @@ def test_too_little_room_is_told_before_it_is_used_up(
     free = len(server.body) - downloading
     monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=free))
     assert ("are still to come" if downloading else "unpacks to") in problem(server, tmp_path)
-    assert os.listdir(tmp_path) == ([] if downloading else ["coco_captioning.zip"])
+    assert sorted(os.listdir(tmp_path)) == ([] if downloading else KEPT)
 
 
 def test_a_file_that_cannot_be_written_while_unpacking_leaves_nothing(

@@ -241,7 +241,8 @@ def test_commands_bring_weights_out_and_into_a_model_that_captions_photos(
     exported: tuple[rnnkit.Captioner, Path], spec: Path, tiny_data: Path
 ) -> None:
     model, file = exported
-    ran = CliRunner().invoke(app, ["import", str(file), str(spec), "--data", str(tiny_data)])
+    importing = ["import", str(file), str(spec), "--data", str(tiny_data)]
+    ran = CliRunner().invoke(app, importing)
     assert ran.exit_code == 0, ran.output
     back = rnnkit.load(file.with_suffix(".h5"))
     assert back.vocabulary == model.vocabulary
@@ -249,8 +250,11 @@ def test_commands_bring_weights_out_and_into_a_model_that_captions_photos(
         np.testing.assert_array_equal(back.parameters[name], w)
     photo = tiny_data / "images" / "val" / "00000.png"
     assert len(back.caption_photos([photo])) == 1
-    again = CliRunner().invoke(app, ["import", str(file), str(spec), "--data", str(tiny_data)])
+    again = CliRunner().invoke(app, importing)
     assert "exists, and is not overwritten" in str(again.exception)
+    assert CliRunner().invoke(app, [*importing, "--force"]).exit_code == 0
+    onto = CliRunner().invoke(app, [*importing, "--force", "--out", str(spec)])
+    assert "is an input" in str(onto.exception)
 
 
 def test_weights_for_other_words_are_refused(

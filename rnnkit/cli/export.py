@@ -176,16 +176,22 @@ def import_weights(
             help="Take tensors whose names begin with OLD for those of NEW, as in embed=words.0. Repeatable.",
         ),
     ] = None,
+    force: Force = False,
     overrides: Overrides = None,
 ) -> None:
     """Make a model of a spec with weights that PyTorch has trained; the words are those of the data."""
     settle()
     from rnnkit.captioning.exporting import import_torch
     from rnnkit.errors import CheckpointError
+    from rnnkit.system.outputs import MODEL, check_output
 
-    out = out or weights.with_suffix(".h5")
-    if out.exists():
-        raise CheckpointError(f"{out} exists, and is not overwritten; name another file with --out")
+    if out is None:  # which may be the model that the weights were exported from
+        out = weights.with_suffix(".h5")
+        if out.exists() and not force:
+            raise CheckpointError(
+                f"{out} exists, and is not overwritten; name another file with --out, or give --force"
+            )
+    check_output(out, MODEL, (weights, spec), force=force)
     import_torch(weights, spec, out, data, _pairs(rename or ()), overrides or ())
     say(f"wrote {out}")
 

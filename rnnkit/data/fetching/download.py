@@ -15,12 +15,10 @@ from pathlib import Path
 
 import attrs
 
+from rnnkit.data.fetching import paced
 from rnnkit.data.fetching.part import Part, Remote
 from rnnkit.errors import DataError
 from rnnkit.system.version import __version__
-
-TIMEOUT = 30.0
-"""Seconds without a byte after which a connection counts as lost."""
 
 PAUSES = (1.0, 2.0, 4.0, 8.0)
 """Seconds to wait after each failure in a row; one more failure is the end."""
@@ -44,6 +42,10 @@ class _Unreached(_Lost):
     """There was not even a connection."""
 
 
+class _Slow(_Lost):
+    """Bytes come, but too slowly to count as progress."""
+
+
 def download(
     url: str,
     file: Path,
@@ -55,7 +57,7 @@ def download(
 ) -> None:
     """Download `url` to `file`, which is there only when all of it is.
 
-    What has come is kept in `FILE.part`; a later call goes on from there if the server still has the same file.
+    What has come is kept in `FILE.part`; a later call goes on from there if the address still has the same file.
 
     Args:
         url: http or https.
@@ -73,7 +75,7 @@ def download(
     part = Part(file)
     try:
         _try_until_whole(url, part, _Limits(most, size), on_bytes, say)
-        part.become(file)
+        part.become_whole(url)
     except OSError as e:
         raise DataError(f"cannot write {part.path}: {e.strerror or e}") from e
 
@@ -89,15 +91,22 @@ def check_url(url: str) -> None:
         raise DataError(f"{url!r} is not an address that starts with http:// or https://")
 
 
-def kept(file: Path) -> int:
+def kept(url: str, file: Path) -> int:
     """Bytes of `file` that a download would not get again."""
     part = Part(file)
-    return part.size if part.remote() else 0
+    return part.size if part.remote(url) else 0
+
+
+def origin(file: Path) -> str | None:
+    """The address that `download` had `file` from; None if it has not downloaded this file."""
+    return Part(file).origin()
 
 
 def forget(file: Path) -> None:
-    """Remove what came of `file`."""
-    Part(file).forget()
+    """Remove all about `file` but the file itself."""
+    part = Part(file)
+    part.forget()
+    part.forget_origin()
 
 
 @attrs.frozen
@@ -124,7 +133,7 @@ def _try_until_whole(
             reached = reached or not isinstance(e, _Unreached)
             # Only bytes never had before are progress, or a server that always breaks off in the same place
             # would be asked for ever.
-            failures = 1 if part.size > furthest else failures + 1
+            failures = 1 if part.size > furthest and not isinstance(e, _Slow) else failures + 1
             furthest = max(furthest, part.size)
             if not reached or failures > len(PAUSES):
                 raise NotDownloaded(str(e)) from e
@@ -135,7 +144,7 @@ def _try_until_whole(
 
 def _attempt(url: str, part: Part, limits: _Limits, on_bytes: OnBytes) -> None:
     """Get what is missing; _Lost if it is not all there afterwards."""
-    known = part.remote()
+    known = part.remote(url)
     start = part.size if known else 0
     total = known and known.size
     if total is None or start != total:
@@ -178,32 +187,18 @@ def _open(url: str, start: int, known: Remote | None) -> http.client.HTTPRespons
         request.add_header("Range", f"bytes={start}-")
         request.add_header("If-Range", known.validator)
     try:
-        response: http.client.HTTPResponse = _opener().open(request, timeout=TIMEOUT)
+        response: http.client.HTTPResponse = paced.opener().open(request, timeout=paced.TIMEOUT)
     except urllib.error.HTTPError:
         raise
     except urllib.error.URLError as e:
         raise _Unreached(f"cannot reach {url}: {_reason(e.reason)}") from e
     except (http.client.InvalidURL, ValueError) as e:
         raise DataError(f"{url!r} is not an address: {e}") from e
+    except paced.TooSlow as e:
+        raise _Slow(f"{url} is too slow: {e}") from e
     except (OSError, http.client.HTTPException) as e:
         raise _Lost(f"no answer from {url}: {_reason(e)}") from e
     return response
-
-
-def _opener() -> urllib.request.OpenerDirector:
-    """HTTP alone: a redirection to a file or to FTP finds nobody who opens it."""
-    opener = urllib.request.OpenerDirector()
-    for handler in (
-        urllib.request.ProxyHandler(),
-        urllib.request.HTTPHandler(),
-        urllib.request.HTTPSHandler(),
-        urllib.request.HTTPRedirectHandler(),
-        urllib.request.HTTPErrorProcessor(),
-        urllib.request.HTTPDefaultErrorHandler(),
-        urllib.request.UnknownHandler(),
-    ):
-        opener.add_handler(handler)
-    return opener
 
 
 def _reason(error: BaseException | str) -> str:
@@ -217,12 +212,12 @@ def _accept(
     """The file that an answer is about."""
     headers = response.headers
     if response.status == 200 and headers.get_content_type() != "text/html":
-        return Remote.of(response, response.length)
+        return Remote.of(response, response.length, url)
     given = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", headers.get("Content-Range", ""))
     if response.status != 206 or known is None or given is None:
         what = "a web page" if response.status == 200 else f"{response.status} {response.reason}"
         raise NotDownloaded(f"{url} answers with {what}, not with the file")
-    remote = Remote.of(response, None if given[2] == "*" else int(given[2]))
+    remote = Remote.of(response, None if given[2] == "*" else int(given[2]), url)
     if int(given[1]) != start or not known.may_be(remote):
         part.forget()
         raise _Lost(f"the file at {url} has changed since the download began")
@@ -265,6 +260,8 @@ def _pour(
 
 def _read(url: str, response: http.client.HTTPResponse) -> bytes:
     try:
-        return response.read(_BLOCK)
+        return response.read1(_BLOCK)
+    except paced.TooSlow as e:
+        raise _Slow(f"{url} is too slow: {e}") from e
     except (OSError, http.client.HTTPException) as e:
         raise _Lost(f"lost the connection to {url}: {_reason(e)}") from e

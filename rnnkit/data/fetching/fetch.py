@@ -13,7 +13,7 @@ from pathlib import Path
 import attrs
 
 from rnnkit.data.fetching.archive import BadArchive, unpack
-from rnnkit.data.fetching.download import NotDownloaded, download, forget, kept
+from rnnkit.data.fetching.download import NotDownloaded, download, forget, kept, origin
 from rnnkit.data.folder import open_data
 from rnnkit.data.layout import ASSIGNMENT, DATA_FOLDER
 from rnnkit.errors import DataError
@@ -100,7 +100,8 @@ def fetch(
     on_progress: OnProgress = lambda stage, done, total: None,
     say: Callable[[str], None] = lambda text: None,
 ) -> Fetched:
-    """Get a public data set into a folder. An archive that is there already is unpacked, not downloaded.
+    """Get a public data set into a folder. An archive that is there already is unpacked, not downloaded, unless it
+    was downloaded from another address.
 
     The folder gets the files when all of them are unpacked and `open_data` has found them right; until then
     they are in a hidden folder beside their place. A download that was interrupted is resumed.
@@ -127,12 +128,16 @@ def fetch(
         entered.enter_context(sole_owner(folder))  # two would write into one part
         if _is_there(source, folder):  # by now, another one has fetched it
             return Fetched(folder, False, archive if archive.exists() else None)
-        downloaded = not archive.exists()
+        url = url or source.url
+        came_from = origin(archive)
+        downloaded = not archive.exists() or came_from not in (None, url)
         if downloaded:
-            _download(source, url or source.url, archive, on_progress, say)
+            if came_from is not None:
+                say(f"{archive} is of {came_from}, and is replaced")
+            _download(source, url, archive, on_progress, say)
         else:
             say(f"using {archive}, which is there already")
-        with _removed_if_bad(archive, downloaded):
+        with _removed_if_bad(archive):
             found = _check_digest(archive, digest or source.sha256)
             with _hidden_folder(folder / f".{name}.unpacking") as hidden:
                 unpack(
@@ -144,8 +149,8 @@ def fetch(
                 )
                 _check_content(archive, hidden)
                 _move_in(source.files, hidden, folder)
-        forget(archive)
         if downloaded and not keep:
+            forget(archive)
             archive.unlink()
         return Fetched(folder, True, archive if archive.exists() else None, found)
 
@@ -199,7 +204,7 @@ def _is_there(source: Source, folder: Path) -> bool:
 def _download(
     source: Source, url: str, archive: Path, on_progress: OnProgress, say: Callable[[str], None]
 ) -> None:
-    before = kept(archive)
+    before = kept(url, archive)
     resumed = f", after the {before:,} bytes that are there" if before else ""
     say(f"downloading {source.title} from {url}{resumed}")
     try:
@@ -212,7 +217,7 @@ def _download(
             say=say,
         )
     except NotDownloaded as e:
-        resumed = " (it goes on where this one stopped)" if kept(archive) else ""
+        resumed = " (it goes on where this one stopped)" if kept(url, archive) else ""
         raise NotDownloaded(
             f"{e}; run the same command again when there is a network{resumed}, or download {url} elsewhere "
             f"and put it at {archive}, which the same command then unpacks"
@@ -220,12 +225,13 @@ def _download(
 
 
 @contextlib.contextmanager
-def _removed_if_bad(archive: Path, downloaded: bool) -> Iterator[None]:
+def _removed_if_bad(archive: Path) -> Iterator[None]:
     """A bad archive must not be taken for a good one the next time; but only our own is ours to remove."""
     try:
         yield
     except BadArchive as e:
-        if downloaded:
+        if origin(archive) is not None:
+            forget(archive)
             archive.unlink()
             raise BadArchive(f"{e}; it was removed: try again, or another --url") from e
         raise BadArchive(f"{e}; remove it, or put the right one in its place") from e
