@@ -43,6 +43,10 @@ class TraceError(RnnkitError):
     """What a plugin computes cannot be kept as a graph, or has no derivative that is known."""
 
 
+class CourseError(RnnkitError):
+    """An assignment, a table of arguments or a submission cannot be read, or has mistakes."""
+
+
 class CheckpointError(RnnkitError):
     """A model file cannot be written or read."""
 

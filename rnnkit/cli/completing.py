@@ -36,6 +36,13 @@ def specs(incomplete: str) -> list[str]:
     return _beginning(incomplete, shipped())
 
 
+def assignments(incomplete: str) -> list[str]:
+    """Names of the assignments that come with rnnkit."""
+    from rnnkit.testing.functions.assignment import shipped
+
+    return _beginning(incomplete, shipped())
+
+
 def runs(incomplete: str) -> list[str]:
     """Folders of runs in the folder that is typed so far, and in `runs`; if there is none, shells complete files."""
     typed = Path(incomplete or ".")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rnnkit.cli.completing import kinds, plugins
+from rnnkit.cli.completing import assignments, kinds, plugins
 from rnnkit.cli.options import AsJson
 from rnnkit.parallel import job
 from rnnkit.system.process import settle
@@ -23,7 +23,8 @@ def gradcheck(
         list[str] | None,
         typer.Argument(
             metavar="[NAME ...]",
-            help="Plugins, or classes that are not installed: path/to/file.py::ClassName. All if not given.",
+            help="Plugins; or what is not installed: path/to/file.py::ClassName, or a file of functions such as "
+            "rnn_step_forward and rnn_step_backward. All plugins if not given.",
             autocompletion=plugins,
         ),
     ] = None,
@@ -49,12 +50,36 @@ def gradcheck(
             "--no-answers", help="Do not say what a wrong gradient should be, for courses."
         ),
     ] = False,
+    assignment: Annotated[
+        str | None,
+        typer.Option(
+            "--assignment",
+            metavar="NAME|FILE",
+            help="Check functions against this assignment, values too: ie590, cs231n, or a TOML file.",
+            autocompletion=assignments,
+        ),
+    ] = None,
+    arguments: Annotated[
+        Path | None,
+        typer.Option(
+            "--arguments",
+            metavar="FILE",
+            help="A TOML file that says what parameters of functions mean.",
+        ),
+    ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Check again whenever a file is saved; Ctrl-C ends it.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Check gradients and laws of plugins and whole specs; explain what is wrong.
+    """Check gradients and laws of plugins, functions and whole specs; explain what is wrong.
 
     Under mpiexec -n R, R processes share the plugins.
     """
+    if watch:
+        from rnnkit.cli.watching import watching
+
+        watching(name or [], [*(spec or []), *filter(None, [arguments])])
     with job() as ranks:
         settle(ranks.sharing)
         from rnnkit.cli import show
@@ -62,7 +87,7 @@ def gradcheck(
 
         plain = ranks.size > 1
         with show.working("checking", wanted=ranks.rank == 0, plain=plain):
-            targets = _targets(name or [], kind, spec or [])
+            targets = _targets(name or [], kind, spec or [], assignment, arguments)
             reports = run_each(targets, seed, case, ranks, answers=not no_answers)
         code = 0 if ranks.rank else _tell(reports, seed, case, as_json, not no_answers, plain)
     if code:
@@ -91,8 +116,14 @@ def _tell(
     return 1 if failed or unchecked else 0
 
 
-def _targets(names: list[str], kind: str | None, specs: list[Path]) -> list[Target]:
-    from rnnkit.errors import RegistryError
+def _targets(
+    names: list[str],
+    kind: str | None,
+    specs: list[Path],
+    assignment: str | None,
+    arguments: Path | None,
+) -> list[Target]:
+    from rnnkit.errors import CourseError, RegistryError
     from rnnkit.kinds import KINDS
     from rnnkit.registry import closest
     from rnnkit.testing import targets
@@ -100,9 +131,38 @@ def _targets(names: list[str], kind: str | None, specs: list[Path]) -> list[Targ
     nouns = [base.noun for base in KINDS]
     if kind is not None and kind not in nouns:
         raise RegistryError(f"there is no kind {kind!r}; {closest(kind, nouns)}")
-    found = [target for name in names for target in targets.named(name, kind)]
+    functions = _Functions(assignment, arguments)
+    found = [target for name in names for target in functions.at(name) or targets.named(name, kind)]
+    if (assignment or arguments) and not any(target.separate for target in found):
+        raise CourseError("--assignment and --arguments are for a file of functions; name it")
     found += [targets.of_spec(file) for file in specs]
     return found if names or specs else list(targets.installed(kind=kind))
+
+
+class _Functions:
+    """Files of functions on the command line, and the options that are about them."""
+
+    def __init__(self, assignment: str | None, arguments: Path | None) -> None:
+        self._assignment, self._arguments = assignment, arguments
+
+    def at(self, name: str) -> list[Target]:
+        """The pairs of functions in a file; nothing if a name is none of a file of functions."""
+        if not name.partition("::")[0].endswith(".py"):
+            return []
+        from rnnkit.testing.functions.arguments import Arguments
+        from rnnkit.testing.functions.assignment import read_assignment
+        from rnnkit.testing.functions.targets import has_functions, in_file
+
+        if not has_functions(name):
+            return []
+        more = ["--assignment", self._assignment] if self._assignment else []
+        more += ["--arguments", str(self._arguments)] if self._arguments else []
+        return in_file(
+            name,
+            read_assignment(self._assignment) if self._assignment else None,
+            Arguments.read(self._arguments) if self._arguments else None,
+            tuple(more),
+        )
 
 
 def _print(reports: list[Report], *, plain: bool) -> None:

@@ -4,8 +4,9 @@ From the terminal it is `rnnkit gradcheck`; in a test file it is one line,
 
     from rnnkit.testing.suite import *
 
-and for a bare pair of functions it is `check(forward, backward, x=x, W=W)`. In Python, `checks_of_class` has the
-checks of a plugin class one by one. Nothing is imported before it is used.
+for a bare pair of functions it is `check(forward, backward, x=x, W=W)`, and for all pairs of a module
+`check_functions(module)`. In Python, `checks_of_class` has the checks of a plugin class one by one. Nothing is imported
+before it is used.
 """
 
 from __future__ import annotations
@@ -15,11 +16,18 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from rnnkit.testing.checks import checks_of_class as checks_of_class
+    from rnnkit.testing.functions.checking import CheckedFunctions as CheckedFunctions
+    from rnnkit.testing.functions.checking import check_functions as check_functions
     from rnnkit.testing.pairs import check as check
 
-_HOME: Final = {"check": "rnnkit.testing.pairs", "checks_of_class": "rnnkit.testing.checks"}
+_HOME: Final = {
+    "CheckedFunctions": "rnnkit.testing.functions.checking",
+    "check": "rnnkit.testing.pairs",
+    "check_functions": "rnnkit.testing.functions.checking",
+    "checks_of_class": "rnnkit.testing.checks",
+}
 
-__all__ = ["check", "checks_of_class"]
+__all__ = ["CheckedFunctions", "check", "check_functions", "checks_of_class"]
 
 
 def __dir__() -> list[str]:

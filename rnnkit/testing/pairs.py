@@ -6,7 +6,7 @@ import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import attrs
 import numpy as np
@@ -31,13 +31,15 @@ from rnnkit.tracing import Graph, Sizes, trace
 
 GATED = re.compile(r"([wu]|b$|bias)", re.IGNORECASE)
 """Names of weights and biases, whose columns may be those of gates."""
+GATES: Final = ("i", "f", "o", "g")
+"""Those of an LSTM, in the order of the assignment."""
 
 
 def check(
     forward: Callable[..., Any],
     backward: Callable[..., Any] | None = None,
     *,
-    gates: Any = ("i", "f", "o", "g"),
+    gates: Any = GATES,
     answers: Any = True,
     **arguments: Any,
 ) -> float:
@@ -66,7 +68,7 @@ def check(
         AssertionError: a gradient is wrong or a law is broken; the message says which leaf, where, by how
             much, and what the pattern may be.
     """
-    pair = Pair(forward, backward or _scaled, arguments)
+    pair = Pair(forward, backward or scaled, arguments)
     found = examine(pair.example(gates), seeded("pair", 0))
     finding = found.explained()
     if not finding.ok:
@@ -79,7 +81,7 @@ def check(
     return max(finding.error, float(np.finfo(float).eps))
 
 
-def _scaled(dloss: Array, gradients: Any) -> Any:
+def scaled(dloss: Array, gradients: Any) -> Any:
     """The backward pass of a loss that has computed its gradients already; they keep their type."""
     factor = float(dloss)
     if isinstance(gradients, dict):
@@ -143,7 +145,7 @@ class Pair:
                 called=dict(
                     zip(outputs, inspect.signature(self.backward).parameters, strict=False)
                 ),
-                ones=self.backward is _scaled,
+                ones=self.backward is scaled,
                 letters={"N": "N"},
                 function=self.forward,
             ),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Iterator, Sequence
 
 from rnnkit.testing.diagnosis import LeafFinding
 from rnnkit.testing.examine import Finding
@@ -22,6 +23,8 @@ def explain(report: Report, seed: int, *, answers: bool = True) -> str:
     head = f"{target.kind} {target.name!r}" + (f" ({target.package})" if target.package else "")
     if target.problem is not None:
         return f"{head}: {target.problem}"
+    if target.separate:
+        return "\n".join([head, *_of_each(report, seed, answers=answers)])
     failure = report.telling
     assert failure is not None
     if failure.finding.broken == "written":
@@ -31,9 +34,7 @@ def explain(report: Report, seed: int, *, answers: bool = True) -> str:
         return "\n".join([f"{head}: {first}", *more, f"  again:    {again}"])
     rest = len(report.failures) - 1
     others = f"; {rest} more of its {report.checks} checks fail" if rest else ""
-    words = ["rnnkit", "gradcheck", *target.again, "--case", failure.check]
-    words += ["--no-answers"] * (not answers)
-    again = shlex.join([*words, *(["--seed", str(seed)] if seed else [])])
+    again = _again(report, seed, ["--case", failure.check], answers=answers)
     lines = [
         f"{head} fails {failure.check!r}{others}",
         *(f"  {line}" for line in describe(failure.finding)),
@@ -41,6 +42,31 @@ def explain(report: Report, seed: int, *, answers: bool = True) -> str:
         f"  again:    {again}",
     ]
     return "\n".join(lines)
+
+
+def _of_each(report: Report, seed: int, *, answers: bool) -> Iterator[str]:
+    """Every failure of a target whose checks are about different things."""
+    for failure in report.failures:
+        said = "\n".join(describe(failure.finding))
+        yield textwrap.indent(said, "  ")
+    yield from (f"  {way + ':':9} {at}" for way, at in _places(report))
+    yield f"  again:    {_again(report, seed, [], answers=answers)}"
+
+
+def _places(report: Report) -> Iterator[tuple[str, str]]:
+    """Where the passes are that are at fault."""
+    blamed = {failure.finding.blame for failure in report.failures}
+    if "forward" in blamed and report.target.forward:
+        yield "forward", report.target.forward
+    if "backward" in blamed and report.target.place:
+        yield "backward", report.target.place
+
+
+def _again(report: Report, seed: int, case: Sequence[str], *, answers: bool) -> str:
+    """The command that runs the same again."""
+    words = ["rnnkit", "gradcheck", *report.target.again, *case]
+    words += ["--no-answers"] * (not answers)
+    return shlex.join([*words, *(["--seed", str(seed)] if seed else [])])
 
 
 def describe(finding: Finding) -> Iterator[str]:

@@ -85,8 +85,8 @@ def _class_in(module: ModuleType, path: str, name: str) -> type[Plugin]:
         found = classes[0] if len(classes) == 1 else None
     if isinstance(found, FunctionType):
         raise RegistryError(
-            f"{path}::{name} is a function, and gradcheck checks plugin classes; in Python, "
-            "`rnnkit.testing.check(forward, backward, x=x, W=W)` checks a pair of functions"
+            f"{path}::{name} is a function, and not one of a pair such as rnn_step_forward and "
+            "rnn_step_backward; in Python, `rnnkit.testing.check(forward, backward, x=x, W=W)` checks any two"
         )
     if not isinstance(found, type) or not issubclass(found, Plugin):
         names = listed(c.__name__ for c in plugin_classes(module))

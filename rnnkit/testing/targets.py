@@ -32,6 +32,9 @@ class Target:
         checks: all of them.
         place: `file:line` of the backward pass.
         problem: why it cannot be checked at all, if it cannot.
+        forward: `file:line` of the forward pass, where that is a function of its own.
+        separate: whether its checks are about different things, each of which is explained and told.
+        more: words after its name that check it in the same way.
     """
 
     kind: str
@@ -40,11 +43,14 @@ class Target:
     checks: Callable[[], Iterator[Check]] = attrs.field(eq=False)
     place: str = ""
     problem: str | None = None
+    forward: str = ""
+    separate: bool = False
+    more: tuple[str, ...] = ()
 
     @property
     def again(self) -> list[str]:
         """The words after `rnnkit gradcheck` that check just this."""
-        return ["--spec", self.name] if self.kind == "spec" else [self.name]
+        return ["--spec", self.name] if self.kind == "spec" else [self.name, *self.more]
 
 
 @attrs.frozen
@@ -121,9 +127,10 @@ def run(target: Target, seed: int = 0, only: str = "", *, answers: bool = True) 
             if not finding.ok:
                 failures.append(Failure(check.id, finding))
     found = [failure.finding for failure in failures]
+    explained = [f.explained() for f in found] if target.separate else reasoned(found)
     told = tuple(
         attrs.evolve(f, finding=answered(new, f.finding.diagnosis) if answers else new)
-        for f, new in zip(failures, reasoned(found), strict=True)
+        for f, new in zip(failures, explained, strict=True)
     )
     seconds = time.perf_counter() - began
     return Report(target, count, worst, seconds, told, tuple(notes), missing)
