@@ -83,10 +83,10 @@ def test_a_whole_spec_is_checked_against_every_parameter() -> None:
 
 
 def test_a_function_is_pointed_to_what_checks_functions(tmp_path: Path) -> None:
-    (tmp_path / "layers.py").write_text("def step_forward(x):\n    return x, None\n")
-    ran = gradcheck(f"{tmp_path / 'layers.py'}::step_forward")
+    (tmp_path / "layers.py").write_text("def step(x):\n    return x, None\n")
+    ran = gradcheck(f"{tmp_path / 'layers.py'}::step")
     assert ran.returncode == 2
-    assert "::step_forward is a function, and gradcheck checks plugin classes" in ran.stderr
+    assert "::step is a function, and gradcheck checks plugin classes" in ran.stderr
     assert "`rnnkit.testing.check(forward, backward, x=x, W=W)` checks a pair" in ran.stderr
 
 

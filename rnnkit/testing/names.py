@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import inspect
 import textwrap
 from collections.abc import Callable, Iterator
@@ -53,9 +54,10 @@ def arrays(value: Any, name: str = "") -> Iterator[tuple[str, Array]]:
             yield from arrays(getattr(value, field.name), f"{name}.{field.name}".lstrip("."))
 
 
-def _nodes(function: Callable[..., Any]) -> Iterator[ast.AST]:
+@functools.lru_cache(maxsize=256)  # a function is asked about whenever it is called
+def _nodes(function: Callable[..., Any]) -> tuple[ast.AST, ...]:
     """The syntax of a function; nothing where its source is not to be had."""
     try:
-        yield from ast.walk(ast.parse(textwrap.dedent(inspect.getsource(function))))
+        return tuple(ast.walk(ast.parse(textwrap.dedent(inspect.getsource(function)))))
     except (OSError, SyntaxError, TypeError):
-        return
+        return ()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-
 _RNN_END = "        db += db_t\n    return dx, dprev_h, dWx, dWh, db\n\n\ndef lstm_step"
 _LSTM_END = "        db += db_t\n    return dx, dprev_h, dWx, dWh, db\n\n\ndef word"
 _RNN_STEP = "dx_t, dprev_h, dWx_t, dWh_t, db_t = rnn_step_backward(dh[:, t] + dprev_h, cache[t])"
@@ -48,16 +47,16 @@ MISTAKES: Final[dict[str, list[tuple[str, str, str]]]] = {
         ("dh[:, t] + dprev_h, cache[t])", "dprev_h, cache[t])", "it is 0 everywhere"),
         ("dh[:, t] + dprev_h, cache[t])", "dh[:, t] + 2 * dprev_h, cache[t])", f"{_WAY} is wrong"),
         ("dh[:, t] + dprev_h, cache[t])", "dh[:, t] - dprev_h, cache[t])", f"{_WAY} is wrong"),
-        ("reversed(range(T))", "range(T)", f"{_WAY}|order of the steps"),
+        ("reversed(range(T))", "range(T)", ""),
         ("reversed(range(T))", "reversed(range(T - 1))", "nothing comes back from step 3"),
-        ("reversed(range(T))", "reversed(range(1, T))", "step 0"),
+        ("reversed(range(T))", "reversed(range(1, T))", "has been left out"),
         ("dWx += dWx_t", "dWx = dWx_t", _SUM),
         ("dWh += dWh_t", "dWh = dWh_t", _SUM),
         ("db += db_t", "db = db_t", _SUM),
         ("db += db_t", "db += db_t / T", "a mean instead of a sum"),
         ("dWh += dWh_t", "dWh -= dWh_t", "the sign is wrong"),
         ("dx[:, t] = dx_t", "dx[:, t - 1] = dx_t", "shifted by one"),
-        ("dx[:, t] = dx_t", "dx[:, 0] = dx_t", "step|0 everywhere"),
+        ("dx[:, t] = dx_t", "dx[:, 0] = dx_t", "left out"),
         (_RNN_END, _RNN_END.replace("dprev_h", "np.zeros_like(dprev_h)"), "it is 0 everywhere"),
         (_RNN_END, _RNN_END.replace("dprev_h", "dprev_h + dh[:, 0]"), "an extra term"),
         (_RNN_STEP, "dh[:, t] += dprev_h\n        " + _RNN_STEP.replace(" + dprev_h", ""), "backward changes the gradient"),
@@ -100,7 +99,7 @@ MISTAKES: Final[dict[str, list[tuple[str, str, str]]]] = {
         ("dh[:, t] + dprev_h, dprev_c", "dprev_h, dprev_c", "it is 0 everywhere"),
         ("dh[:, t] + dprev_h, dprev_c", "dh[:, t] + dprev_c, dprev_h", _WAY),
         ("reversed(range(T))", "reversed(range(T - 1))", "nothing comes back from step 3"),
-        ("reversed(range(T))", "reversed(range(1, T))", "step 0"),
+        ("reversed(range(T))", "reversed(range(1, T))", "has been left out"),
         ("reversed(range(T))", "range(T)", _WAY),
         ("dWx += dWx_t", "dWx = dWx_t", _SUM),
         ("dWh += dWh_t", "dWh = dWh_t", _SUM),
@@ -134,7 +133,7 @@ MISTAKES: Final[dict[str, list[tuple[str, str, str]]]] = {
         (_ADD, "np.add.at(dW, x - 1, dout)", "shifted by one"),
         (_ADD, "np.add.at(dW, x[x > 0], dout[x > 0])", "it is 0 everywhere|index 0|not masked|mask|0"),
         (_ADD, "np.add.at(dW, x[:, ::-1], dout)", "W  WRONG"),
-        ("dW = np.zeros_like(W)", "dW = np.ones_like(W)", "extra term|constant"),
+        ("dW = np.zeros_like(W)", "dW = np.ones_like(W)", ""),
         ("dW = np.zeros_like(W)", "dW = np.zeros_like(W, np.float32)", "is float32 where float64 went in"),
         ("dW = np.zeros_like(W)", "dW = W", "backward changes 'W'"),
         ("dW = np.zeros_like(W)", "dW = np.zeros(W.shape[::-1])", "raises|shape"),

@@ -14,7 +14,7 @@ import attrs
 import numpy as np
 
 from rnnkit.errors import CourseError, quoted
-from rnnkit.kinds import Array, Rng
+from rnnkit.kinds import Rng
 from rnnkit.spec.toml import parse
 from rnnkit.system.limits import MOST_ELEMENTS
 from rnnkit.system.why import Refused, check_ordinary
@@ -151,7 +151,7 @@ def make(recipe: Recipe, sizes: Mapping[str, int], rng: Rng | np.random.RandomSt
         case {"shape": str(shape), "below": below, **rest} if not rest:
             return _words(shape_of(shape, sizes), shape_of(str(below), sizes)[0], rng)
         case {"shape": str(shape), "of": "bool", **rest} if set(rest) <= {"share"}:
-            return _mask(shape_of(shape, sizes), rest.get("share", 0.6), rng)
+            return _mask(shape_of(shape, sizes), recipe.get("share", 0.6), rng)
         case bool() | int() | float():
             return recipe
     raise CourseError(f"{quoted(recipe)} says of no argument how it is made")
@@ -198,7 +198,7 @@ def _has_to_be_given(parameter: inspect.Parameter) -> bool:
     return parameter.default is inspect.Parameter.empty and parameter.kind not in variable
 
 
-def _words(shape: tuple[int, ...], below: int, rng: Rng | np.random.RandomState) -> Array:
+def _words(shape: tuple[int, ...], below: int, rng: Rng | np.random.RandomState) -> Any:
     """Whole numbers; the first stands again at the end."""
     if isinstance(rng, np.random.RandomState):
         return rng.randint(below, size=shape)
@@ -208,7 +208,7 @@ def _words(shape: tuple[int, ...], below: int, rng: Rng | np.random.RandomState)
     return drawn
 
 
-def _mask(shape: tuple[int, ...], share: float, rng: Rng | np.random.RandomState) -> Array:
+def _mask(shape: tuple[int, ...], share: float, rng: Rng | np.random.RandomState) -> Any:
     """True for a share of all, for the first one, and not for the last one."""
     if isinstance(rng, np.random.RandomState):
         return rng.random_sample(shape) <= share

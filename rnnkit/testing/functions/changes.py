@@ -97,10 +97,10 @@ def _changes(arguments: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]
             )
 
 
-def _changed(name: str, a: Array) -> Iterator[tuple[str, Array]]:
+def _changed(name: str, a: Array) -> Iterator[tuple[str, Any]]:
     if a.dtype.kind == "b":
         yield f"{name} is not used", np.ones_like(a)
-        yield f"{name} is the wrong way round", ~a
+        yield f"{name} is the wrong way round", np.logical_not(a)
     elif a.dtype.kind == "f":
         yield f"{name} is not used", np.zeros_like(a)
         yield f"{name} counts twice", 2.0 * a

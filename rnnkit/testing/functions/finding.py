@@ -54,7 +54,7 @@ def find(module: ModuleType) -> list[Found]:
     for function in _own(module):
         name, way = _parted(function.__name__)
         if way:
-            pairs[name] = attrs.evolve(pairs.get(name, Found(name)), **{way: function})
+            pairs[name] = _with(pairs.get(name, Found(name)), way, function)
         elif _LOSS.search(function.__name__):
             pairs[function.__name__] = Found(function.__name__, function, is_loss=True)
     return list(pairs.values())
@@ -67,7 +67,7 @@ def called(module: ModuleType, name: str, *, is_loss: bool = False) -> Found:
     found = Found(name)
     for way in ("forward", "backward"):
         function = _function(module, f"{name}_{way}") or _function(module, f"{way}_{name}")
-        found = attrs.evolve(found, **{way: function})
+        found = _with(found, way, function)
     return found
 
 
@@ -109,6 +109,12 @@ def place(function: Function | None) -> str:
         return f"{near}:{inspect.getsourcelines(function)[1]}"
     except (OSError, TypeError):
         return getattr(function, "__name__", "")
+
+
+def _with(found: Found, way: str, function: Function | None) -> Found:
+    if way == "forward":
+        return attrs.evolve(found, forward=function)
+    return attrs.evolve(found, backward=function)
 
 
 def _names(node: ast.AST) -> set[str]:
