@@ -85,10 +85,10 @@ def _gradients(module: ModuleType, name: str) -> bool:
         return rel_error(dx, numeric) < 1e-6
     forward, backward = (getattr(module, f"{name}_{way}") for way in ("forward", "backward"))
     if name == "word_embedding":
-        x, W = draw.randint(6, size=(40, 4)), draw.randn(6, 8)
-        out, cache = forward(x, W)
+        words, W = draw.randint(6, size=(40, 4)), draw.randn(6, 8)
+        out, cache = forward(words, W)
         dout = draw.randn(*out.shape)
-        numeric = eval_numerical_gradient_array(lambda W: forward(x, W)[0], W, dout)
+        numeric = eval_numerical_gradient_array(lambda W: forward(words, W)[0], W, dout)
         return rel_error(backward(dout, cache), numeric) < 1e-10
     arguments = {k: draw.randn(*shape) for k, shape in SHAPES[name].items()}
     *outputs, cache = forward(**arguments)
