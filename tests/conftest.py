@@ -64,7 +64,7 @@ def real_data() -> Path:
     return SHARED / "data"
 
 
-@pytest.fixture(scope="session", params=["made", "real"])
+@pytest.fixture(scope="session", params=["made", pytest.param("real", marks=pytest.mark.heavy)])
 def coco_mini(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Photographs and captions in the assignment's layout, and what has the same form but is made here."""
     if request.param == "made":

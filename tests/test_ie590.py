@@ -658,6 +658,7 @@ def test_cell_15_fifty_captions_are_learnt_by_heart(capsys: pytest.CaptureFixtur
     assert sum(f"<START> {s}" == t for s, t in zip(said, told, strict=True)) >= 5
 
 
+@pytest.mark.heavy
 def test_cell_15_on_photographs(real_data: Path) -> None:
     data = load_coco_data(real_data / "coco_mini_cs231n")
     assert overfit(data, use_tanh=True, epochs=50).loss_history[-1] < 0.1

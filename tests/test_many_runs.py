@@ -61,7 +61,7 @@ def curves(file: Path) -> list[tuple[str, int, float, float]]:
 
 
 @needs_mpi
-@pytest.mark.parametrize("ranks", [2, 3])
+@pytest.mark.parametrize("ranks", [2, pytest.param(3, marks=pytest.mark.heavy)])
 def test_the_runs_of_several_ranks_are_those_of_one(
     ranks: int, spec: Path, tiny_data: Path, tmp_path: Path
 ) -> None:
@@ -203,7 +203,7 @@ def captioned(tiny_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 @needs_mpi
-@pytest.mark.parametrize("ranks", [2, 3])
+@pytest.mark.parametrize("ranks", [2, pytest.param(3, marks=pytest.mark.heavy)])
 def test_captions_and_scores_do_not_depend_on_who_computes_them(
     ranks: int, captioned: Path, tiny_data: Path, tmp_path: Path
 ) -> None:

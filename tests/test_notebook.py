@@ -109,6 +109,7 @@ def test_it_runs_on_a_folder_in_the_assignments_layout(
     assert any("URL Error" in printed for printed, _ in found.values())
 
 
+@pytest.mark.heavy
 def test_it_runs_on_photographs(
     namespace: dict[str, Any], monkeypatch: pytest.MonkeyPatch, coco_mini: Path
 ) -> None:

@@ -641,6 +641,7 @@ def test_scenes_come_out_as_they_were_made(tiny_data: Path, tmp_path: Path) -> N
             np.testing.assert_array_equal(ours.features.rows(*rows), theirs.features.rows(*rows))
 
 
+@pytest.mark.heavy
 def test_flickr8k_comes_out_as_it_was_made(real_data: Path, tmp_path: Path) -> None:
     folder = real_data / "flickr8k"
     whole: dict[str, Any] = {"images": [], "annotations": []}

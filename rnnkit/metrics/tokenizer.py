@@ -56,7 +56,7 @@ def _spelled(token: str) -> str:
 
 
 def _tokens(caption: str) -> Iterator[str]:
-    for match in _TOKEN.finditer(composed(caption).translate(_CHARACTERS)):
+    for match in _pattern().finditer(composed(caption).translate(_CHARACTERS)):
         text = composed(match[0].lower())
         if text in _PARTS and match.lastgroup != "whole":
             yield from _PARTS[text]
@@ -149,8 +149,7 @@ _W: Final = (
 )
 _CLITIC: Final = r"'(?:s|m|d|ll|re|ve)(?![A-Za-z])"
 
-_TOKEN: Final = re.compile(
-    rf"""
+_TOKEN: Final = rf"""
     (?P<together> </?[A-Za-z!?][^<>]*> | \d+[ -]\d+/\d+(?!\w) )    # a tag, such as <UNK>; 1 1/2
   | (?P<smiley> [:;=]-?[()DPp](?!\w) )
   | &(?:amp|lt|gt|quot|apos|nbsp|\#\d+);
@@ -181,9 +180,14 @@ _TOKEN: Final = re.compile(
     # Signs.
   | (?P<dots> \.\.\.+ | \.[ ]\.[ ]\. ) | --+ | [?!]+ | ``? | \'\' | \*+ | _+
   | [^\s\U00010000-\U0010ffff]                                      # what is beyond is left out
-""",
-    re.VERBOSE,
-)
+"""
+
+
+@cache
+def _pattern() -> re.Pattern[str]:
+    """Of a token; it takes long to compile, and few processes want it."""
+    return re.compile(_TOKEN, re.VERBOSE)
+
 
 _SIGNS: Final = {
     name: sign
