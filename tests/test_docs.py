@@ -27,6 +27,17 @@ PAGES: Final = sorted(
     if any(blocks_of(page))
 )
 
+HEAVY: Final = (
+    "compare.md",
+    "data.md",
+    "derive.md",
+    "export.md",
+    "forms.md",
+    "photos.md",
+    "runs.md",
+)
+"""Pages that take longest; the commands on them have tests of their own, too."""
+
 FROM_NOTHING: Final = ("tutorial.md",)
 """Pages whose reader begins in an empty folder; the others have data, specs, and runs."""
 
@@ -78,7 +89,16 @@ def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )  # so that runs find the data by its path as given
 
 
-@pytest.fixture(params=PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.fixture(
+    params=[
+        pytest.param(
+            page,
+            id=str(page.relative_to(ROOT)),
+            marks=pytest.mark.heavy if page.name in HEAVY else (),
+        )
+        for page in PAGES
+    ]
+)
 def page(request: pytest.FixtureRequest) -> Path:
     chosen: Path = request.param
     return chosen
