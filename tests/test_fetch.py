@@ -639,6 +639,7 @@ def packed(name: str, method: int) -> zipfile.ZipInfo:
         (zipfile.ZipInfo("coco_captioning\\..\\..\\evil"), "leads out of the archive"),
         (zipfile.ZipInfo("../coco2014_vocab.json"), "leads out of the archive"),
         (zipfile.ZipInfo("/evil"), "is an absolute path"),
+        (zipfile.ZipInfo(""), "has no name"),
         (zipfile.ZipInfo("C:\\evil"), "is an absolute path"),
         (linked("coco_captioning/link"), "is a link"),
         (linked("coco_captioning/coco2014_vocab.json"), "is a link"),

@@ -28,11 +28,12 @@ def test_no_input_ends_in_more_than_a_sentence() -> None:
     from tests.hostile.many import outcomes
     from tests.hostile.worker import KINDS
 
-    found = list(outcomes(24, seed=0, workers=1))
+    found = list(outcomes(28, seed=0, workers=1))
     assert not [
         (one.kind, one.number, one.call, one.faults, one.said) for one in found if one.faults
     ]
     assert Counter(one.kind for one in found) == dict.fromkeys(KINDS, 4)
+    assert [one.label for one in found if one.accepted == ""] == []
     assert {one.code for one in found} <= {0, 1, 2}
     assert all(one.said for one in found if one.code == 2)
 
@@ -51,7 +52,28 @@ def test_the_same_seed_makes_the_same_inputs(
         for folder in (first, second):
             folder.mkdir(parents=True)
         one, two = make(Random(7), first, base), make(Random(7), second, base)
-        assert attrs.evolve(one, path=()) == attrs.evolve(two, path=())
+        for case in (one, two):
+            if case.listening is not None:
+                case.listening.close()
+        assert one.label == two.label
+        assert [re.sub(r":\d+/", "/", arg) for arg in one.args] == [
+            re.sub(r":\d+/", "/", arg) for arg in two.args
+        ]
+
+
+def test_an_input_of_a_killed_worker_is_not_waited_for() -> None:
+    import multiprocessing
+
+    from tests.hostile.many import outcomes
+
+    found = outcomes(200, seed=0, kinds=("arguments",), workers=1)
+    next(found)
+    (worker,) = multiprocessing.active_children()
+    worker.kill()
+    with pytest.raises(
+        RuntimeError, match=r"a worker was killed, at one of \[\('arguments', \d+\)"
+    ):
+        list(found)
 
 
 @attrs.frozen

@@ -135,9 +135,10 @@ def _link(model: Captioner, name: str, link: Link, positions: int) -> Part:
     x: Any = np.arange(positions) % link.in_features
     if not layer.tokens:
         x = rng.standard_normal((positions, link.in_features)).astype(model.dtype)
-    y, cache = layer.forward(link.params, x, rng)
-    kept = _bytes((y, cache), besides=(x, link.params))
-    dx, dp = layer.backward(link.params, y, cache)
+    alone = Chain((link,))
+    y, caches = alone.forward(x, rng)
+    kept = _bytes((y, caches), besides=(x, link.params))
+    dx, dp = alone.backward(y, caches)
     return _part(
         name,
         link.plugin,

@@ -8,7 +8,11 @@ from random import Random
 from tests.hostile.case import OUT, Base, Case
 from tests.hostile.values import WORDS
 
-FREE = "any text is a name, a pattern or a folder that may be; numbers are bounded where they enter"
+FLAGS = ("--json", "--csv", "--raw", "--anyway")
+SENSE = (
+    "--split train", "--split val", "--seed 0", "--decoder beam", "--cell lstm", "--cell rnnkit:lstm", "--n 99999999999999999999",
+)  # fmt: skip
+"""Options whose value is none of the nonsense."""
 
 
 def make(rng: Random, folder: Path, base: Base) -> Case:
@@ -23,7 +27,7 @@ def make(rng: Random, folder: Path, base: Base) -> Case:
         (["plugins", "new", "--out", OUT], ["--tier", "--slots", "--anyway", " cell", " mine"]),
         (["data", "info"], ["--raw", "--json", f" {data}"]),
         (["data", "show", "--out", f"{OUT}.png"], ["--split", "--n", "--seed", f" {data}"]),
-        (["data", "demo"], ["--train", "--val", "--seed"]),
+        (["data", "demo", OUT, "--train", "20", "--val", "8"], ["--train", "--val", "--seed"]),
         (["export", run, f"{OUT}.safetensors"], ["--beam", "--data", "--layout", "--length-penalty"]),
         (["report", run, "--out", f"{OUT}.html"], ["--n", "--data"]),
         (["new", f"{OUT}/new.toml"], ["--cell", "--from", "--data"]),
@@ -33,23 +37,29 @@ def make(rng: Random, folder: Path, base: Base) -> Case:
         (["train"], ["--resume", "--out", "--data", "--set"]),
     )  # fmt: skip
     command, options = rng.choice(commands)
-    args = list(command)
+    given = []
     for option in rng.sample(options, rng.randint(0, min(3, len(options)))):
         if option.startswith(" "):
-            args.append(option[1:])
+            given.append([option[1:]])
+        elif option in FLAGS and rng.random() > 0.02:
+            given.append([option])
         else:
-            args.append(option)
-            if option not in ("--json", "--csv", "--raw", "--anyway") or rng.random() < 0.02:
-                args.append(rng.choice(WORDS))
+            given.append([option, rng.choice(WORDS)])
+    said = [" ".join(words) for words in given if len(words) > 1]
+    args = [*command, *(word for words in given for word in words)]
     if rng.random() < 0.3:
-        args.insert(rng.randrange(1, len(args) + 1), rng.choice(WORDS))
-    # A folder to write, of any name, must be one of the case: absolute ones would be anybody's.
-    args = [
-        OUT if a in ("/", "../x") and before in ("--out", "demo") else a
-        for before, a in zip(["", *args], args, strict=False)
+        word = rng.choice(WORDS)
+        args.insert(rng.randrange(1, len(args) + 1), word)
+        said.append(word)
+    label = "; ".join(text[:30] for text in said if text not in SENSE)
+    return Case(f"{label!a}" if label else "", tuple(_kept_in(args)))
+
+
+def _kept_in(args: list[str]) -> list[str]:
+    """The same, but what is to be written is named so that it is the case's."""
+    return [
+        OUT + arg.replace("/", "_")
+        if before == "--out" and not arg.startswith((OUT, "/dev/"))
+        else arg
+        for before, arg in zip(["", *args], args, strict=False)
     ]
-    return Case(
-        f"arguments, {' '.join(command[:2] if command[0] in ('data', 'plugins') else command[:1])}",
-        tuple(args),
-        FREE,
-    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Callable
 from pathlib import Path
 
 import attrs
@@ -30,13 +32,15 @@ class Case:
     """A call of the command line.
 
     Attributes:
-        label: what is wrong, in a word or two; inputs of one label are told together.
+        label: what is wrong, in a word or two; empty if nothing is.
         args: behind `rnnkit`, in the folder of the case.
-        fine: why it is right to accept it; empty if that would be nonsense.
-        path: folders that Python imports from, too.
+        prepare: done in the process of the call, before it.
+        listening: where the connections of a server come in, if it is a server that is wrong.
+        serve: what that does, in a process of its own, until it is killed.
     """
 
     label: str
     args: tuple[str, ...]
-    fine: str = ""
-    path: tuple[Path, ...] = ()
+    prepare: Callable[[], object] = attrs.field(default=int, eq=False)
+    listening: socket.socket | None = attrs.field(default=None, eq=False)
+    serve: Callable[[socket.socket], None] = attrs.field(default=lambda listening: None, eq=False)

@@ -54,9 +54,10 @@ def _no_file(rng: Random, file: Path) -> str:
 
 def _json(rng: Random, file: Path) -> str:
     value: Any = json.loads(file.read_text())
-    holder, key = value, None
+    holder, key, place = value, None, ""
     while isinstance(holder, dict | list) and holder:
         key = rng.choice(list(holder)) if isinstance(holder, dict) else rng.randrange(len(holder))
+        place += f".{key}" if isinstance(key, str) else "[]"
         if not isinstance(holder[key], dict | list) or not holder[key] or rng.random() < 0.4:
             break
         holder = holder[key]
@@ -78,14 +79,16 @@ def _json(rng: Random, file: Path) -> str:
         "<END>",
         "<NULL>",
     )
+    put = rng.choice(strange)
     if key is None:
-        value = rng.choice(strange)
+        value = put
     elif rng.random() < 0.2:
         del holder[key]
+        put = "gone"
     else:
-        holder[key] = rng.choice(strange)
+        holder[key] = put
     file.write_text(json.dumps(value))
-    return "json value"
+    return f"{place} = {json.dumps(put)[:30]}"
 
 
 def _h5(rng: Random, file: Path) -> str:
@@ -94,7 +97,7 @@ def _h5(rng: Random, file: Path) -> str:
             names: list[str] = []
             h5.visit(names.append)
             name = rng.choice(names or ["x"])
-            return _change(rng, h5, name)
+            return f"{name} {_change(rng, h5, name)}"
     except (OSError, RuntimeError, KeyError, ValueError, TypeError):
         return _bytes(rng, file)
 

@@ -16,16 +16,12 @@ from tests.hostile.files import spoil
 RUN = f"{OUT}-run"
 """A run, which a call may go on with."""
 
-VALUES = "values that a file may have: nobody can tell which features, words or notes were meant"
-
 
 def data(rng: Random, folder: Path, base: Base) -> Case:
     """A data folder, of which one or two files are spoiled."""
     shutil.copytree(base.data, folder / "data")
     files = sorted(f for f in (folder / "data").iterdir() if f.is_file())
-    done = [
-        f"{f.suffix or f.name} {spoil(rng, f)}" for f in rng.sample(files, rng.choice((1, 1, 2)))
-    ]
+    done = [f"{f.name} {spoil(rng, f)}" for f in rng.sample(files, rng.choice((1, 1, 2)))]
     command = rng.choice((
         ["data", "info", "data"],
         ["data", "info", "data", "--json"],
@@ -35,7 +31,7 @@ def data(rng: Random, folder: Path, base: Base) -> Case:
         ["data", "show", "data", "--split", "val", "--n", "2", "--out", f"{OUT}.png"],
         ["build", str(base.spec), "--data", "data"],
     ))  # fmt: skip
-    return Case(f"data, {done[0]}", tuple(command), VALUES)
+    return Case(", ".join(done), tuple(command))
 
 
 def model(rng: Random, folder: Path, base: Base) -> Case:
@@ -60,7 +56,7 @@ def model(rng: Random, folder: Path, base: Base) -> Case:
         ["export", f"{RUN}/{file.name}", f"{OUT}.safetensors"],
         ["caption", RUN, str(base.run), "--data", str(base.data), "--n", "3"],
     ))  # fmt: skip
-    return Case(f"model, {file.name} {done}", tuple(command), VALUES)
+    return Case(f"{file.name} {done}", tuple(command))
 
 
 def seal(file: Path) -> None:
@@ -91,4 +87,4 @@ def prepare(rng: Random, folder: Path, base: Base) -> Case:
         "--out",
         OUT,
     ]
-    return Case(f"captions, {file.suffix} {done}", tuple(args), VALUES)
+    return Case(f"{file.name} {done}", tuple(args))

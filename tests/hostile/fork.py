@@ -20,7 +20,7 @@ from typing import Final, NoReturn
 import attrs
 
 from rnnkit.kinds import KINDS as KINDS_OF_PLUGINS
-from rnnkit.registry import entry_points, names
+from rnnkit.registry import names
 from tests.hostile.case import Base, Case
 
 ROOM: Final = 6 * 10**9
@@ -85,6 +85,7 @@ def _calls(base: Base) -> Sequence[tuple[str, ...]]:
         ("plugins", "show", "lstm"),
         ("gradcheck", "tanh"),
         ("schema",),
+        ("data", "fetch", "coco2014", "out", "--url", "http://127.0.0.1:1/"),
         ("new", "out.toml"),
         ("runs", str(base.run.parent)),
     )  # fmt: skip
@@ -98,6 +99,7 @@ def run(case: Case, room: Path, *, report: bool = False) -> Ended:
         room: an empty folder, but for what is the case's.
         report: have it leave the names of the modules that it has imported.
     """
+    server = _serving(case)
     child = os.fork()
     if not child:
         _run(case, room, report)
@@ -113,6 +115,9 @@ def run(case: Case, room: Path, *, report: bool = False) -> Ended:
         _, status, usage = os.wait4(child, 0)
     finally:
         signal.alarm(0)
+        if server:
+            os.kill(server, signal.SIGKILL)
+            os.waitpid(server, 0)
         signal.signal(signal.SIGALRM, before)
     return Ended(
         os.waitstatus_to_exitcode(status),
@@ -120,6 +125,20 @@ def run(case: Case, room: Path, *, report: bool = False) -> Ended:
         usage.ru_maxrss * 1024,
         bool(late),
     )
+
+
+def _serving(case: Case) -> int:
+    """The process of the case's server; 0 if it has none."""
+    if case.listening is None:
+        return 0
+    child = os.fork()
+    if not child:
+        try:
+            case.serve(case.listening)
+        finally:
+            os._exit(0)
+    case.listening.close()
+    return child
 
 
 def _run(case: Case, room: Path, report: bool) -> NoReturn:
@@ -137,11 +156,7 @@ def _run(case: Case, room: Path, report: bool) -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         sys.stdout = os.fdopen(1, "w", closefd=False)
         sys.stderr = os.fdopen(2, "w", closefd=False)
-        if case.path:
-            sys.path[:0] = [str(path) for path in case.path]
-            importlib.invalidate_caches()
-            for looked in vars(entry_points).values():
-                getattr(looked, "cache_clear", int)()
+        case.prepare()
         sys.argv = ["rnnkit", *case.args]
         from rnnkit.cli import main
 

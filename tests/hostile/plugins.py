@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
+from functools import partial
 from pathlib import Path
 from random import Random
 
+from rnnkit.registry import entry_points
 from tests.hostile.case import OUT, Base, Case
-
-FREE = "the plugin's own affair, or another plugin was asked for, which works"
 
 BODY = '''
 import attrs, numpy as np
@@ -116,4 +118,21 @@ def make(rng: Random, folder: Path, base: Base) -> Case:
         ["plugins", "list"], ["plugins", "list", "--json"], ["plugins", "show", "wild"], ["plugins", "show", "wild", "--json"],
         ["build", "spec.toml"], ["train", "spec.toml", "--out", OUT, "--set", "train.epochs=1"], ["gradcheck", "wild"], ["build", str(base.spec)], ["schema"],
     ))  # fmt: skip
-    return Case(f"plugins, {where}", tuple(command), FREE, (site,))
+    wrong = {
+        "import": top,
+        "forward": forward,
+        "backward": backward,
+        "class": more,
+        "options": options,
+    }
+    return Case(
+        f"{where}: {wrong[where]}, as {name!a} = {target}", tuple(command), partial(_install, site)
+    )
+
+
+def _install(site: Path) -> None:
+    """Have a folder of packages looked at, as if it had been there when Python started."""
+    sys.path.insert(0, str(site))
+    importlib.invalidate_caches()
+    for looked in vars(entry_points).values():
+        getattr(looked, "cache_clear", int)()

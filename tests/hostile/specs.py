@@ -20,8 +20,6 @@ KEYS = (
 )  # fmt: skip
 """What `--set` replaces; some are none."""
 
-FREE = "its values may be any that the key takes; the network that comes of them is the user's"
-
 
 def make(rng: Random, folder: Path, base: Base) -> Case:
     """A spoiled spec, which is built or trained; or a good one with a value that is set to something."""
@@ -29,28 +27,31 @@ def make(rng: Random, folder: Path, base: Base) -> Case:
     kind = rng.randrange(4)
     args: list[str] = []
     if kind == 0:
-        text, label = spoiled_text(rng, text), "spec, text"
+        text, label = spoiled_text(rng, text), "text"
     elif kind == 1:
         pairs = list(re.finditer(r"= (.+)$", text, re.MULTILINE))
         pair = rng.choice(pairs)
-        text, label = text[: pair.start(1)] + literal(rng) + text[pair.end(1) :], "spec, value"
+        value = literal(rng)
+        label = f"{text[: pair.start()].split()[-1]} = {value[:20]}"
+        text = text[: pair.start(1)] + value + text[pair.end(1) :]
     elif kind == 2:
-        label = "spec, --set"
         for _ in range(rng.choice((1, 1, 2, 3))):
             args += ["--set", f"{rng.choice(KEYS)}={literal(rng)}".replace("\0", "")]
+        label = " ".join(arg[:60] for arg in args)
     else:
-        label = "spec, sizes without data"
         sizes = {
             key: rng.choice((literal(rng), "7")) for key in ("features", "vocabulary", "length")
         }
+        label = f"sizes {sizes}"
         table = "".join(f"{key} = {value}\n" for key, value in sizes.items())
         text = re.sub(r'path = ".*"\n', lambda _: table, text)
         text = re.sub(
             r"hidden = \d+", lambda _: f"hidden = {rng.choice(('4', '30', literal(rng)))}", text
         )
     (folder / "spec.toml").write_text(text, encoding="utf-8", errors="surrogatepass")
-    if kind == 3 or rng.random() < 0.7:
+    for_days = re.search(r"epochs\s*=\s*[+\d][\d_]{3}", " ".join((text, *args)))
+    if kind == 3 or for_days or rng.random() < 0.7:
         command = ["build", "spec.toml", *(["--json"] if rng.random() < 0.3 else [])]
     else:
         command = ["train", "spec.toml", "--out", OUT, "--data", str(base.data)]
-    return Case(label, (*command, *args), FREE)
+    return Case(label, (*command, *args))

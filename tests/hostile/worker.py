@@ -13,7 +13,8 @@ from typing import Final, NoReturn
 
 import attrs
 
-from tests.hostile import arguments, folders, plugins, specs
+from tests.hostile import arguments, folders, plugins, servers, specs
+from tests.hostile.accepted import reason_of
 from tests.hostile.case import OUT, Base, Case
 from tests.hostile.fork import Ended, run
 
@@ -30,6 +31,7 @@ KINDS: Final[Mapping[str, Callable[[Random, Path, Base], Case]]] = {
     "model": folders.model,
     "captions": folders.prepare,
     "plugins": plugins.make,
+    "servers": servers.make,
 }
 
 
@@ -45,7 +47,7 @@ class Outcome:
         code: of the exit; negative for a signal.
         said: the end of standard error.
         faults: what must not have happened.
-        accepted: whether it ended well, with the reason for that if there is one.
+        accepted: why it ended well though it is nonsense, empty if nobody knows; None if it did not, or is none.
         seconds: of the processor that it took.
     """
 
@@ -92,7 +94,7 @@ def once(kind: str, number: int, seed: int, base: Base, rooms: Path) -> Outcome:
         ended.code,
         err[-400:],
         tuple(faults),
-        None if ended.code else case.fine,
+        None if ended.code or not case.label else reason_of(kind, call, case.label),
         ended.seconds,
     )
 

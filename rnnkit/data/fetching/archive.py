@@ -93,6 +93,8 @@ def _find(
 
 def _harm(entry: zipfile.ZipInfo) -> str | None:
     """What is wrong with an entry, if anything; of any entry, for a good archive has none of this."""
+    if not entry.filename:
+        return "has no name"
     path = PureWindowsPath(entry.filename)  # it splits at both kinds of slash
     if path.anchor:
         return "is an absolute path"
