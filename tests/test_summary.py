@@ -33,6 +33,15 @@ def parts(cell: str) -> dict[str, Part]:
     return {part.name: part for part in summary.parts}
 
 
+@pytest.mark.parametrize("cell", ["vanilla", "lstm", "attention-lstm"])
+def test_a_long_caption_is_what_it_would_be_if_all_of_it_were_run(
+    cell: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = parts(cell)
+    monkeypatch.setattr("rnnkit.describing.summary._MEASURED", 1)
+    assert parts(cell) == whole
+
+
 @pytest.mark.parametrize(
     ("cell", "parameters", "multiply_adds"),
     [

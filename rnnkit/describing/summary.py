@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import attrs
 import numpy as np
@@ -109,13 +109,40 @@ def size_in_words(spec: Spec, dataset: Dataset) -> Size | None:
     return Size(len(model.vocabulary), model.length, model.size)
 
 
+_MEASURED: Final = 256
+"""Steps of a caption that is run, if it has more than twice as many."""
+
+
 def summarize(model: Captioner) -> Summary:
-    """Measure a network by running each part, forward and backward, on one caption of random numbers."""
-    return Summary(tuple(_parts(model)), model.length - 1)
+    """Measure a network by running each part, forward and backward, on one caption of random numbers.
 
-
-def _parts(model: Captioner) -> Iterator[Part]:
+    Of a long caption, the beginning is run, and what each further step adds is counted for the rest.
+    """
     steps = model.length - 1
+    if steps <= 2 * _MEASURED:
+        return Summary(tuple(_parts(model, steps)), steps)
+    pairs = zip(_parts(model, _MEASURED), _parts(model, 2 * _MEASURED), strict=True)
+    return Summary(tuple(_further(one, two, steps) for one, two in pairs), steps)
+
+
+def _further(one: Part, two: Part, steps: int) -> Part:
+    """A part over so many steps, by what it is over `_MEASURED` and over twice as many."""
+
+    def at(first: int, second: int) -> int:
+        return second + (second - first) * (steps - 2 * _MEASURED) // _MEASURED
+
+    products = None
+    if one.multiply_adds is not None and two.multiply_adds is not None:
+        products = at(one.multiply_adds, two.multiply_adds)
+    return attrs.evolve(
+        two,
+        multiply_adds=products,
+        forward_bytes=at(one.forward_bytes, two.forward_bytes),
+        backward_bytes=at(one.backward_bytes, two.backward_bytes),
+    )
+
+
+def _parts(model: Captioner, steps: int) -> Iterator[Part]:
     yield from _chain(model, "image", model.body.image, 1)
     yield from _chain(model, "words", model.body.words, steps)
     for i, level in enumerate(model.body.levels):

@@ -48,7 +48,8 @@ def _parts(doc: str | None) -> dict[str, str]:
     """Heading -> the text below it, dedented; that before the first heading has an empty one."""
     heading = ""
     lines: dict[str, list[str]] = {heading: []}
-    for line in inspect.cleandoc(doc or "").splitlines():
+    text = doc if isinstance(doc, str) else ""  # a class may have any object there
+    for line in inspect.cleandoc(text).splitlines():
         begins = HEADING.fullmatch(line)
         if begins:
             heading = begins[1]
