@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -127,6 +128,31 @@ def test_a_launcher_that_is_to_end_ends_the_job_with_everything_saved(
     process.terminate()
     out, _ = process.communicate(timeout=30)
     assert process.returncode == 130
+    assert out.count(f"go on with: rnnkit train --resume {run}") == 1
+    read_model_file(run / "last.h5")
+
+
+@needs_mpi
+@pytest.mark.skipif(sys.platform != "linux", reason="asks /proc")
+@pytest.mark.parametrize("stopped", [0, 1])
+def test_a_stopped_rank_is_named_and_the_job_can_be_ended_with_everything_saved(
+    stopped: int, tiny_data: Path, tmp_path: Path
+) -> None:
+    run, spec = tmp_path / "run", tmp_path / "long.toml"
+    spec.write_text(rank_jobs.SPEC.replace("epochs = 7", "epochs = 5000"))
+    process = start(2, "command", tmp_path, "train", spec, "--data", tiny_data, "--out", run)
+    wait_for(run / "previous.h5")
+    number = int((tmp_path / f"rank{stopped}.pid").read_text())
+    os.kill(number, signal.SIGSTOP)
+    assert process.stderr is not None
+    told = next(line for line in process.stderr if " is stopped " in line)
+    assert told.startswith(f"rank {stopped} of 2 (on ")
+    assert (
+        f"(kill -CONT {number} lets it go on), and the others wait for it; end the job with" in told
+    )
+    process.terminate()
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
     assert out.count(f"go on with: rnnkit train --resume {run}") == 1
     read_model_file(run / "last.h5")
 
