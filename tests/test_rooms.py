@@ -16,6 +16,11 @@ ROOT: Final = Path(__file__).parents[1]
 MOST: Final = 20
 """Entries of rnnkit/: what can be taken in at a glance."""
 
+PARTS: Final = tuple(
+    f"rnnkit.testing.{part}" for part in ("cases", "contracts", "functions", "laws")
+)
+"""Folders of `testing/` that are no rooms of their own: its modules import from them, and they from it."""
+
 FRONT_DOOR: Final = ("rnnkit", "rnnkit.__main__")
 """They hand on what is in any room, and are in none."""
 
@@ -124,14 +129,14 @@ def test_no_module_imports_itself_in_a_circle(all_imports: list[Import]) -> None
 
 
 def test_the_table_names_exactly_the_rooms_there_are(rooms: dict[str, str]) -> None:
-    parents = (ROOT / "rnnkit", ROOT / "rnnkit/data", ROOT / "rnnkit/captioning")
+    parents = [ROOT / "rnnkit" / room for room in ("", "captioning", "data", "testing")]
     entries = [entry for parent in parents for entry in parent.iterdir()]
     there_are = {
         ".".join(e.relative_to(ROOT).with_suffix("").parts)
         for e in entries
         if (e / "__init__.py").exists() or (e.parent.name == "rnnkit" and e.suffix == ".py")
     }
-    assert set(rooms) == there_are - {"rnnkit.__init__", "rnnkit.__main__"}
+    assert set(rooms) == there_are - {"rnnkit.__init__", "rnnkit.__main__", *PARTS}
 
 
 def test_a_room_says_first_what_the_table_says_of_it(rooms: dict[str, str]) -> None:

@@ -15,6 +15,7 @@ from rnnkit.cli import (
     doctor,
     export,
     gradcheck,
+    grade,
     new,
     plugins,
     report,
@@ -47,6 +48,7 @@ class _Rnnkit(Commands):
         self.later("serve", serve.serve)
         self.later("report", report.report)
         self.later("gradcheck", gradcheck.gradcheck)
+        self.later("grade", grade.grade)
         self.later("schema", schema.schema)
         self.later("doctor", doctor.doctor)
         self.later_group("plugins", plugins.app)

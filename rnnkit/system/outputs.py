@@ -31,6 +31,7 @@ RESULTS: Final = Output("captions in COCO's form", re.compile(rb'\s*\[\s*(\]|\{\
 FIGURE: Final = Output("a figure", re.compile(rb"\x89PNG.{0,200}Matplotlib", re.DOTALL))
 ONNX: Final = Output("a captioner of rnnkit in ONNX", re.compile(rb".{0,8}rnnkit", re.DOTALL))
 SAFETENSORS: Final = Output("weights in safetensors", re.compile(rb'.{8}\s*\{"', re.DOTALL))
+AUTOGRADER: Final = Output("an autograder of rnnkit", re.compile(rb"PK.{28}setup\.sh", re.DOTALL))
 SCHEMA: Final = Output("a JSON Schema", re.compile(rb'\s*\{\s*"\$schema"'))
 
 

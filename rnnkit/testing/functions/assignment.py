@@ -73,6 +73,7 @@ class Assignment:
         solution: a module that has all functions right; or a Python file.
         folder: that files are relative to.
         tasks: in their order.
+        files: that it was read from, and a solution that is a file.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Assignment:
     solution: str
     folder: Path
     tasks: tuple[Task, ...]
+    files: tuple[Path, ...] = ()
 
     @property
     def points(self) -> float:
@@ -123,16 +125,21 @@ def read_assignment(name: str) -> Assignment:
     Raises:
         CourseError: there is none, or it has mistakes.
     """
-    tree, folder = _tree(name, Path())
+    files: list[Path] = []
+    tree, folder = _tree(name, Path(), files)
     short = Path(name).stem if name.endswith(".toml") else name
-    given = Path(name).parent if name.endswith(".toml") else Path()
-    return _assignment(tree, short, given if folder is None else folder)
+    if str(tree.get("solution", "")).endswith(".py"):
+        files.append(folder / tree["solution"])
+    return attrs.evolve(_assignment(tree, short, folder), files=tuple(files))
 
 
-def _tree(name: str, beside: Path) -> tuple[dict[str, Any], Path | None]:
-    """What an assignment says, with all that it extends; and the folder of its solution."""
+def _tree(name: str, beside: Path, files: list[Path]) -> tuple[dict[str, Any], Path]:
+    """What an assignment says, with all that it extends; the folder of its solution. Files read are added."""
     if name.endswith(".toml"):
         tree, folder = toml_file(beside / name), (beside / name).parent
+        files.append(beside / name)
+        if len(files) > 20:
+            raise CourseError(f"{name}: extends: it extends itself")
     elif name in shipped():
         file = resources.files(__package__).joinpath("assignments", f"{name}.toml")
         tree, folder = parse(file.read_text(encoding="utf-8")), Path()
@@ -145,9 +152,7 @@ def _tree(name: str, beside: Path) -> tuple[dict[str, Any], Path | None]:
         raise CourseError(f"{name}: {unknown[0]}: {closest(unknown[0], _TOP)}")
     if "extends" not in tree:
         return tree, folder
-    if tree["extends"] == name:
-        raise CourseError(f"{name}: extends: it cannot extend itself")
-    base, of_base = _tree(str(tree.pop("extends")), folder)
+    base, of_base = _tree(str(tree.pop("extends")), folder, files)
     return _merged(base, tree), folder if "solution" in tree else of_base
 
 

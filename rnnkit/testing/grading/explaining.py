@@ -1,0 +1,46 @@
+"""What gradcheck says of functions that are wrong: made in the process of the submission, shown, and never counted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any, Final
+
+from rnnkit.testing.answers import answered
+from rnnkit.testing.functions.arguments import Arguments
+from rnnkit.testing.functions.assignment import Task
+from rnnkit.testing.functions.checks import Checked
+from rnnkit.testing.functions.finding import called
+from rnnkit.testing.grading.judge import patterns
+from rnnkit.testing.report import describe
+
+_MOST: Final = 20_000
+
+
+def explained(module: ModuleType, what: Mapping[str, Any]) -> dict[str, Any]:
+    """The text of what is wrong with the gradients of a task, and its patterns.
+
+    Args:
+        module: of the submission.
+        what: the task's name, its options and arguments, and the seed that the judge has.
+    """
+    task = Task(
+        what["name"], loss=what["loss"], options=what["options"], arguments=what["arguments"]
+    )
+    checked = Checked(
+        called(module, task.name, is_loss=task.loss),
+        Arguments.standard(),
+        task=task,
+        only_gradient=True,
+    )
+    for check in checked.checks():
+        finding = check.run(what["seed"])
+        if not finding.ok:
+            found = finding.explained()
+            if what["answers"]:
+                found = answered(found, finding.diagnosis)
+            return {
+                "text": "\n".join(describe(found))[:_MOST],
+                "patterns": list(patterns(found))[:10],
+            }
+    return {"text": "", "patterns": []}

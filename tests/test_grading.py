@@ -1,0 +1,279 @@
+"""Grading: whose points are right, what a submission cannot do, and what is written. All of a class: tests/classroom.py."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rnnkit.errors import CourseError
+from rnnkit.testing.grading.classes import grade_class
+from rnnkit.testing.grading.grading import Grading, graded
+from rnnkit.testing.grading.inside import wire
+from rnnkit.testing.grading.results import results
+from rnnkit.testing.grading.submissions import Submission, bring, code_of, submissions
+from rnnkit.testing.grading.verdicts import Verdict
+from tests import classroom
+from tests.gradescope import RESULTS
+from tests.mistakes.running import SOURCE
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="the locks are those of Linux")
+
+SMALL = """
+extends = "cs231n"
+only = ["rnn_step", "word_embedding", "temporal_softmax_loss"]
+seconds = 2
+"""
+VILLAIN = {
+    "rnn_step": ("    next_h = np.tanh(", "import os\n    os._exit(0)"),
+    "rnn": ("    N, T, _ = x.shape\n    H = h0", "import os\n    while True: os.fork()"),
+    "lstm_step": ("    H = prev_h.shape[1]\n    a =", "import socket\n    socket.socket()"),
+    "lstm": ("    N, T, _ = x.shape\n    H = h0", "import os\n    while True: os.fork()"),
+    "word_embedding": ("    out = W[x]", "import os, signal\n    os.kill(os.getppid(), signal.SIGKILL)"),
+    "temporal_affine": ("    out = x.reshape", "open(os.environ['AWAY'], 'w')"),
+}  # fmt: skip
+
+
+def assignment(folder: Path, text: str = SMALL) -> str:
+    file = folder / "mine.toml"
+    file.write_text(text)
+    return str(file)
+
+
+def handed_in(folder: Path, text: str, name: str = "somebody.py") -> Submission:
+    file = folder / name
+    file.write_text(text, encoding="utf-8")
+    return Submission(file.stem, file)
+
+
+def earned(verdict: Verdict) -> dict[str, list[bool]]:
+    return {o.name: [part.right for part in o.parts.values()] for o in verdict.outcomes}
+
+
+def test_a_class_gets_its_points_and_is_not_graded_twice(tmp_path: Path) -> None:
+    wrong = SOURCE.replace("dz = dnext_h * (1 - next_h**2)", "dz = dnext_h")
+    folder = tmp_path / "class"
+    students = [
+        classroom.Student("right.py", {"right.py": SOURCE}, 38),
+        classroom.Student("twin_one.py", {"twin_one.py": wrong}, 28),
+        classroom.Student("twin_two.zip", {"hw/ie590/rnn_layers.py": wrong + "\n# mine\n"}, 28),
+        *(s for s in classroom.everyone() if s.name in ("notebook.ipynb", "empty.py")),
+    ]
+    classroom.write(students, folder)
+    how = Grading(assignment(tmp_path))
+    out = tmp_path / "out"
+    first = grade_class(folder, how, out, jobs=1)
+    points = {v.name: v.earned for v in first.verdicts}
+    assert points == {"right": 38, "twin_one": 28, "twin_two": 28, "notebook": 38, "empty": 0}
+    assert first.again == 0
+    again = grade_class(folder, how, out, jobs=1)
+    assert again.again == 5
+    assert again.verdicts == first.verdicts
+    rows = (out / "grades.csv").read_text().splitlines()
+    assert rows[0] == (
+        "student,rnn_step values,rnn_step gradients,word_embedding values,word_embedding gradients,"
+        "temporal_softmax_loss values,temporal_softmax_loss gradients,total,of"
+    )
+    assert rows[3] == "right,5,10,3,5,5,10,38,38"
+    page = (out / "index.html").read_text()
+    assert "5 submissions, 38 points, mean 26.4" in page
+    assert "twin_one, twin_two" in page
+    assert "a factor (1 - next_h^2) is missing" in page
+    of_one = (out / "twin_one" / "index.html").read_text()
+    assert "dx should be dz @ Wx.T, where dz = dnext_h * (1 - next_h**2)" in of_one
+    told = json.loads((out / "twin_two" / "results.json").read_text())
+    jsonschema = pytest.importorskip("jsonschema")
+    jsonschema.validate(told, RESULTS)
+    assert told["score"] == 28
+    assert [(t["name"], t["score"], t["max_score"]) for t in told["tests"][:2]] == [
+        ("rnn_step: values", 5, 5),
+        ("rnn_step: gradients", 0, 10),
+    ]
+
+
+def test_the_same_submission_gives_the_same_and_answers_can_be_left_out(tmp_path: Path) -> None:
+    wrong = handed_in(tmp_path, SOURCE.replace("dx = dz.dot(Wx.T)", "dx = dnext_h.dot(Wx.T)"))
+    only = assignment(tmp_path, 'extends = "cs231n"\nonly = ["rnn_step"]\n')
+    first, second = (graded(wrong, Grading(only, answers=False)) for _ in range(2))
+    assert first.outcomes == second.outcomes
+    assert first.key == second.key
+    (outcome,) = first.outcomes
+    assert "in what Wx is multiplied by, a factor (1 - next_h^2) is missing" in outcome.explanation
+    assert "should be" not in outcome.explanation
+    other = graded(wrong, Grading(only, seed=1, answers=False))
+    assert earned(other) == earned(first)
+    assert other.outcomes[0].explanation != outcome.explanation  # other inputs
+
+
+@linux
+def test_what_a_submission_does_costs_that_function_and_nothing_else(tmp_path: Path) -> None:
+    text = f"import os\n{SOURCE}"
+    for old, evil in VILLAIN.values():
+        text = text.replace(old, f"    {evil}\n{old}")
+    away = tmp_path / "away"
+    text = text.replace("os.environ['AWAY']", repr(str(away)))
+    verdict = graded(
+        handed_in(tmp_path, text),
+        Grading(
+            assignment(tmp_path, f"{classroom.ASSIGNMENT}".replace("seconds = 4", "seconds = 1"))
+        ),
+    )
+    right = {name for name, parts in earned(verdict).items() if all(parts)}
+    assert right == {"temporal_softmax_loss"}
+    assert not any(any(parts) for name, parts in earned(verdict).items() if name not in right)
+    assert not away.exists()
+    said = {o.name: o.value.text for o in verdict.outcomes}
+    assert said["rnn_step"] == "ended: it ended its process, with code 0"
+    for name in ("rnn", "lstm_step", "word_embedding", "temporal_affine"):
+        assert "PermissionError" in said[name], said[name]
+    assert len(verdict.locked) == 2
+
+
+def test_rnnkit_is_not_there_and_what_is_patched_stays_there(tmp_path: Path) -> None:
+    only = assignment(tmp_path, 'extends = "cs231n"\nonly = ["rnn_step"]\n')
+    imports = handed_in(tmp_path, f"from rnnkit.compat.ie590.rnn_layers import *\n{SOURCE}")
+    (outcome,) = graded(imports, Grading(only)).outcomes
+    assert outcome.earned == 0
+    assert "importing somebody raises" in outcome.value.text
+    patched = "import numpy as np\nnp.allclose = np.array_equal = lambda *a, **k: True\nnp.abs = lambda x: 0 * x\n"
+    wrong = SOURCE.replace("dz = dnext_h * (1 - next_h**2)", "dz = dnext_h")
+    (outcome,) = graded(handed_in(tmp_path, patched + wrong), Grading(only)).outcomes
+    assert (outcome.value.right, outcome.earned) == (True, 5)
+
+
+def test_constants_and_what_depends_on_nothing_get_no_points(tmp_path: Path) -> None:
+    only = assignment(tmp_path, 'extends = "cs231n"\nonly = ["rnn_step"]\n')
+    (outcome,) = graded(handed_in(tmp_path, classroom._constants()), Grading(only)).outcomes
+    assert outcome.earned == 0
+    assert outcome.gradient is not None
+    assert "no output depends on x" in outcome.gradient.text
+
+
+def test_a_right_derivative_of_a_wrong_function_gets_the_points_for_the_gradient(
+    tmp_path: Path,
+) -> None:
+    only = assignment(tmp_path, 'extends = "cs231n"\nonly = ["temporal_affine"]\n')
+    twice = SOURCE.replace(".reshape(N, T, M) + b", ".reshape(N, T, M) - b")
+    twice = twice.replace("db = dout.sum(axis=(0, 1))", "db = -dout.sum(axis=(0, 1))")
+    (outcome,) = graded(handed_in(tmp_path, twice), Grading(only)).outcomes
+    assert earned(graded(handed_in(tmp_path, twice), Grading(only))) == {
+        "temporal_affine": [False, True]
+    }
+    assert "the sign of b is wrong" in outcome.value.text
+
+
+def test_what_students_see_is_as_the_assignment_says(tmp_path: Path) -> None:
+    hidden = 'extends = "cs231n"\nonly = ["rnn_step", "word_embedding"]\n[functions.rnn_step]\nshow = "{}"\n'
+    wrong = handed_in(tmp_path, "")
+    for show, seen, visibility in (
+        ("verdict", "wrong", "visible"),
+        ("nothing", "wrong", "after_published"),
+    ):
+        verdict = graded(wrong, Grading(assignment(tmp_path, hidden.format(show))))
+        first = results(verdict)["tests"][0]
+        assert (first["output"], first["visibility"]) == (seen, visibility)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("dots.zip", {"../away.py": "x"}),
+        ("absolute.zip", {"/away.py": "x"}),
+    ],
+)
+def test_a_zip_does_not_leave_its_folder(name: str, text: dict[str, str], tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / name, "w") as packed:
+        for inside, words in text.items():
+            packed.writestr(inside, words)
+    with pytest.raises(CourseError, match="would leave its folder"):
+        bring(Submission("a", tmp_path / name), tmp_path / "a" / "b")
+    assert not (tmp_path / "a" / "away.py").exists()
+
+
+def test_a_zip_that_unpacks_to_too_much_is_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("a.py", bytes(60_000_000))
+    with pytest.raises(CourseError, match="at most 2,000 of 50 MB are read"):
+        bring(Submission("a", tmp_path / "bomb.zip"), tmp_path / "a")
+
+
+def test_of_a_notebook_only_definitions_are_run(tmp_path: Path) -> None:
+    cells: list[dict[str, Any]] = [
+        {"cell_type": "code", "source": ["%load_ext x\n", "import numpy as np\n", "N = 3\n", "y = open('z')"]},
+        {"cell_type": "code", "source": "@np.vectorize\ndef f(x):\n    return x\nprint(f(3))"},
+        {"cell_type": "code", "source": "this is no Python"},
+    ]  # fmt: skip
+    (tmp_path / "n.ipynb").write_text(json.dumps({"cells": cells}))
+    names: dict[str, Any] = {}
+    exec(code_of(tmp_path / "n.ipynb"), names)
+    assert names["N"] == 3
+    assert names["f"](3) == 3
+    assert "y" not in names
+
+
+def test_a_folder_without_submissions_or_with_two_of_a_name_is_told(tmp_path: Path) -> None:
+    with pytest.raises(CourseError, match="has no submissions"):
+        submissions(tmp_path)
+    for ending in ("py", "zip"):
+        (tmp_path / f"a.{ending}").touch()
+    with pytest.raises(CourseError, match="two submissions of 'a'"):
+        submissions(tmp_path)
+
+
+def test_messages_are_arrays_as_bytes_and_nothing_else() -> None:
+    arrays: list[Any] = []
+    value = (np.eye(2), None, {"a": [1.5, np.float32(2)]}, object(), np.array([object()]))
+    data = wire.pack(wire.described(value, arrays), arrays)
+    at = [0]
+
+    def read(size: int) -> bytes:
+        part = data[at[0] : at[0] + size]
+        at[0] += size
+        return part
+
+    form, came = wire.unpack(read)
+    a, none, named, other, objects = wire.restored(form, came)
+    assert a.tolist() == np.eye(2).tolist()
+    assert none is None
+    assert named["a"][1].dtype == np.float32
+    assert (repr(other), repr(objects)) == ("a object", "a ndarray")
+    for wrong in (b"", b"garbage", data[:-1], wire.pack([], [np.zeros(2)])[:-8], b"\xff" * 64):
+        rest = iter([wrong])
+        with pytest.raises(wire.Garbled):
+            wire.unpack(lambda size, rest=rest: next(rest, b""))  # type: ignore[misc]
+    with pytest.raises(wire.Garbled):
+        wire.restored({"array": 7}, [])
+
+
+@pytest.mark.heavy
+def test_a_run_that_is_killed_goes_on(tmp_path: Path) -> None:
+    folder = tmp_path / "class"
+    students = [classroom.Student(f"s{k}.py", {"f": f"{SOURCE}\n# {k}\n"}, 38) for k in range(6)]
+    classroom.write(students, folder)
+    command = [sys.executable, "-m", "rnnkit", "grade", str(folder), "--out", str(tmp_path / "out")]
+    command += ["--assignment", assignment(tmp_path), "--jobs", "2"]
+    first = subprocess.Popen(command, start_new_session=True)
+    while not list((tmp_path / "out").glob("*/verdict.json")):
+        time.sleep(0.05)
+        assert first.poll() is None
+    os.killpg(first.pid, signal.SIGKILL)
+    first.wait()
+    ended = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "of 6 were graded before, and are the same" in ended.stdout
+    assert (tmp_path / "out/grades.csv").read_text().count(",38,38\n") == 6
+
+
+@linux
+@pytest.mark.heavy
+def test_everybody_in_the_made_up_class_gets_the_right_points(tmp_path: Path) -> None:
+    assert classroom.main(tmp_path / "all") == 0
+    assert not Path("/tmp/rnnkit-was-here").exists()
