@@ -96,11 +96,11 @@ X = np.ones((2, 3))
 @pytest.mark.parametrize(
     ("plugin", "sentence"),
     [
-        (Odd(None), "Odd: forward returned None, not (y, cache)"),
-        (Odd(X), "not (y, cache)"),
-        (Odd((X[:1], X)), "forward returned an array of shape (1, 3) as the first of (y, cache), but it must be an array of shape (2, 3)"),
-        (Odd((3, 3)), "forward returned 3 as the first of (y, cache)"),
-        (Odd((X, X), None), "backward returned None as the first of (dx, gradients)"),
+        (Odd(None), "Odd: forward returned None, but must return (y, cache)"),
+        (Odd(X), "must return (y, cache)"),
+        (Odd((X[:1], X)), "forward returned an array of shape (1, 3) and type float64, but must return an array of shape (2, 3) as y"),
+        (Odd((3, 3)), "forward returned int 3, but must return an array of shape (2, 3) as y"),
+        (Odd((X, X), None), "backward returned None, but must return an array of shape (2, 3) as dx"),
     ],
 )  # fmt: skip
 def test_a_layer_that_returns_something_else_is_named(plugin: Odd, sentence: str) -> None:

@@ -109,9 +109,10 @@ def main() -> None:
         if isinstance(e, SystemExit) and _is_own(e):
             code = e.code
         else:
+            from rnnkit.registry.blame import culprit
             from rnnkit.system.fault import said_of
 
-            text, code = said_of(e)
+            text, code = said_of(e, culprit(e))
             say(text, err=True)
     failure = lost()
     if failure is not None:

@@ -21,6 +21,8 @@ from rnnkit.network.maps import misfits
 from rnnkit.network.model import Captioner
 from rnnkit.network.recurrence import Recurrence
 from rnnkit.network.sizes import Sizes, as_spec, opened, sizes_of
+from rnnkit.registry.blame import culprit, wrong_return
+from rnnkit.registry.returned import check_initializers, params
 from rnnkit.spec import ModelTable, Problem, RnnTable, Spec
 from rnnkit.spec.places import Path as SpecPath
 from rnnkit.spec.schema import Chain as ChainOption
@@ -143,24 +145,37 @@ class _Fitter:
                     else "this layer takes numbers, but gets tokens here; begin with embedding",
                 )
                 break
-            try:
-                after = layer.out_features(width)
-                if not self.has_room(place, layer, width, after):
-                    break
-                links.append(Link(layer, layer.init(width, self.rng, self.dtype), width, after))
-            except ValueError as e:
-                self.wrong(place, str(e))
+            link = self.link(layer, width, place)
+            if link is None:
                 break
-            except MemoryError as e:
-                self.wrong(place, f"the memory of this machine is not enough for it: {e}")
-                break
-            width = after
+            links.append(link)
+            width = link.out_features
         settled = open_end or out_features in (None, width)
         if len(self.problems) == before and not settled:
             self.wrong(
                 path, f"the chain ends in width {width}, but must end in {out_features} here"
             )
         return links
+
+    def link(self, layer: Layer[Any, Any, Any], width: int, place: SpecPath) -> Link | None:
+        """A layer with initial parameters, or None if it cannot be had."""
+        try:
+            after = layer.out_features(width)
+        except ValueError as e:  # it does not take this width
+            self.wrong(place, str(e))
+            return None
+        if not isinstance(after, int | np.integer):
+            raise wrong_return(layer, "out_features", after, "a whole number")
+        if not self.has_room(place, layer, width, after):
+            return None
+        check_initializers(layer, self.dtype)
+        try:
+            return Link(layer, params(layer, layer.init(width, self.rng, self.dtype)), width, after)
+        except ValueError as e:
+            self.wrong(place, culprit(e) or str(e))
+        except MemoryError as e:
+            self.wrong(place, f"the memory of this machine is not enough for it: {e}")
+        return None
 
     def recurrence(
         self, table: RnnTable, path: SpecPath, in_features: int
@@ -183,6 +198,7 @@ class _Fitter:
         )
         if not self.may_take((*path, "hidden"), numbers):
             return None
+        check_initializers(cell, self.dtype)
         try:
             return recurrent_layer(
                 cell,
@@ -194,7 +210,7 @@ class _Fitter:
                 recurrent_weights=table.recurrent_weights,
             )
         except ValueError as e:
-            self.wrong((*path, "cell"), str(e))
+            self.wrong((*path, "cell"), culprit(e) or str(e))
         except MemoryError as e:
             self.wrong(path, f"the memory of this machine is not enough for it: {e}")
         return None

@@ -7,9 +7,8 @@ from typing import Any
 
 import attrs
 
-from rnnkit.errors import RegistryError, quoted
 from rnnkit.kinds import Activation, Array, DType, Ints, Layer, NoParams, Params, Rng
-from rnnkit.registry import entry_of
+from rnnkit.registry.returned import array, like, pair
 
 
 @attrs.frozen
@@ -67,7 +66,8 @@ class Chain:
         for link in self.links:
             made = link.layer.forward(link.params, y, rng)
             shape = (*(y.shape if link.layer.tokens else y.shape[:-1]), link.out_features)
-            y, cache = _pair(link, "forward", "(y, cache)", made, shape)
+            y, cache = pair(link.layer, "forward", made, "(y, cache)")
+            array(link.layer, "forward", y, shape, "y")
             caches.append(cache)
         return y, caches
 
@@ -77,29 +77,9 @@ class Chain:
         dx: Any = dy
         for link, cache in zip(reversed(self.links), reversed(caches), strict=True):
             made = link.layer.backward(link.params, dx, cache)
-            shape = None if link.layer.tokens else (*dx.shape[:-1], link.in_features)
-            dx, dp = _pair(link, "backward", "(dx, gradients)", made, shape)
-            grads.append(dp)
+            below, dp = pair(link.layer, "backward", made, "(dx, dp)")
+            if not link.layer.tokens:
+                array(link.layer, "backward", below, (*dx.shape[:-1], link.in_features), "dx")
+            grads.append(like(link.layer, "backward", dp, link.params, "dp"))
+            dx = below
         return dx, grads[::-1]
-
-
-def _pair(
-    link: Link, method: str, wanted: str, made: Any, shape: tuple[int, ...] | None
-) -> tuple[Any, Any]:
-    """What a layer has returned, whose first must be an array of this shape, if it may not be left out."""
-    if not isinstance(made, tuple) or len(made) != 2:
-        raise RegistryError(f"{_named(link)}: {method} returned {quoted(made)}, not {wanted}")
-    first = made[0]
-    if shape is not None and getattr(first, "shape", None) != shape:
-        given = getattr(first, "shape", None)
-        what = quoted(first) if given is None else f"an array of shape {given}"
-        raise RegistryError(
-            f"{_named(link)}: {method} returned {what} as the first of {wanted}, but it must be an array of "
-            f"shape {shape}"
-        )
-    return made
-
-
-def _named(link: Link) -> object:
-    """A layer with its package, for a sentence."""
-    return entry_of(link.plugin) or type(link.plugin).__name__

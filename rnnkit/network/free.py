@@ -18,10 +18,12 @@ from rnnkit.network.recurrence import (
     every_state,
     rows_of,
     state_gradients,
+    stepped,
     write,
 )
 from rnnkit.network.shapes import need_like
 from rnnkit.numerics import sum_rows
+from rnnkit.registry.returned import array, like, pair, params
 
 
 @attrs.frozen
@@ -60,7 +62,8 @@ class FreeRecurrence(Recurrence[P, S, FreeTape[S, C]], Generic[P, S, C]):
         cell: Cell[P, S, C], in_features: int, hidden: int, rng: Rng, dtype: DType
     ) -> FreeRecurrence[P, S, C]:
         """A recurrence with initial parameters."""
-        return FreeRecurrence(cell, cell.init(in_features, hidden, rng, dtype), in_features, hidden)
+        made = params(cell, cell.init(in_features, hidden, rng, dtype))
+        return FreeRecurrence(cell, made, in_features, hidden)
 
     def _steps(
         self, x: Array, start: S, packing: Packing, rows: Ints | None
@@ -70,7 +73,7 @@ class FreeRecurrence(Recurrence[P, S, FreeTape[S, C]], Generic[P, S, C]):
         caches: list[C] = []
         for (begin, end), before in zip(packing.spans, packing.befores, strict=True):
             s = rows_of(states, slice(before, before + end - begin))
-            new, cache = self.cell.step(self.params, packed[begin:end], s)
+            new, cache = stepped(self.cell, self.cell.step(self.params, packed[begin:end], s), s)
             map_arrays(write, rows_of(states, slice(n0 + begin, n0 + end)), new)
             caches.append(cache)
         return states, FreeTape(x, start, rows, packing, caches)
@@ -84,7 +87,12 @@ class FreeRecurrence(Recurrence[P, S, FreeTape[S, C]], Generic[P, S, C]):
         ):
             live, span = slice(end - begin), slice(begin, end)
             ds.h[live] += dh[span]
-            dx[span], new, step_dp = self.cell.step_back(self.params, rows_of(ds, live), cache)
+            mine = rows_of(ds, live)
+            made = self.cell.step_back(self.params, mine, cache)
+            step_dx, new, step_dp = pair(self.cell, "step_back", made, "(dx, ds_prev, dp)", 3)
+            dx[span] = array(self.cell, "step_back", step_dx, dx[span].shape, "dx")
+            like(self.cell, "step_back", new, mine, "ds_prev")
+            like(self.cell, "step_back", step_dp, self.params, "dp")
             map_arrays(write, rows_of(ds_prev, live), new)
             dp = map_arrays(np.add, dp, step_dp)
             ds, ds_prev = ds_prev, ds
@@ -95,4 +103,4 @@ class FreeRecurrence(Recurrence[P, S, FreeTape[S, C]], Generic[P, S, C]):
         return x
 
     def advance(self, projected: Array, s: S) -> S:
-        return self.cell.step(self.params, projected, s)[0]
+        return stepped(self.cell, self.cell.step(self.params, projected, s), s)[0]

@@ -34,10 +34,12 @@ from rnnkit.network.recurrence import (
     every_state,
     rows_of,
     state_gradients,
+    stepped,
     write,
 )
 from rnnkit.network.shapes import cell_name, gate_shape, need_floating, need_like
 from rnnkit.numerics import sum_rows
+from rnnkit.registry.returned import array, finite, like, pair, params
 from rnnkit.system.process import pieces, together
 
 
@@ -129,6 +131,9 @@ class GatedRecurrence(Recurrence[GatedParams[P], S, GatedTape[S, C]], Generic[P,
 
         def blocks(init: Initializer | None, rows: int, gates: tuple[str, ...]) -> Array:
             filled = [weights(init, rows, hidden, rng, dtype) for _ in gates]
+            if init is not None:
+                for w in filled:
+                    array(init, "fill", w, (rows, hidden), "weights")
             return np.concatenate([np.empty((rows, 0), dtype), *filled], axis=1)
 
         return GatedRecurrence(
@@ -136,8 +141,11 @@ class GatedRecurrence(Recurrence[GatedParams[P], S, GatedTape[S, C]], Generic[P,
             GatedParams(
                 Wx=blocks(input_weights, in_features, cell.x_gates),
                 Wh=blocks(recurrent_weights, hidden, cell.h_gates),
-                b=np.repeat(np.array([cell.bias(g) for g in cell.x_gates], dtype), hidden),
-                cell=cell.init(hidden, rng, dtype),
+                b=np.repeat(
+                    np.array([finite(cell, "bias", cell.bias(g)) for g in cell.x_gates], dtype),
+                    hidden,
+                ),
+                cell=params(cell, cell.init(hidden, rng, dtype)),
             ),
         )
 
@@ -172,7 +180,10 @@ class GatedRecurrence(Recurrence[GatedParams[P], S, GatedTape[S, C]], Generic[P,
     ) -> tuple[slice, C]:
         """A part of one step's rows, written to s_next; the part with its cache."""
         mine = zx[part] if rows is None else zx[rows[part]]
-        new, cache = self.cell.step(self.params.cell, mine, zh[part], rows_of(s, part))
+        before = rows_of(s, part)
+        new, cache = stepped(
+            self.cell, self.cell.step(self.params.cell, mine, zh[part], before), before
+        )
         map_arrays(write, rows_of(s_next, part), new)
         return part, cache
 
@@ -215,9 +226,17 @@ class GatedRecurrence(Recurrence[GatedParams[P], S, GatedTape[S, C]], Generic[P,
         self, part: slice, cache: C, ds: S, ds_prev: S, dzx: Array
     ) -> tuple[Array | None, P]:
         """A part of one step's rows back, written to ds_prev and dzx; dzh, unless it is dzx, and dp."""
-        part_dzx, part_dzh, new, dp = self.cell.step_back(
-            self.params.cell, rows_of(ds, part), cache
+        p, mine = self.params.cell, rows_of(ds, part)
+        made = self.cell.step_back(p, mine, cache)
+        part_dzx, part_dzh, new, dp = pair(
+            self.cell, "step_back", made, "(dzx, dzh, ds_prev, dp)", 4
         )
+        rows, H = mine.h.shape
+        array(self.cell, "step_back", part_dzx, (rows, len(self.params.b)), "dzx")
+        if part_dzh is not part_dzx:
+            array(self.cell, "step_back", part_dzh, (rows, len(self.cell.h_gates) * H), "dzh")
+        like(self.cell, "step_back", new, mine, "ds_prev")
+        like(self.cell, "step_back", dp, p, "dp")
         dzx[part] = part_dzx
         map_arrays(write, rows_of(ds_prev, part), new)
         return None if part_dzh is part_dzx else part_dzh, dp
@@ -231,7 +250,9 @@ class GatedRecurrence(Recurrence[GatedParams[P], S, GatedTape[S, C]], Generic[P,
         zh = s.h @ self.params.Wh
 
         def step(part: slice) -> S:
-            return self.cell.step(self.params.cell, projected[part], zh[part], rows_of(s, part))[0]
+            before = rows_of(s, part)
+            made = self.cell.step(self.params.cell, projected[part], zh[part], before)
+            return stepped(self.cell, made, before)[0]
 
         rows = pieces(len(zh), zh.shape[1]) or [slice(0)]  # of no rows, too, a state is wanted
         parts = [partial(step, part) for part in rows]

@@ -11,6 +11,7 @@ import numpy as np
 from rnnkit.kinds import Array, DType, Ints, Loss, Mask, Params, Rng, Scalar, map_arrays
 from rnnkit.network.chain import Chain
 from rnnkit.numerics import log_softmax
+from rnnkit.registry.returned import array, pair
 from rnnkit.system.process import pieces, together
 
 HEAD_ROWS = 1024
@@ -137,10 +138,14 @@ def _loss(
         found = []
         for block in blocks[mine]:
             given = scores[block], targets[block], mask[block]
-            value, gradient = (
-                loss.evaluate(*given) if weights is None else loss.weighted(*given, weights[block])
+            method, made = (
+                ("evaluate", loss.evaluate(*given))
+                if weights is None
+                else ("weighted", loss.weighted(*given, weights[block]))
             )
-            found.append(value)
+            value, gradient = pair(loss, method, made, "(loss, dscores)")
+            found.append(array(loss, method, np.asarray(value), (), "the loss")[()])
+            array(loss, method, gradient, scores[block].shape, "dscores")
             if dscores is not None:
                 np.multiply(gradient, scale, out=dscores[block])
         return found

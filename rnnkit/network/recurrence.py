@@ -13,9 +13,20 @@ import attrs
 import numpy as np
 
 from rnnkit.errors import ShapeError
-from rnnkit.kinds import Array, DType, Ints, Params, RecurrentCell, State, map_arrays
+from rnnkit.kinds import (
+    Array,
+    DType,
+    Ints,
+    Params,
+    RecurrentCell,
+    State,
+    map_arrays,
+    named_arrays,
+)
 from rnnkit.network.packing import Packing
 from rnnkit.network.shapes import cell_name, need, need_floating, need_like
+from rnnkit.registry.blame import wrong_return
+from rnnkit.registry.returned import array, like, pair
 
 BLOCK = 8
 """Rows that products are made of: 12 or 15 rows take up to half as long again as 16."""
@@ -99,6 +110,7 @@ class Recurrence(abc.ABC, Generic[Q, S, K]):
 
         Raises:
             ShapeError: arrays do not fit each other.
+            RegistryError: the cell returned something else than it must.
         """
         self._check_inputs(x, packing, rows)
         n, width = len(packing.order), self.cell.start_width(self.hidden)
@@ -108,7 +120,7 @@ class Recurrence(abc.ABC, Generic[Q, S, K]):
                 f"{(n, width)}, which packing.enter makes of {(packing.count, width)}"
             )
         need_floating("h0", h0)
-        states, tape = self._steps(x, self.cell.start(h0), packing, rows)
+        states, tape = self._steps(x, self.start(h0), packing, rows)
         return _outputs(states, packing), FromH0(h0, tape)
 
     def backward(self, dh: Array, tape: FromH0[K]) -> tuple[Array, Array, Q]:
@@ -119,7 +131,8 @@ class Recurrence(abc.ABC, Generic[Q, S, K]):
         """
         self._check_outputs(dh, tape.tape.packing)
         dx, ds, grads = self._steps_back(dh, tape.tape, None)
-        return dx, self.cell.start_back(tape.h0, ds), grads
+        dh0 = self.cell.start_back(tape.h0, ds)
+        return dx, array(self.cell, "start_back", dh0, tape.h0.shape, "dh0"), grads
 
     def run(
         self, x: Array, state: S, packing: Packing, rows: Ints | None = None
@@ -199,7 +212,13 @@ class Recurrence(abc.ABC, Generic[Q, S, K]):
 
     def start(self, h0: Array) -> S:
         """The state before the first step, from h0 (N, H), or as wide as the cell wants it."""
-        return self.cell.start(h0)
+        made = self.cell.start(h0)
+        if not isinstance(made, State):
+            raise wrong_return(self.cell, "start", made, "a State")
+        for name, a in named_arrays(made):
+            n = (len(h0), self.hidden) if name == "h" else (len(h0), *np.shape(a)[1:])
+            array(self.cell, "start", a, n, name)
+        return made
 
     @abc.abstractmethod
     def _steps(self, x: Array, start: S, packing: Packing, rows: Ints | None) -> tuple[S, K]:
@@ -271,6 +290,16 @@ def state_gradients(start: S, dfinal: S | None) -> tuple[S, S]:
         return zeros if dfinal is None else map_arrays(write, zeros, dfinal)
 
     return made(), made()
+
+
+def stepped(cell: RecurrentCell[Any, S, Any], made: Any, before: S) -> tuple[S, Any]:
+    """What a step from a state returned, if that is a state like it, and a cache.
+
+    Raises:
+        RegistryError: it is not.
+    """
+    new, cache = pair(cell, "step", made, "(s_next, cache)")
+    return like(cell, "step", new, before, "s_next"), cache
 
 
 def rows_of(s: S, rows: slice) -> S:

@@ -13,6 +13,7 @@ from rnnkit.data.photos.pipeline import ImagePipeline
 from rnnkit.data.vocabulary import Vocabulary
 from rnnkit.errors import DataError, RegistryError, listed, quoted
 from rnnkit.kinds import Array, Decoded, Decoder, DType, Ints, M, Rng
+from rnnkit.registry.returned import decoded
 from rnnkit.spec import Spec, load_plugin
 
 A = TypeVar("A", Array, Ints)
@@ -118,8 +119,8 @@ class Writer(abc.ABC, Generic[M]):
         if rows.size:
             which = "row" if rows.size == 1 else "rows"
             raise DataError(f"the image features of {which} {listed(rows)} are not all finite")
-        vocabulary = self.vocabulary
-        return as_decoder(decoder, self.spec.caption.decoder).decode(
+        vocabulary, chosen = self.vocabulary, as_decoder(decoder, self.spec.caption.decoder)
+        made = chosen.decode(
             self.writing_step,
             self.begin(features),
             vocabulary.start,
@@ -127,6 +128,7 @@ class Writer(abc.ABC, Generic[M]):
             self.limit,
             rng or np.random.default_rng(self.spec.model.seed),
         )
+        return decoded(chosen, made, len(features), len(vocabulary))
 
     def caption(
         self, features: Array, decoder: Decoder | str | None = None, rng: Rng | None = None

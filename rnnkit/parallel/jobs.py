@@ -71,8 +71,9 @@ def _told(error: BaseException) -> tuple[str, int]:
     """What to say of an error, and the exit code; of a user's own program, all that helps to find it."""
     import traceback
 
+    from rnnkit.registry.blame import culprit
     from rnnkit.system.fault import said_of
 
     if "rnnkit.cli" in sys.modules or isinstance(error, RnnkitError | KeyboardInterrupt):
-        return said_of(error)
+        return said_of(error, culprit(error))
     return "".join(traceback.format_exception(error)).rstrip(), 1

@@ -6,11 +6,8 @@ import errno
 import os
 import platform
 import sys
-import sysconfig
 import tempfile
 import traceback
-from importlib.metadata import distributions
-from pathlib import Path
 from typing import Final
 
 from rnnkit.errors import RnnkitError, quoted, told
@@ -36,14 +33,13 @@ _OF_THE_SYSTEM: Final = (
 FAULT: Final = 70
 """Exit code of what is wrong with rnnkit itself (EX_SOFTWARE of sysexits.h)."""
 
-_OWN: Final = Path(__file__).parents[1]
 
-
-def said_of(error: BaseException) -> tuple[str, int]:
+def said_of(error: BaseException, culprit: str | None = None) -> tuple[str, int]:
     """What to say of an error that ends the program, and the exit code.
 
     Args:
         error: of any type. Of one that is not for users, the traceback goes into a new file among the temporary ones.
+        culprit: what to say of it if it is the fault of a plugin.
     """
     if isinstance(error, RnnkitError):
         return str(error), MISTAKE
@@ -51,17 +47,20 @@ def said_of(error: BaseException) -> tuple[str, int]:
         return "interrupted", 130
     if isinstance(error, MemoryError):
         return f"the memory of this machine is not enough: {error or 'no more can be had'}", MISTAKE
+    if culprit is not None:
+        return f"{culprit}; {_details(error)}", MISTAKE
     if isinstance(error, OSError) and error.errno in _OF_THE_SYSTEM:
         place = "" if error.filename is None else f" {quoted(str(error.filename))}"
         return f"the system refuses{place}: {error.strerror}", MISTAKE
-    file = _kept(error)
-    details = f"the details are in {file}" if file else "its details could not be written anywhere"
-    if _is_of_a_plugin(error):
-        return f"the code of a plugin has failed: {told(error)}; {details}", MISTAKE
     return (
-        f"this is a fault of rnnkit, not yours: {told(error)}; please report it to its authors: {details}",
+        f"this is a fault of rnnkit, not yours: {told(error)}; please report it to its authors: {_details(error)}",
         FAULT,
     )
+
+
+def _details(error: BaseException) -> str:
+    file = _kept(error)
+    return f"the details are in {file}" if file else "its details could not be written anywhere"
 
 
 def _kept(error: BaseException) -> str | None:
@@ -75,32 +74,3 @@ def _kept(error: BaseException) -> str | None:
     except Exception:  # a full disk, or an error that fails to say what it is
         return None
     return file
-
-
-def _is_of_a_plugin(error: BaseException) -> bool:
-    """Whether the innermost code that is rnnkit's or a plugin's, and not a library's, is a plugin's."""
-    libraries = {os.path.realpath(path) for path in sysconfig.get_paths().values()}
-    own, others = _packages()
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        file = Path(os.path.realpath(frame.filename))
-        if file.is_relative_to(_OWN) or own & {*file.parts}:
-            return False
-        if frame.filename.startswith("<"):
-            continue
-        inside = next((Path(p) for p in libraries if file.is_relative_to(p)), None)
-        if inside is None or others & {*file.relative_to(inside).parts}:
-            return True
-    return False
-
-
-def _packages() -> tuple[set[str], set[str]]:
-    """The packages that have plugins, as they are imported: rnnkit's own, and others."""
-    own, others = set[str](), set[str]()
-    try:
-        for package in distributions():
-            points = [p for p in package.entry_points if p.group.startswith("rnnkit.")]
-            names = {p.module.partition(".")[0] for p in points}
-            (own if package.name == "rnnkit" else others).update(names)
-    except Exception:  # damaged metadata of any package
-        return own, others
-    return own, others

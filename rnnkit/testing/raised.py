@@ -12,6 +12,8 @@ import attr
 import attrs
 import numpy as np
 
+from rnnkit.errors import told
+
 LIBRARIES: Final = tuple(
     f"{Path(str(module.__file__)).parent}{os.sep}" for module in (attr, attrs, np)
 )
@@ -20,7 +22,7 @@ LIBRARIES: Final = tuple(
 
 def in_words(error: BaseException) -> str:
     """`Type: message [file:line]`, at the last line outside the libraries that plugins call."""
-    said = f"{type(error).__name__}: {error}"
+    said = told(error).rpartition(" [")[0]
     if isinstance(error, attrs.exceptions.FrozenInstanceError):
         said += (
             " (plugins, parameters, states and slots are frozen; to change one of their arrays in place, give "

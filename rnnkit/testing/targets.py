@@ -17,6 +17,7 @@ from rnnkit.spec import read_spec
 from rnnkit.testing.answers import answered
 from rnnkit.testing.checks import Check, checks_of_class, checks_of_spec
 from rnnkit.testing.examine import Finding
+from rnnkit.testing.raised import in_words
 from rnnkit.testing.reasons import reasoned
 from rnnkit.testing.source import backward_of, class_at, kind_of
 
@@ -113,19 +114,22 @@ def run(target: Target, seed: int = 0, only: str = "", *, answers: bool = True) 
     failures: list[Failure] = []
     notes: dict[str, None] = {}
     missing = ""
-    for check in target.checks() if target.problem is None else ():
-        if only in check.id:
-            try:
+    try:
+        for check in target.checks() if target.problem is None else ():
+            if only in check.id:
                 finding = check.run(seed)
-            except MissingPackage as e:
-                missing = str(e)
-                break
-            count += 1
-            worst = max(worst, finding.error)
-            if finding.note:
-                notes[finding.note] = None
-            if not finding.ok:
-                failures.append(Failure(check.id, finding))
+                count += 1
+                worst = max(worst, finding.error)
+                if finding.note:
+                    notes[finding.note] = None
+                if not finding.ok:
+                    failures.append(Failure(check.id, finding))
+    except MissingPackage as e:
+        missing = str(e)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as e:  # it would end the program, and what is left to check
+        failures.append(Failure("runs", Finding(broken="runs", text=f"it raises {in_words(e)}")))
     found = [failure.finding for failure in failures]
     explained = [f.explained() for f in found] if target.separate else reasoned(found)
     told = tuple(

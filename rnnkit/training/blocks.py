@@ -9,8 +9,10 @@ from typing import Any, Final
 
 import attrs
 
-from rnnkit.kinds import Array, Optimizer, Slots, map_arrays
+from rnnkit.kinds import Array, Optimizer, Slots, map_arrays, named_arrays
 from rnnkit.numerics import times
+from rnnkit.registry.blame import wrong_return
+from rnnkit.registry.returned import array
 from rnnkit.system.process import pieces, together
 
 UPDATE_SIZE: Final = 1 << 17
@@ -25,6 +27,20 @@ class Block:
     rows: slice
     w: Array
     slots: Slots
+
+
+def slots_of(optimizer: Optimizer[Any], w: Array) -> Slots:
+    """What an optimizer remembers of a parameter before the first update.
+
+    Raises:
+        RegistryError: it returned no slots, or arrays of another shape.
+    """
+    made: Slots = optimizer.slots(w)
+    if not isinstance(made, Slots):
+        raise wrong_return(optimizer, "slots", made, "Slots")
+    for name, a in named_arrays(made):
+        array(optimizer, "slots", a, w.shape, name)
+    return made
 
 
 def in_blocks(name: str, w: Array, slots: Slots, start: int = 0) -> Iterator[Block]:

@@ -9,7 +9,7 @@ from rnnkit.errors import CheckpointError
 from rnnkit.kinds import Array, Slots, named_arrays
 from rnnkit.network.model import Captioner
 from rnnkit.numerics import sum_of_squares
-from rnnkit.training.blocks import in_blocks, update_blocks
+from rnnkit.training.blocks import in_blocks, slots_of, update_blocks
 
 
 class Descent(abc.ABC):
@@ -63,7 +63,7 @@ class WholeDescent(Descent):
         """Start with nothing to remember."""
         self.model = model
         self._optimizer = model.spec.train.optimizer
-        self._slots = {name: self._optimizer.slots(w) for name, w in model.parameters.items()}
+        self._slots = {name: slots_of(self._optimizer, w) for name, w in model.parameters.items()}
         self._blocks = [
             block
             for name, w in model.parameters.items()

@@ -11,8 +11,9 @@ from typing import Final, TypeVar
 
 import attrs
 
-from rnnkit.errors import RnnkitError, SpecError, place_of
+from rnnkit.errors import RnnkitError, SpecError, told
 from rnnkit.network.sizes import as_spec
+from rnnkit.registry.blame import culprit
 from rnnkit.spec import Spec, parse_spec, source_of, sweep
 
 T = TypeVar("T")
@@ -186,5 +187,7 @@ def attempt(work: Callable[[], T]) -> T | Reason:
         return work()
     except RnnkitError as e:
         return Reason(str(e), mistake=True)
-    except Exception as e:
-        return Reason(f"{type(e).__name__}: {e} {place_of(e)}", mistake=False)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as e:
+        return Reason(culprit(e) or told(e), mistake=False)

@@ -13,7 +13,7 @@ from rnnkit.kinds import Array, named_arrays
 from rnnkit.network.model import Captioner
 from rnnkit.numerics import sum_of_squares
 from rnnkit.parallel import Ranks
-from rnnkit.training.blocks import in_blocks, part_of, update_blocks
+from rnnkit.training.blocks import in_blocks, part_of, slots_of, update_blocks
 from rnnkit.training.descent import Descent, check_slots
 
 LINE: Final = 64
@@ -57,7 +57,7 @@ class SharedDescent(Descent):
             views[name][...] = w
         ranks.copy(self._w)
         self.model = model.with_parameters(views)
-        self._slots = self._optimizer.slots(self._of_rank(self._w))
+        self._slots = slots_of(self._optimizer, self._of_rank(self._w))
         self._blocks = [
             block
             for s in self._segments

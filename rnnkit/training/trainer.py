@@ -19,6 +19,7 @@ from rnnkit.network.model import Captioner
 from rnnkit.numerics import clip_factor
 from rnnkit.parallel import ALONE, Ranks
 from rnnkit.registry.labels import label
+from rnnkit.registry.returned import finite
 from rnnkit.training.descent import Descent, WholeDescent
 from rnnkit.training.divergence import diverged
 from rnnkit.training.history import History, Record, Step, Tally, Update
@@ -283,7 +284,8 @@ class Trainer:
     def _factor(self, number: int) -> float:
         """The schedule's factor at an update."""
         at = Progress(number - 1, self.steps, self.epoch_steps)
-        return self.model.spec.train.schedule.factor(at)
+        schedule = self.model.spec.train.schedule
+        return finite(schedule, "factor", schedule.factor(at))
 
     def _count(self, step: Step) -> None:
         """Take an update into the sums, and write the row of the last few if it ends them."""

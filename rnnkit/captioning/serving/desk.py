@@ -16,7 +16,9 @@ from rnnkit.captioning.images import BATCH, DRAWING, in_words
 from rnnkit.captioning.serving.lane import Lane
 from rnnkit.captioning.serving.models import Served
 from rnnkit.captioning.serving.words import Telling, Told, Word, words_of
+from rnnkit.errors import RegistryError, told
 from rnnkit.kinds import Decoder, Prepared
+from rnnkit.registry.blame import culprit
 from rnnkit.registry.labels import label
 from rnnkit.registry.options import option_types
 
@@ -136,9 +138,12 @@ class Desk:
     def _do(self, jobs: Sequence[Job]) -> None:
         try:
             said, drew = _write(jobs)
-        except Exception as error:
+        except BaseException as error:  # a plugin's, too, which would end the program
             if len(jobs) == 1:
-                jobs[0].said.set_exception(error)
+                own = isinstance(error, Exception)
+                jobs[0].said.set_exception(
+                    error if own else RegistryError(culprit(error) or told(error))
+                )
                 return
             said, drew = [], True
         else:

@@ -15,6 +15,7 @@ import numpy as np
 from rnnkit.data.photos.identity import EncoderIdentity
 from rnnkit.data.photos.opening import Photo, open_photo
 from rnnkit.data.photos.pca import PCA, read_pca, write_pca
+from rnnkit.data.photos.running import encoded, ready
 from rnnkit.errors import DataError
 from rnnkit.kinds import Array, Encoder
 from rnnkit.system.why import JSON, check_ordinary, why
@@ -67,8 +68,8 @@ class ImagePipeline:
         encoder = self.encoder
         photos = iter(photos)
         blocks = [np.empty((0, self.width), np.float32)]
-        while some := [encoder.prepare(open_photo(photo)) for photo in islice(photos, AT_ONCE)]:
-            blocks.append(self.project(encoder.encode(np.stack(some))))
+        while some := [ready(encoder, open_photo(photo)) for photo in islice(photos, AT_ONCE)]:
+            blocks.append(self.project(encoded(encoder, some)))
         return np.concatenate(blocks)
 
     def project(self, encoded: Array) -> Array:

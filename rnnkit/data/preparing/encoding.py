@@ -23,6 +23,7 @@ import numpy as np
 from rnnkit.data.photos.identity import EncoderIdentity, identity_of
 from rnnkit.data.photos.opening import open_photo
 from rnnkit.data.photos.pipeline import AT_ONCE, ENCODER
+from rnnkit.data.photos.running import encoded, ready
 from rnnkit.errors import DataError
 from rnnkit.kinds import Array, Encoder, Prepared
 from rnnkit.parallel import ALONE, Ranks
@@ -182,7 +183,7 @@ def _encoded_block(
         if strict and why is not None:
             raise DataError(why)
         rows = [r.prepared for r in some if r.prepared is not None]
-        features = encoder.encode(np.stack(rows)) if rows else np.empty((0, *encoder.shape))
+        features = encoded(encoder, rows) if rows else np.empty((0, *encoder.shape))
         yield [attrs.evolve(r, prepared=None) for r in some], features
 
 
@@ -212,6 +213,6 @@ def _prepared(photos: Sequence[Path], encoder: Encoder) -> Generator[_Ready, Non
 def _prepare(photo: Path, encoder: Encoder) -> _Ready:
     stamp = _stamp(photo) or (0, 0)
     try:
-        return _Ready(photo, stamp, encoder.prepare(open_photo(photo)), None)
+        return _Ready(photo, stamp, ready(encoder, open_photo(photo)), None)
     except DataError as error:
         return _Ready(photo, stamp, None, str(error))

@@ -16,6 +16,7 @@ from rnnkit.captioning.attention import attention
 from rnnkit.captioning.ensemble import Ensemble
 from rnnkit.captioning.images import Captioned
 from rnnkit.data.photos.opening import open_photo
+from rnnkit.data.photos.running import encoded, ready
 from rnnkit.describing.report.captions import sureness
 from rnnkit.describing.report.page import check_installed, fill
 from rnnkit.describing.report.pictures import Album, Picture
@@ -97,10 +98,10 @@ def _looks(writer: Captioner | Ensemble, said: Captioned) -> Iterator[tuple[str,
     pipeline = writer.pipeline
     if len(pipeline.identity.shape) != 3 or not Path(said.picture).is_file():
         return
-    prepared = pipeline.encoder.prepare(open_photo(said.picture))
+    prepared = ready(pipeline.encoder, open_photo(said.picture))
     if prepared.dtype != np.uint8 or prepared.ndim != 3 or prepared.shape[2] != 3:
         return  # not the pixels that it sees
-    features = pipeline.project(pipeline.encoder.encode(prepared[None]))
+    features = pipeline.project(encoded(pipeline.encoder, [prepared]))
     _, *regions = pipeline.identity.shape
     for word, weights in attention(writer, features, said.caption):
         if weights.size == prod(regions):

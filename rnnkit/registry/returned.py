@@ -1,0 +1,120 @@
+"""What plugins return, held against what they must: the first that is wrong is told, and not what comes of it."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from typing import Any, Final
+
+import attrs
+import numpy as np
+
+from rnnkit.kinds import Arrays, Decoded, Decoder, DType, Initializer, Params, Plugin, named_arrays
+from rnnkit.registry.blame import fault, wrong_return
+
+_NUMBERS: Final = "fciub"
+
+
+def pair(plugin: Plugin, method: str, made: Any, wanted: str, count: int = 2) -> Any:
+    """What must be a tuple of so many parts.
+
+    Raises:
+        RegistryError: it is none.
+    """
+    if not isinstance(made, tuple) or len(made) != count:
+        raise wrong_return(plugin, method, made, wanted)
+    return made
+
+
+def array(plugin: Plugin, method: str, made: Any, shape: tuple[int, ...], what: str) -> Any:
+    """What must be an array of a shape.
+
+    Args:
+        what: it is called in an error.
+
+    Raises:
+        RegistryError: it is of another shape, or no array of numbers.
+    """
+    dtype = getattr(made, "dtype", None)
+    if dtype is None or made.shape != shape or dtype.kind not in _NUMBERS:
+        raise wrong_return(plugin, method, made, f"an array of shape {shape} as {what}")
+    return made
+
+
+def like(plugin: Plugin, method: str, made: Any, wanted: Arrays, what: str) -> Any:
+    """What must be a container as another one, array for array.
+
+    Args:
+        what: it is called in an error.
+
+    Raises:
+        RegistryError: it is of another class, or an array of another shape.
+    """
+    if made is wanted:
+        return made
+    if type(made) is not type(wanted):
+        raise wrong_return(plugin, method, made, f"{type(wanted).__name__} as {what}")
+    for (name, a), (_, b) in zip(named_arrays(made), named_arrays(wanted), strict=True):
+        array(plugin, method, a, b.shape, f"{what}.{name}")
+    return made
+
+
+def finite(plugin: Plugin, method: str, made: Any) -> float:
+    """What must be a finite number.
+
+    Raises:
+        RegistryError: it is not.
+    """
+    if not isinstance(made, numbers.Real) or not math.isfinite(made):
+        raise wrong_return(plugin, method, made, "a finite number")
+    return float(made)
+
+
+def params(plugin: Plugin, made: Any) -> Any:
+    """What must be initial parameters.
+
+    Raises:
+        RegistryError: it is no `Params`, or has something else than arrays.
+    """
+    if not isinstance(made, Params):
+        raise wrong_return(plugin, "init", made, "Params")
+    for name, a in named_arrays(made):
+        array(plugin, "init", a, np.shape(a), name)
+    return made
+
+
+def check_initializers(plugin: Plugin, dtype: DType) -> None:
+    """Try the initializers among a plugin's options, which it calls itself; what they raise is told when it does.
+
+    Raises:
+        RegistryError: one returns something else than an array of the shape it is asked for.
+    """
+    cls: type[Any] = type(plugin)
+    for field in attrs.fields(cls):
+        init = getattr(plugin, field.name)
+        for shape in ((4, 4), (4,)) if isinstance(init, Initializer) else ():
+            try:
+                made = init.fill(shape, 4, 4, np.random.default_rng(0), dtype)
+            except Exception:
+                continue
+            array(init, "fill", made, shape, "values")
+
+
+def decoded(decoder: Decoder, made: Any, images: int, width: int) -> Decoded:
+    """What must be captions of so many images, in words of a vocabulary of this size.
+
+    Raises:
+        RegistryError: it is not.
+    """
+    if not isinstance(made, Decoded):
+        raise wrong_return(decoder, "decode", made, "Decoded")
+    tokens, shape = made.tokens, np.shape(made.tokens)
+    if len(shape) != 3 or shape[0] != images or not shape[1] or tokens.dtype.kind not in "iu":
+        raise wrong_return(
+            decoder, "decode", tokens, f"whole numbers of shape ({images}, K, L) as tokens"
+        )
+    if tokens.size and not 0 <= tokens.min() <= tokens.max() < width:
+        wrong = f"tokens from {tokens.min()} to {tokens.max()}"
+        raise fault(decoder, "decode", f"returned {wrong}, but the words are 0 to {width - 1}")
+    array(decoder, "decode", made.log_probs, shape[:2], "log_probs")
+    return made
