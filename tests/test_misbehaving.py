@@ -59,7 +59,8 @@ CASES = [
     for kind, methods in METHODS.items()
     for i, method in enumerate(methods)
     for how in (*RETURNS, RAISES[i % 4], RAISES[(i + 2) % 4])
-    if (method, how) not in (("update", "None"), ("update", "short"), ("out_features", "ValueError"))
+    if (method, how)
+    not in (("update", "None"), ("update", "short"), ("out_features", "ValueError"))
 ]
 """An optimizer's `update` returns nothing; a layer says with a ValueError that it does not take a width."""
 
@@ -141,9 +142,9 @@ def test_a_plugin_that_ends_the_program_is_checked_and_others_after_it(
 ) -> None:
     name = f"{kind}_{how}"
     (tmp_path / f"{name}.py").write_text(
-        misbehaving.PACKAGE.replace('method: str = ""', f'method: str = "{METHODS[kind][0]}"').replace(
-            'how: str = ""', f'how: str = "{how}"'
-        )
+        misbehaving.PACKAGE.replace(
+            'method: str = ""', f'method: str = "{METHODS[kind][0]}"'
+        ).replace('how: str = ""', f'how: str = "{how}"')
     )
     cls = f"{tmp_path / name}.py::Bad{kind.capitalize()}"
     monkeypatch.setattr(sys, "argv", ["rnnkit", "gradcheck", cls, "constant"])

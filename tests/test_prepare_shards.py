@@ -15,6 +15,7 @@ from rnnkit.data.preparing import feature_source
 from rnnkit.data.preparing.prepare import prepare
 from rnnkit.errors import DataError
 from rnnkit.kinds import Array
+from rnnkit.system.files import sole_owner
 from tests.datafolders import read_array
 from tests.ranks import finish, needs_mpi, start
 from tests.test_prepare import FEATURES, content, many, write
@@ -180,9 +181,21 @@ def test_rows_that_are_left_out_are_not_looked_at(tmp_path: Path) -> None:
 def test_a_folder_that_another_process_is_writing_is_left_alone(tmp_path: Path) -> None:
     part = tmp_path / ".out.part"
     part.mkdir()
-    with pytest.raises(DataError, match=r"\.out\.part exists: something is writing .*out, or was"):
+    with (
+        sole_owner(part),
+        pytest.raises(DataError, match=r"\.out\.part exists: something is writing .*out, or was"),
+    ):
         prepare(*write(tmp_path, content(), FEATURES), tmp_path / "out")
     assert part.exists()
+
+
+def test_what_a_killed_process_has_left_is_removed(tmp_path: Path) -> None:
+    part = tmp_path / ".out.part"
+    part.mkdir()
+    (part / "captions.h5").write_text("half")
+    prepare(*write(tmp_path, content(), FEATURES), tmp_path / "out")
+    assert not part.exists()
+    assert (tmp_path / "out" / "captions.h5").exists()
 
 
 # Several processes

@@ -121,11 +121,13 @@ def fetch(
     """
     source, digest, folder = _find(name), _read_digest(sha256), Path(folder)
     with _disk_problems_told(folder), contextlib.ExitStack() as entered:
-        archive = folder / source.archive
-        if _is_there(source, folder):
+        archive, moving = folder / source.archive, folder / f".{name}.moving"
+        if not moving.exists() and _is_there(source, folder):
             return Fetched(folder, False, archive if archive.exists() else None)
         folder.mkdir(parents=True, exist_ok=True)
         entered.enter_context(sole_owner(folder))  # two would write into one part
+        if moving.exists():  # whoever was at it was killed
+            _move_in(source.files, moving, folder)
         if _is_there(source, folder):  # by now, another one has fetched it
             return Fetched(folder, False, archive if archive.exists() else None)
         url = url or source.url
@@ -148,7 +150,8 @@ def fetch(
                     on_bytes=lambda done, total: on_progress("unpacking", done, total),
                 )
                 _check_content(archive, hidden)
-                _move_in(source.files, hidden, folder)
+                hidden.rename(moving)
+                _move_in(source.files, moving, folder)
         if downloaded and not keep:
             forget(archive)
             archive.unlink()
@@ -271,13 +274,17 @@ def _check_content(archive: Path, unpacked: Path) -> None:
         ) from e
 
 
-def _move_in(files: tuple[str, ...], hidden: Path, folder: Path) -> None:
+def _move_in(files: tuple[str, ...], moving: Path, folder: Path) -> None:
+    """Move the files that are in one folder yet into another, or none of them; the first file comes last."""
     moved: list[str] = []
     try:
-        for name in reversed(files):
-            (hidden / name).rename(folder / name)
+        for name in reversed([name for name in files if (moving / name).exists()]):
+            (moving / name).rename(folder / name)
             moved.append(name)
     except BaseException:
         for name in moved:
-            (folder / name).rename(hidden / name)
+            (folder / name).rename(moving / name)
+        if not any((folder / name).exists() for name in files):
+            shutil.rmtree(moving, ignore_errors=True)
         raise
+    shutil.rmtree(moving)

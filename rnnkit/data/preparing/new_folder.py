@@ -11,6 +11,7 @@ from pathlib import Path
 
 from rnnkit.errors import DataError
 from rnnkit.parallel import Ranks
+from rnnkit.system.files import can_lock, sole_owner
 
 
 @contextlib.contextmanager
@@ -23,13 +24,14 @@ def new_folder(out: Path, ranks: Ranks) -> Iterator[Path]:
         DataError: `out` exists, or the hidden folder, or it cannot be made or moved.
     """
     part = part_of(out)
-    ranks.first(partial(_make, part, out))
-    try:
-        yield part
-        ranks.first(partial(_move, part, out))
-    finally:
-        if ranks.rank == 0:
-            shutil.rmtree(part, ignore_errors=True)
+    with contextlib.ExitStack() as entered:
+        ranks.first(partial(_make, part, out, entered))
+        try:
+            yield part
+            ranks.first(partial(_move, part, out))
+        finally:
+            if ranks.rank == 0:
+                shutil.rmtree(part, ignore_errors=True)
 
 
 def part_of(out: Path) -> Path:
@@ -49,15 +51,19 @@ def writing(out: Path) -> Iterator[None]:
         ) from error
 
 
-def _make(part: Path, out: Path) -> None:
+def _make(part: Path, out: Path, entered: contextlib.ExitStack) -> None:
+    """Make the hidden folder, and hold it; one that nobody holds is of a process that was killed."""
     if os.path.lexists(out):
         raise DataError(f"{out} exists; name a new folder, or delete it")
-    if part.exists():
-        raise DataError(
-            f"{part} exists: something is writing {out}, or was killed; delete it if nothing is"
-        )
     with writing(out):
+        if part.exists() and can_lock(part):
+            shutil.rmtree(part)
+        if part.exists():
+            raise DataError(
+                f"{part} exists: something is writing {out}, or was killed; delete it if nothing is"
+            )
         part.mkdir(parents=True)
+        entered.enter_context(sole_owner(part))
 
 
 def _move(part: Path, out: Path) -> None:
