@@ -84,7 +84,7 @@ def started(*args: str | Path) -> subprocess.Popen[str]:
 
 def finish(process: subprocess.Popen[str]) -> None:
     """Wait for a process that must end well."""
-    out, err = process.communicate(timeout=300)
+    out, err = process.communicate(timeout=1200)
     assert process.returncode == 0, out + err
 
 
@@ -111,7 +111,7 @@ class Run:
     def prepare(self, kills: int) -> None:
         """Write data and spec, and train the one that is left alone."""
         write_scenes(self.folder / "data", train=60, val=12, seed=1)
-        (self.folder / "spec.toml").write_text(SPEC.replace("EPOCHS", str(8 * kills)))
+        (self.folder / "spec.toml").write_text(SPEC.replace("EPOCHS", str(3 * kills)))
         finish(self.train(*self.fresh(self.folder / "whole")))
 
     def fresh(self, out: Path) -> tuple[str | Path, ...]:
@@ -280,9 +280,8 @@ def survives_again(
         said.append(process.communicate(timeout=60)[1])
         there = digests(out)
         assert all(files[name] == digest for name, digest in there.items() if name in files)
-        if process.returncode == 0:
+        if files.items() <= there.items():
             late += 1
-            assert files.items() <= there.items()
             shutil.rmtree(out)
     finish(begin())
     assert files.items() <= digests(out).items()

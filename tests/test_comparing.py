@@ -258,7 +258,7 @@ def test_a_plugin_that_raises_is_no_mistake_of_the_user(
     a, b = compare([sigmoid, tanh], tiny_data)
     assert isinstance(a, Failed)
     assert isinstance(b, Learnt)
-    assert a.reason.startswith("ZeroDivisionError: by a plugin [")
+    assert a.reason.startswith("the code of a plugin has failed: ZeroDivisionError: by a plugin [")
     assert "test_comparing.py:" in a.reason
     assert not a.mistake
 

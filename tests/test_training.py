@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import attrs
 import h5py
@@ -22,8 +23,9 @@ import rnnkit
 from rnnkit.captioning.evaluation import nats_per_token
 from rnnkit.captioning.images import caption_split
 from rnnkit.errors import CheckpointError, DataError, RnnkitError, SpecError
-from rnnkit.network.checkpoint import load_model, read_model_file
-from rnnkit.training import History, Record, Run, Step, Trainer, read_history
+from rnnkit.network.checkpoint import load_model, read_model_file, save_model
+from rnnkit.network.model import Captioner
+from rnnkit.training import History, Record, Run, Step, Trainer, read_history, saving
 from tests import many_kills
 
 
@@ -541,6 +543,46 @@ def test_the_checkpoint_that_a_run_goes_on_from_stays_until_there_is_another_who
     rnnkit.train(resume=tmp_path / "run", on_step=interrupt_at(9), on_damage=lambda _: None)
     assert (tmp_path / "run" / "previous.h5").read_bytes() == previous
     assert read_model_file(tmp_path / "run" / "last.h5").note
+
+
+@pytest.mark.parametrize("way", ["train", "resume"])
+@pytest.mark.parametrize("at", ["best.h5", "last.h5"])
+def test_a_run_that_was_killed_before_its_first_checkpoint_begins_again(
+    at: str, way: str, spec: Path, tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def killed(model: Captioner, file: Path, *args: Any, **options: Any) -> None:
+        if file.name == at:
+            raise Killed
+        save_model(model, file, *args, **options)
+
+    run = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr(saving, "save_model", killed)
+        with pytest.raises(Killed):
+            rnnkit.train(spec, tiny_data, run)
+    there = {f.name for f in run.iterdir()}
+    assert there == ({"spec.toml", "best.h5"} if at == "last.h5" else {"spec.toml"})
+    again = rnnkit.train(spec, tiny_data, run) if way == "train" else rnnkit.train(resume=run)
+    same_run(again, rnnkit.train(spec, tiny_data, tmp_path / "whole"))
+
+
+def test_the_best_model_of_a_run_without_checkpoints_is_not_replaced(
+    small_run: Path, spec: Path, tiny_data: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    for name in ("best.h5", "history.csv", "spec.toml"):
+        shutil.copy(small_run / name, run / name)
+    with pytest.raises(CheckpointError, match="has a run already"):
+        rnnkit.train(spec, tiny_data, run)
+    with pytest.raises(CheckpointError, match="no checkpoint to resume from"):
+        rnnkit.train(resume=run)
+    (run / "spec.toml").unlink()
+    with pytest.raises(CheckpointError, match="has a run already"):
+        rnnkit.train(spec, tiny_data, run)
 
 
 def test_a_run_that_goes_on_with_another_metric_forgets_what_was_best_by_the_old_one(

@@ -49,7 +49,7 @@ from rnnkit.training.folders import (
     written_by_run,
 )
 from rnnkit.training.history import RECORDS, UPDATES, History, Record, Step
-from rnnkit.training.saving import Saver, last_of, saved_state
+from rnnkit.training.saving import Saver, last_of, never_saved, saved_state
 from rnnkit.training.trainer import Trainer
 from rnnkit.training.watching import Watch, look_before
 
@@ -226,6 +226,8 @@ def train(
                 return Run(folder, trainer.model, trainer.history, finished=True)
             ranks.first(partial(keep_settings, folder, trainer.step, kept.spec, model.spec))
         ranks.first(partial(remove_left_over, folder))
+        if kept is None:  # the best model of a run that was ended before its first checkpoint
+            ranks.first(partial((folder / BEST).unlink, missing_ok=True))
         ranks.first(partial(write_settings, folder, model.spec, source))
         on_start(trainer, folder)
         watch = Watch(trainer, in_words, on_warning)
@@ -337,7 +339,7 @@ def _stopping_when_asked(trainer: Trainer, ranks: Ranks) -> Iterator[list[signal
 
 def _check_free(folder: Path) -> None:
     """That a folder has no run, but for one that was ended before its first checkpoint."""
-    if any((folder / name).exists() for name in (LAST, PREVIOUS, BEST)):
+    if any((folder / n).exists() for n in (LAST, PREVIOUS, BEST)) and not never_saved(folder):
         raise CheckpointError(
             f"{folder} has a run already; resume it (--resume), choose another folder, or remove it"
         )

@@ -16,7 +16,7 @@ from rnnkit.network.checkpoint import BEST, LAST, PREVIOUS, Kept, read_model_fil
 from rnnkit.system.json_text import json_value
 from rnnkit.training.divergence import check_finite
 from rnnkit.training.folders import SPEC
-from rnnkit.training.history import write_history
+from rnnkit.training.history import RECORDS, write_history
 from rnnkit.training.trainer import Place, Trainer
 
 
@@ -56,10 +56,18 @@ class Saver:
         self._kept, self.saved = None, trainer.step
 
 
+def never_saved(folder: Path) -> bool:
+    """Whether a run was ended before its first checkpoint: in its folder is its spec, and at most the best model, which
+    is written before the checkpoint and the history.
+    """
+    there = {name for name in (SPEC, LAST, PREVIOUS, BEST, RECORDS) if (folder / name).exists()}
+    return SPEC in there and there.isdisjoint((LAST, PREVIOUS)) and not {BEST, RECORDS} <= there
+
+
 def last_of(folder: Path, on_damage: Callable[[str], None]) -> Kept | None:
     """The newest checkpoint of a run that is whole; None if the run was ended before its first one."""
     files = [folder / name for name in (LAST, PREVIOUS) if (folder / name).exists()]
-    if not files and (folder / SPEC).exists() and not (folder / BEST).exists():
+    if never_saved(folder):
         return None
     if not files:
         raise CheckpointError(f"{folder} has no checkpoint to resume from; train its spec again")
