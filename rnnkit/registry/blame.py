@@ -65,19 +65,27 @@ def culprit(error: BaseException) -> str | None:
     The innermost method of a plugin that is not rnnkit's own is to blame, whatever it called: rnnkit's part of a
     network does not fail but on what it was given.
     """
+    said = method_at_fault(error)
+    if said is None and _outside(error):
+        return f"the code of a plugin has failed: {told(error)}"
+    return said
+
+
+def method_at_fault(error: BaseException) -> str | None:
+    """The same, but only if it was a method of a plugin; not what a user's own program does beside it."""
     cause: BaseException | None = error
     try:
         while cause is not None:
-            said = _method_at_fault(cause)
+            said = _innermost(cause)
             if said is not None:
                 return said
             cause = cause.__cause__
-        return f"the code of a plugin has failed: {told(error)}" if _outside(error) else None
     except Exception:  # looking at a plugin runs its code
         return None
+    return None
 
 
-def _method_at_fault(error: BaseException) -> str | None:
+def _innermost(error: BaseException) -> str | None:
     plugin, method, place = None, "", ""
     at = error.__traceback__
     while at is not None:

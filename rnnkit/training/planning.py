@@ -13,7 +13,7 @@ import attrs
 
 from rnnkit.errors import RnnkitError, SpecError, told
 from rnnkit.network.sizes import as_spec
-from rnnkit.registry.blame import culprit
+from rnnkit.registry.blame import culprit, method_at_fault
 from rnnkit.spec import Spec, parse_spec, source_of, sweep
 
 T = TypeVar("T")
@@ -189,5 +189,10 @@ def attempt(work: Callable[[], T]) -> T | Reason:
         return Reason(str(e), mistake=True)
     except KeyboardInterrupt:
         raise
-    except BaseException as e:
+    except Exception as e:
         return Reason(culprit(e) or told(e), mistake=False)
+    except BaseException as e:
+        said = method_at_fault(e)
+        if said is None:  # the program that asks for it ends
+            raise
+        return Reason(said, mistake=False)
