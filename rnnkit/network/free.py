@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Generic
+from typing import Any, Generic
 
 import attrs
 import numpy as np
@@ -10,12 +10,14 @@ import numpy as np
 from rnnkit.kinds import Array, Cell, DType, Ints, Rng, map_arrays
 from rnnkit.network.packing import Packing
 from rnnkit.network.recurrence import (
+    MISFIT,
     C,
     P,
     Recurrence,
     S,
     Tape,
     every_state,
+    need_shape_of,
     rows_of,
     state_gradients,
     stepped,
@@ -73,8 +75,13 @@ class FreeRecurrence(Recurrence[P, S, FreeTape[S, C]], Generic[P, S, C]):
         caches: list[C] = []
         for (begin, end), before in zip(packing.spans, packing.befores, strict=True):
             s = rows_of(states, slice(before, before + end - begin))
-            new, cache = stepped(self.cell, self.cell.step(self.params, packed[begin:end], s), s)
-            map_arrays(write, rows_of(states, slice(n0 + begin, n0 + end)), new)
+            made = self.cell.step(self.params, packed[begin:end], s)
+            try:
+                new, cache = made
+                map_arrays(write, rows_of(states, slice(n0 + begin, n0 + end)), new)
+            except MISFIT:
+                stepped(self.cell, made, s)
+                raise
             caches.append(cache)
         return states, FreeTape(x, start, rows, packing, caches)
 
@@ -89,15 +96,25 @@ class FreeRecurrence(Recurrence[P, S, FreeTape[S, C]], Generic[P, S, C]):
             ds.h[live] += dh[span]
             mine = rows_of(ds, live)
             made = self.cell.step_back(self.params, mine, cache)
-            step_dx, new, step_dp = pair(self.cell, "step_back", made, "(dx, ds_prev, dp)", 3)
-            dx[span] = array(self.cell, "step_back", step_dx, dx[span].shape, "dx")
-            like(self.cell, "step_back", new, mine, "ds_prev")
-            like(self.cell, "step_back", step_dp, self.params, "dp")
-            map_arrays(write, rows_of(ds_prev, live), new)
+            try:
+                step_dx, new, step_dp = made
+                write(dx[span], step_dx)
+                map_arrays(write, rows_of(ds_prev, live), new)
+                map_arrays(need_shape_of, dp, step_dp)
+            except MISFIT:
+                self._blame_back(made, mine)
+                raise
             dp = map_arrays(np.add, dp, step_dp)
             ds, ds_prev = ds_prev, ds
         distinct = dx if tape.rows is None else sum_rows(dx, tape.rows, len(tape.x))
         return distinct, ds, dp
+
+    def _blame_back(self, made: Any, ds: S) -> None:
+        """Tell what is wrong with what the cell's step back returned, if anything is."""
+        dx, new, dp = pair(self.cell, "step_back", made, "(dx, ds_prev, dp)", 3)
+        array(self.cell, "step_back", dx, (len(ds.h), self.in_features), "dx")
+        like(self.cell, "step_back", new, ds, "ds_prev")
+        like(self.cell, "step_back", dp, self.params, "dp")
 
     def project(self, x: Array) -> Array:
         return x

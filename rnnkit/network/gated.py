@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Generic
+from typing import Any, Generic
 
 import attrs
 import numpy as np
@@ -26,12 +26,15 @@ from rnnkit.kinds import (
 from rnnkit.network.packing import Packing
 from rnnkit.network.recurrence import (
     BLOCK,
+    MISFIT,
     C,
     P,
     Recurrence,
     S,
     Tape,
     every_state,
+    need_shape,
+    need_shape_of,
     rows_of,
     state_gradients,
     stepped,
@@ -181,10 +184,13 @@ class GatedRecurrence(Recurrence[GatedParams[P], S, GatedTape[S, C]], Generic[P,
         """A part of one step's rows, written to s_next; the part with its cache."""
         mine = zx[part] if rows is None else zx[rows[part]]
         before = rows_of(s, part)
-        new, cache = stepped(
-            self.cell, self.cell.step(self.params.cell, mine, zh[part], before), before
-        )
-        map_arrays(write, rows_of(s_next, part), new)
+        made = self.cell.step(self.params.cell, mine, zh[part], before)
+        try:
+            new, cache = made
+            map_arrays(write, rows_of(s_next, part), new)
+        except MISFIT:
+            stepped(self.cell, made, before)
+            raise
         return part, cache
 
     def _steps_back(
@@ -228,18 +234,25 @@ class GatedRecurrence(Recurrence[GatedParams[P], S, GatedTape[S, C]], Generic[P,
         """A part of one step's rows back, written to ds_prev and dzx; dzh, unless it is dzx, and dp."""
         p, mine = self.params.cell, rows_of(ds, part)
         made = self.cell.step_back(p, mine, cache)
-        part_dzx, part_dzh, new, dp = pair(
-            self.cell, "step_back", made, "(dzx, dzh, ds_prev, dp)", 4
-        )
-        rows, H = mine.h.shape
-        array(self.cell, "step_back", part_dzx, (rows, len(self.params.b)), "dzx")
-        if part_dzh is not part_dzx:
-            array(self.cell, "step_back", part_dzh, (rows, len(self.cell.h_gates) * H), "dzh")
-        like(self.cell, "step_back", new, mine, "ds_prev")
-        like(self.cell, "step_back", dp, p, "dp")
-        dzx[part] = part_dzx
-        map_arrays(write, rows_of(ds_prev, part), new)
+        try:
+            part_dzx, part_dzh, new, dp = made
+            write(dzx[part], part_dzx)
+            need_shape(part_dzh, (len(part_dzx), self.params.Wh.shape[1]))
+            map_arrays(write, rows_of(ds_prev, part), new)
+            map_arrays(need_shape_of, dp, p)
+        except MISFIT:
+            self._blame_back(made, mine)
+            raise
         return None if part_dzh is part_dzx else part_dzh, dp
+
+    def _blame_back(self, made: Any, ds: S) -> None:
+        """Tell what is wrong with what the cell's step back returned, if anything is."""
+        cell, p, rows = self.cell, self.params, len(ds.h)
+        dzx, dzh, new, dp = pair(cell, "step_back", made, "(dzx, dzh, ds_prev, dp)", 4)
+        array(cell, "step_back", dzx, (rows, p.Wx.shape[1]), "dzx")
+        array(cell, "step_back", dzh, (rows, p.Wh.shape[1]), "dzh")
+        like(cell, "step_back", new, ds, "ds_prev")
+        like(cell, "step_back", dp, p.cell, "dp")
 
     def project(self, x: Array) -> Array:
         zx = x @ self.params.Wx

@@ -7,7 +7,7 @@ ever sees live rows.
 from __future__ import annotations
 
 import abc
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import attrs
 import numpy as np
@@ -27,6 +27,9 @@ from rnnkit.network.packing import Packing
 from rnnkit.network.shapes import cell_name, need, need_floating, need_like
 from rnnkit.registry.blame import wrong_return
 from rnnkit.registry.returned import array, like, pair
+
+MISFIT: Final = (TypeError, ValueError, AttributeError)
+"""What taking in something else than a cell must return raises: only then is it looked at, which takes time."""
 
 BLOCK = 8
 """Rows that products are made of: 12 or 15 rows take up to half as long again as 16."""
@@ -308,6 +311,18 @@ def rows_of(s: S, rows: slice) -> S:
 
 
 def write(out: Array, a: Array) -> Array:
-    """Copy a into out."""
-    out[...] = a
+    """Copy a into out, which has its shape; if not, that is one of MISFIT."""
+    out[...] = need_shape(a, out.shape)
     return out
+
+
+def need_shape(a: Array, shape: tuple[int, ...]) -> Array:
+    """An array of this shape; if it is not, that is one of MISFIT."""
+    if a.shape != shape:
+        raise ValueError(f"{a.shape} is not {shape}")
+    return a
+
+
+def need_shape_of(a: Array, wanted: Array) -> Array:
+    """The same, of the shape of another one."""
+    return need_shape(a, wanted.shape)
