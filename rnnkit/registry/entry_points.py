@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from importlib import metadata
@@ -21,6 +20,7 @@ from rnnkit.errors import RegistryError, closest, told
 from rnnkit.kinds import API, KINDS, Cell, FreeStep, GatedCell, GatedStep, Plugin, RecurrentCell
 from rnnkit.registry.declarations import Declaration, declarations
 from rnnkit.registry.options import unreadable_options
+from rnnkit.system.terminal import Shown
 
 K = TypeVar("K", bound=Plugin)
 
@@ -233,7 +233,7 @@ def blaming(what: str) -> Iterator[None]:
         RegistryError: whatever the code raises, as `what: error [file:line]`; only Ctrl-C is the user's.
     """
     try:
-        with contextlib.redirect_stdout(sys.stderr):
+        with contextlib.redirect_stdout(Shown()):
             yield
     except (RegistryError, KeyboardInterrupt):
         raise

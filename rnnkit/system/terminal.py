@@ -46,6 +46,14 @@ def say(text: str, *, err: bool = False) -> None:
     print(shown(text, encoding), file=stream, flush=True)
 
 
+class Shown(io.TextIOBase):
+    """Standard error for what others print: control characters are shown there, too, never sent."""
+
+    def write(self, text: str) -> int:
+        sys.stderr.write(shown(text, getattr(sys.stderr, "encoding", None) or "utf-8"))
+        return len(text)
+
+
 def warn(text: str) -> None:
     """A warning on standard error, so that standard output is the result alone."""
     say(f"warning: {text}", err=True)

@@ -23,20 +23,29 @@ def main() -> int:
     begun = time.monotonic()
     codes: Counter[tuple[str, int]] = Counter()
     wrong: dict[str, list[Outcome]] = defaultdict(list)
-    accepted: dict[tuple[str, str | None], list[Outcome]] = defaultdict(list)
+    accepted: dict[tuple[str, str], list[Outcome]] = defaultdict(list)
+    slowest = largest = 0.0
     with contextlib.suppress(KeyboardInterrupt):  # what is known by then is told
         for found in outcomes(args.count, args.seed, args.only or list(KINDS), args.workers):
             codes[found.kind, found.code] += 1
             for fault in found.faults:
                 wrong[f"{fault}: {plain(found.said)}"].append(found)
             if found.accepted is not None:
-                accepted[found.label, found.accepted].append(found)
-    print(f"{codes.total():,} inputs of seed {args.seed} in {time.monotonic() - begun:.0f} s")
+                accepted[found.kind, found.accepted].append(found)
+                if not found.accepted:
+                    wrong["accepted, and nobody knows why"].append(found)
+            slowest, largest = max(slowest, found.seconds), max(largest, found.memory)
+    print(
+        f"{codes.total():,} inputs of seed {args.seed} in {time.monotonic() - begun:.0f} s; at most {slowest:.1f} s of the "
+        f"processor and {largest / 2**20:.0f} MiB each"
+    )
     for (kind, code), n in sorted(codes.items()):
         print(f"  {kind}: exit {code}: {n:,}")
-    print("\nAccepted:")
-    for (label, fine), those in sorted(accepted.items()):
-        print(f"  {label}: {len(those):,} ({fine or 'NONSENSE'}), such as: {those[0].call[:150]!a}")
+    nonsense = sum(map(len, accepted.values()))
+    print(f"\nNonsense that is accepted, and why: {nonsense:,}")
+    for (kind, why), those in sorted(accepted.items()):
+        print(f"  {kind}: {len(those):,}: {why or 'NOBODY KNOWS'}")
+        print(f"    such as {those[0].number}: {those[0].label[:100]!a}: {those[0].call[:100]!a}")
     print(f"\nMust not be: {sum(map(len, wrong.values())):,}")
     for what, those in sorted(wrong.items(), key=lambda item: -len(item[1])):
         one = those[0]

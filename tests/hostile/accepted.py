@@ -5,20 +5,52 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from tests.hostile.case import AND
+
 _REASONS: Final = tuple(
-    (re.compile(pattern), reason)
+    (re.compile(pattern, re.ASCII), reason)
     for pattern, reason in (
-        # kind | command | what is wrong
-        (
-            r"plugins\|(plugins list|schema)\|",
-            "others are listed, and the one that is wrong is named with its package",
-        ),
+        # kind | call | what is wrong
+        (r"data\|.*\|scenes_", "what scenes show is read by examples/judge_scenes.py alone; data info finds it by its digest"),
+        (r"data\|(?!data info).*\|SHA256SUMS", "digests are compared by data info alone, as that reads all there is"),
+        (r"data\|data info.*\|SHA256SUMS (nothing|text|bytes)", "what has no line among the digests is not compared, as folders of others have none"),
+        (r"data\|(?!data info|eval).*\|captions_", "people's words, word for word, are read by eval and data info"),
+        (r"data\|eval.*\|(captions|features)_train", "captions of val are judged; data info reads all"),
+        (r"data\|(?!data info).*\|(encoder\.json|pca\.h5)", "what photos were encoded with is read when photos are, and a folder may be without"),
+        (r"data\|(?!data info).*\|\w+_images\.txt (text|bytes)", "names of pictures are any text, and what is not there is not shown"),
+        (r"data\|(?!data info).*\|(captions|features_\w+)\.h5", "it is of a split or rows that this call does not read, or bytes that HDF5 keeps nothing in; data info finds it"),
+        (r"model\|runs ", "a list of runs: what is damaged is told in its row, and models are not opened for it"),
+        (r"model\|(caption|eval|report) \S+run\b(?!/).*\|(last\.h5|spec\.toml|history\.csv)", "best.h5 alone is asked, which has its own spec"),
+        (r"model\|(caption|eval|report) \S+run\b(?!/).*\|best\.h5 (nothing|nowhere|loop)", "a run without a best.h5 is asked by its last.h5"),
+        (r"model\|report .*\|history\.csv (text|bytes|nothing|nowhere|loop)", "curves of what can be read"),
+        (r"model\|train .*\|last\.h5", "it goes on from previous.h5, and says so"),
+        (r"model\|train .*\|best\.h5", "training goes on from last.h5; who uses best.h5 is told"),
+        (r"model\|train .*\|(history\.csv|spec\.toml)", "the checkpoint has the spec and the history, which are written anew"),
+        (r"model\|.*\.h5 (extra|version|note|seen|cut|rnnkit|provenance)", "captions do not depend on it"),
+        (r"model\|.*\.h5 bytes", "under a digest made right again, weights may be any finite numbers"),
+        (r"model\|.*\.h5 (parameters\S*|pca\S*) (type|large numbers|spoiled text)", "under a digest made right again, weights may be any finite numbers"),
+        (r"plugins\|(plugins list|schema)", "all others are there, and the one that is wrong is named with its package"),
+        (r"plugins\|plugins show", "the card is what it says of itself, with what its checks find"),
         (r"plugins\|build .*base/spec\.toml", "the network has nothing of the plugin"),
+        (r"plugins\|(gradcheck|build|train).*\|(options|class|import): ", "what is odd about it is no part of what it computes, which is right"),
+        (r"plugins\|(gradcheck|build|train).*\|(forward|backward): (print|import sys; sys\.stdout)", "what it prints is no result, and what it computes is right"),
+        (r"plugins\|(gradcheck|build|train).*\|forward: return x", "it returns what is asked for"),
+        (r"arguments\|new .*\|--data", "a spec may name a folder that is not there yet"),
+        (r"servers\|", "however it came, the archive is whole: its files are checked as data before they are moved into their place"),
+        (r"captions\|.*\|captions\.json bytes", "letters of a caption or a name, which may be any"),
+        (r"captions\|.*\|captions\.json \S+(caption|file_name|id|image_id) = ", "texts and numbers of images may be any; one that is not there is counted"),
+        (r"captions\|.*\|features\.npy (bytes|text)", "the form has no checksum: features may be any finite numbers, and odd ones are warned of"),
+        (r"spec\|.*\|text", "still a spec: what has changed is a comment, a blank, or a value within its bounds"),
+        (r"spec\|.*\|\S* ?= ?(\+?\d[\d_.]*(e\d+)?|true|false|\[\]|0b1\d+|\"(lstm|x|\.|~)|\{ use|\[\"aff|\[\{ use)", "a value that the key takes, within its bounds; or a later --set replaces it"),
     )
-)
+)  # fmt: skip
 
 
 def reason_of(kind: str, call: str, label: str) -> str:
-    """The sentence for an input that ended with 0; empty if there is none."""
-    text = f"{kind}|{call}|{label}"
-    return next((reason for pattern, reason in _REASONS if pattern.search(text)), "")
+    """The sentences for an input that ended with 0; empty if anything that is wrong with it has none."""
+    found = [_reason(f"{kind}|{call}|{wrong}") for wrong in label.split(AND)]
+    return "; ".join(dict.fromkeys(found)) if all(found) else ""
+
+
+def _reason(text: str) -> str:
+    return next((reason for pattern, reason in _REASONS if pattern.match(text)), "")

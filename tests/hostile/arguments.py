@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from random import Random
 
-from tests.hostile.case import OUT, Base, Case
+from tests.hostile.case import AND, OUT, Base, Case
 from tests.hostile.values import WORDS
 
 FLAGS = ("--json", "--csv", "--raw", "--anyway")
@@ -51,8 +51,8 @@ def make(rng: Random, folder: Path, base: Base) -> Case:
         word = rng.choice(WORDS)
         args.insert(rng.randrange(1, len(args) + 1), word)
         said.append(word)
-    label = "; ".join(text[:30] for text in said if text not in SENSE)
-    return Case(f"{label!a}" if label else "", tuple(_kept_in(args)))
+    label = AND.join(text[:30] for text in said if text not in SENSE)
+    return Case(label, tuple(_kept_in(args)))
 
 
 def _kept_in(args: list[str]) -> list[str]:

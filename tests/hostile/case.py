@@ -12,6 +12,10 @@ OUT = "out"
 """What a call may make in its folder, and nothing else: names that begin like this."""
 
 
+AND = " & "
+"""Between the labels of an input in which more than one thing is wrong."""
+
+
 @attrs.frozen
 class Base:
     """What inputs are spoiled copies of; none may be changed.

@@ -10,7 +10,7 @@ from random import Random
 
 import numpy as np
 
-from tests.hostile.case import OUT, Base, Case
+from tests.hostile.case import AND, OUT, Base, Case
 from tests.hostile.files import spoil
 
 RUN = f"{OUT}-run"
@@ -31,7 +31,7 @@ def data(rng: Random, folder: Path, base: Base) -> Case:
         ["data", "show", "data", "--split", "val", "--n", "2", "--out", f"{OUT}.png"],
         ["build", str(base.spec), "--data", "data"],
     ))  # fmt: skip
-    return Case(", ".join(done), tuple(command))
+    return Case(AND.join(done), tuple(command))
 
 
 def model(rng: Random, folder: Path, base: Base) -> Case:

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from random import Random
 
-from tests.hostile.case import OUT, Base, Case
+from tests.hostile.case import AND, OUT, Base, Case
 from tests.hostile.values import literal, spoiled_text
 
 KEYS = (
@@ -37,17 +37,17 @@ def make(rng: Random, folder: Path, base: Base) -> Case:
     elif kind == 2:
         for _ in range(rng.choice((1, 1, 2, 3))):
             args += ["--set", f"{rng.choice(KEYS)}={literal(rng)}".replace("\0", "")]
-        label = " ".join(arg[:60] for arg in args)
+        label = AND.join(arg[:60] for arg in args[1::2])
     else:
         sizes = {
             key: rng.choice((literal(rng), "7")) for key in ("features", "vocabulary", "length")
         }
-        label = f"sizes {sizes}"
+        label = AND.join(f"{key} = {value[:20]}" for key, value in sizes.items() if value != "7")
         table = "".join(f"{key} = {value}\n" for key, value in sizes.items())
         text = re.sub(r'path = ".*"\n', lambda _: table, text)
-        text = re.sub(
-            r"hidden = \d+", lambda _: f"hidden = {rng.choice(('4', '30', literal(rng)))}", text
-        )
+        hidden = rng.choice(("4", "30", literal(rng)))
+        label = AND.join(filter(None, (label, hidden[2:] and f"hidden = {hidden[:20]}")))
+        text = re.sub(r"hidden = \d+", lambda _: f"hidden = {hidden}", text)
     (folder / "spec.toml").write_text(text, encoding="utf-8", errors="surrogatepass")
     for_days = re.search(r"epochs\s*=\s*[+\d][\d_]{3}", " ".join((text, *args)))
     if kind == 3 or for_days or rng.random() < 0.7:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import re
 import shutil
@@ -49,6 +50,7 @@ class Outcome:
         faults: what must not have happened.
         accepted: why it ended well though it is nonsense, empty if nobody knows; None if it did not, or is none.
         seconds: of the processor that it took.
+        memory: bytes that it took at most.
     """
 
     kind: str
@@ -60,6 +62,7 @@ class Outcome:
     faults: tuple[str, ...]
     accepted: str | None
     seconds: float
+    memory: int
 
 
 def once(kind: str, number: int, seed: int, base: Base, rooms: Path) -> Outcome:
@@ -72,6 +75,9 @@ def once(kind: str, number: int, seed: int, base: Base, rooms: Path) -> Outcome:
         base: what it is made of.
         rooms: a folder for such folders, in which this process makes and removes one.
     """
+    parent = multiprocessing.parent_process()
+    if parent is not None and not parent.is_alive():
+        os._exit(1)  # nobody waits for it
     room = rooms / f"room{os.getpid()}"
     shutil.rmtree(room, ignore_errors=True)
     (room / "tmp").mkdir(parents=True)
@@ -96,6 +102,7 @@ def once(kind: str, number: int, seed: int, base: Base, rooms: Path) -> Outcome:
         tuple(faults),
         None if ended.code or not case.label else reason_of(kind, call, case.label),
         ended.seconds,
+        ended.memory,
     )
 
 
