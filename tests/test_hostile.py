@@ -61,6 +61,7 @@ def test_the_same_seed_makes_the_same_inputs(
         ]
 
 
+@pytest.mark.heavy
 def test_an_input_of_a_killed_worker_is_not_waited_for() -> None:
     import multiprocessing
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import signal
 import sys
 import time
 from collections import Counter, defaultdict
@@ -20,6 +21,8 @@ def main() -> int:
     parser.add_argument("--only", action="append", choices=list(KINDS))
     parser.add_argument("--workers", type=int, default=2)
     args = parser.parse_args()
+    for asked in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(asked, signal.default_int_handler)
     begun = time.monotonic()
     codes: Counter[tuple[str, int]] = Counter()
     wrong: dict[str, list[Outcome]] = defaultdict(list)
