@@ -360,3 +360,29 @@ def test_a_gradient_that_misses_a_sum_has_another_shape_and_is_told() -> None:
         "the gradient of 'b' has shape (3, 4), not (4,): "
         "a sum over the leading axis is missing (the leaf was broadcast over it)",
     )
+
+
+def saturated(off: float) -> Example:
+    """y = tanh(x W) with large x, so that most of y is nearly 1, and 1 - y^2 has few digits left.
+
+    Args:
+        off: what 1 - y^2 is off by besides.
+    """
+    rng = np.random.default_rng(29)
+    x = 300 * rng.standard_normal((6, 4))
+
+    def forward(leaves: Leaves) -> tuple[Leaves, Array]:
+        y = np.tanh(x @ leaves["W"])
+        return {"y": y}, y
+
+    def backward(_: Leaves, cotangents: Leaves, y: Array) -> Leaves:
+        return {"W": x.T @ (cotangents["y"] * (1 - y**2 + off))}
+
+    return Example({"W": rng.standard_normal((4, 5))}, forward, backward, single="skip")
+
+
+def test_what_rounding_in_the_cache_explains_is_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert examine(saturated(off=0.0), np.random.default_rng(29)).ok
+    assert examine(saturated(off=1e-11), np.random.default_rng(29)).broken == "gradient"
+    monkeypatch.setattr("rnnkit.testing.examine.unrest", lambda *_: 0.0)
+    assert not examine(saturated(off=0.0), np.random.default_rng(29)).ok  # else it shows nothing

@@ -48,7 +48,7 @@ def _answers(of: Diagnosis, leaves: Sequence[LeafFinding]) -> Iterator[str]:
         return
     cotangents = of.judge.cotangents
     size = magnitude(of.judge.example.forward(copied(of.judge.example.leaves))[0], cotangents)
-    wrong, _ = probe(of.judge, derived, size, np.random.default_rng(0))
+    wrong, _ = probe(of.judge, derived, size, of.cache, np.random.default_rng(0))
     for leaf in leaves:
         if leaf.name in wrong and not leaf.right:
             numeric = f"{derived[leaf.name][leaf.place]:.6g} there"

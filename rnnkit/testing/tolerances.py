@@ -17,7 +17,10 @@ SINGLE: Final = 2e-5
 """Of float32 against float64, relative to the largest number of the array, for a well-scaled example."""
 
 ROUNDED: Final = 16.0
-"""How many times farther than rounding moves a result float32 may be off, where that is more."""
+"""How many times farther than rounding moves a result it may be off, where that is more."""
+
+NEARLY: Final = 1e-8
+"""Of a gradient that is off by no more than rounding of what forward has kept may explain."""
 
 ADDED: Final = 1e-10
 """Of gradients that are added up, relative to the largest of them and of the cotangents."""
