@@ -79,7 +79,7 @@ def test_a_whole_spec_is_checked_against_every_parameter() -> None:
     ran = gradcheck("--spec", ROOT / "specs" / "stacked.toml", "--json")
     assert ran.returncode == 0, ran.stdout
     (report,) = json.loads(ran.stdout)
-    assert (report["kind"], report["checks"]) == ("spec", 2)
+    assert (report["kind"], report["checks"]) == ("spec", 3)
 
 
 def test_a_function_is_pointed_to_what_checks_functions(tmp_path: Path) -> None:

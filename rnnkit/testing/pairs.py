@@ -93,10 +93,10 @@ def scaled(dloss: Array, gradients: Any) -> Any:
 
 @attrs.frozen
 class Kept:
-    """A cache, and every array that backward could change through it, beside its value then."""
+    """A cache, and every array that backward could change through it."""
 
     cache: Any
-    arrays: Mapping[str, tuple[Array, Array]]
+    arrays: Mapping[str, Array]
 
 
 @attrs.frozen
@@ -177,7 +177,7 @@ class Pair:
         held = dict(names.arrays(names.in_cache(self.backward, cache))) | dict(at)
         return (
             {name: np.asarray(y) for name, y in outputs.items()},
-            Kept(cache, {name: (a, a.copy()) for name, a in held.items()}),
+            Kept(cache, held),
         )
 
     def graph(self, outputs: Sequence[str]) -> Graph:
@@ -214,11 +214,12 @@ class Pair:
         passed_on = {
             k: v for k, v in self.arguments.items() if k in accepted and k not in self.arrays
         }
+        before = copied(kept.arrays)
         returned = _called(
             "backward", self.backward, *cotangents.values(), _fresh(kept.cache), **passed_on
         )
-        for name, (a, before) in kept.arrays.items():
-            if not equal_bits(a, before):
+        for name, a in kept.arrays.items():
+            if not equal_bits(a, before[name]):
                 raise Broken(
                     "inputs unchanged",
                     f"backward changes {name!r}, which it has from the cache, in place",
