@@ -1,4 +1,4 @@
-"""A file that cannot be read: the reason decides the sentence; and nothing is read that stands outside of a file."""
+"""A file that cannot be read: the reason decides the sentence."""
 
 from __future__ import annotations
 
@@ -214,68 +214,6 @@ def test_what_the_system_says_goes_before_what_the_file_is(
     path = tmp_path / "a.h5"
     path.write_bytes(b"<html>")
     assert why(error, path, HDF5).startswith(f"{path} {text}")
-
-
-def elsewhere(path: Path, how: str) -> None:
-    """Features whose values do not stand in their file, or not all of them."""
-    secret = path.with_name("secret")
-    np.full((4, 3), 7.0).tofile(secret)
-    other = path.with_name("other.h5")
-    with h5py.File(other, "w") as h5:
-        h5["features"] = np.ones((4, 3))
-    with h5py.File(path, "w") as h5:
-        if how == "external storage":
-            h5.create_dataset("features", (4, 3), "f8", external=[(str(secret), 0, 96)])
-        elif how == "external link":
-            h5["features"] = h5py.ExternalLink(str(other), "features")
-        elif how == "soft link over an external one":
-            h5["out"] = h5py.ExternalLink(str(other), "/")
-            h5["features"] = h5py.SoftLink("/out/features")
-        elif how == "link in a circle":
-            h5["features"] = h5py.SoftLink("/again")
-            h5["again"] = h5py.SoftLink("/features")
-        elif how == "virtual":
-            layout = h5py.VirtualLayout((4, 3), "f8")
-            layout[:] = h5py.VirtualSource(other, "features", (4, 3))
-            h5.create_virtual_dataset("features", layout)
-        elif how == "virtual of itself":
-            layout = h5py.VirtualLayout((4, 3), "f8")
-            layout[:] = h5py.VirtualSource(".", "features", (4, 3))
-            h5.create_virtual_dataset("features", layout)
-        elif how == "references":
-            h5["features"] = np.array([h5.ref] * 4, h5py.ref_dtype)
-        elif how == "foreign filter":
-            settings = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
-            settings.set_chunk((2, 3))
-            settings.set_filter(32015, h5py.h5z.FLAG_OPTIONAL, (3,))
-            space = h5py.h5s.create_simple((4, 3))
-            h5py.h5d.create(h5.id, b"features", h5py.h5t.IEEE_F64LE, space, settings)
-        elif how == "chunks missing":
-            h5.create_dataset("features", (4, 3), "f8", chunks=(2, 3))[:2] = 1
-        elif how == "nothing written":
-            h5.create_dataset("features", (4, 3), "f8")
-
-
-ELSEWHERE = {
-    "external storage": "has the values of features in another file (",
-    "external link": "has features as a link to another file, which is not read",
-    "soft link over an external one": "has /out/features as a link to another file",
-    "link in a circle": "has the link ",
-    "virtual": "has features as a virtual dataset",
-    "virtual of itself": "has features as a virtual dataset",
-    "references": "has references as the values of features",
-    "foreign filter": "has features packed by the filter 32015",
-    "chunks missing": "is half written: features has 1 of its 2 pieces",
-    "nothing written": "is half written: features has no values",
-}
-
-
-@pytest.mark.parametrize("how", ELSEWHERE)
-def test_values_outside_of_a_file_are_refused_by_name(how: str, tmp_path: Path) -> None:
-    path = tmp_path / "a.h5"
-    elsewhere(path, how)
-    assert said(open_features, path).startswith(ELSEWHERE[how])
-    assert said(source, path).startswith(ELSEWHERE[how])
 
 
 def test_a_link_within_a_file_is_followed(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import h5py
 import numpy as np
 import numpy.typing as npt
 
@@ -18,6 +19,7 @@ from rnnkit.data.texts import read_text
 from rnnkit.data.vocabulary import END, NULL, read_vocabulary
 from rnnkit.kinds import Array, Ints
 from rnnkit.system.hdf5 import take
+from rnnkit.system.why import Refused
 
 __all__ = ["decode_captions", "load_coco_data", "sample_coco_minibatch"]
 
@@ -111,7 +113,11 @@ def _image_idxs(data: Data, split: str) -> str:
 def _read_hdf5(path: Path) -> dict[str, npt.NDArray[Any]]:
     """Every dataset of a file, in alphabetical order."""
     with open_hdf5(path) as file, reading(path):
-        return {name: take(file, name)[()] for name in sorted(names_in(file))}
+        found = {name: take(file, name) for name in sorted(names_in(file))}
+        for name, dataset in found.items():
+            if not isinstance(dataset, h5py.Dataset):
+                raise Refused(f"has {name} as something else than a dataset; download it again")
+        return {name: dataset[()] for name, dataset in found.items()}
 
 
 def _read_urls(folder: Path, layout: Layout, split: str) -> Texts:
