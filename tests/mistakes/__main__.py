@@ -14,7 +14,7 @@ from tests.mistakes.styles import SOLUTIONS, STYLES
 def main(names: list[str]) -> int:
     """Go through all mistakes in some functions, or in all, and through all right solutions."""
     assignment = read_assignment("cs231n")
-    print(f"{'function':24}{'mistakes':>9}{'found':>7}{'named':>7}{'the notebook passes':>21}")
+    print(f"{'function':24}{'mistakes':>9}{'found':>7}{'named':>7}{'the notebooks pass':>21}")
     totals = [0, 0, 0, 0]
     for name in names or MISTAKES:
         row = [0, 0, 0, 0]
@@ -32,7 +32,7 @@ def main(names: list[str]) -> int:
     alarms = [(style, name) for style, name, m in right if said(m, name, assignment)]
     let_pass = sum(notebook.passes(m, name, assignment) for _, name, m in right)
     print(f"{len(right)} right solutions: {len(alarms)} false alarms {alarms or ''}")
-    print(f"the notebook passes {let_pass} of them")
+    print(f"the notebooks pass {let_pass} of them")
     return int(totals[0] != totals[1] or bool(alarms))
 
 

@@ -1,6 +1,8 @@
-"""What the notebook's own checks say of a function: its printed values, and differences at the sizes and the seed it has.
+"""What the notebooks' own checks say of a function: printed values, and differences at their sizes and with their seeds.
 
-The notebook says which errors to expect, as "on the order of e-8"; ten times as much is passed here.
+Those of IE 590, and for the LSTM, which it does not check, those of CS231n.
+
+They say which errors to expect, as "on the order of e-8"; ten times as much is passed here.
 """
 
 from __future__ import annotations
@@ -37,11 +39,11 @@ SHAPES: Final[Mapping[str, Mapping[str, tuple[int, ...]]]] = {
 EXPECTED: Final = {
     "rnn_step": 1e-8,
     "rnn": 1e-8,
-    "lstm_step": 1e-7,
-    "lstm": 1e-7,
+    "lstm_step": 1e-6,
+    "lstm": 1e-6,
     "temporal_affine": 1e-9,
 }
-"""Errors of gradients that the notebook calls right."""
+"""Errors of gradients that the notebooks call right; those of the LSTM also reach 3e-6 where all is right."""
 
 
 def passes(module: ModuleType, name: str, assignment: Assignment) -> bool:
@@ -76,7 +78,7 @@ def _losses(loss: Callable[..., Any]) -> bool:
 
 
 def _gradients(module: ModuleType, name: str) -> bool:
-    draw = np.random.RandomState(590)
+    draw = np.random.RandomState(231 if "lstm" in name else 590)
     if name == "temporal_softmax_loss":
         x, y, mask = draw.randn(80, 1, 12), draw.randint(12, size=(80, 1)), draw.rand(80, 1) > 0.5
         loss = module.temporal_softmax_loss

@@ -6,7 +6,6 @@ import sys
 from html import escape
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import attrs
 
@@ -15,6 +14,7 @@ from rnnkit.testing.functions.arguments import Arguments
 from rnnkit.testing.functions.assignment import read_assignment
 from rnnkit.testing.functions.targets import of_module
 from rnnkit.testing.report import explain
+from rnnkit.testing.source import import_file
 from rnnkit.testing.targets import Report, run
 
 
@@ -76,7 +76,7 @@ def verdict(report: Report) -> str:
 
 
 def check_functions(
-    module: Any = None,
+    module: ModuleType | str | Path | None = None,
     *,
     assignment: str | None = None,
     arguments: str | Path | None = None,
@@ -85,11 +85,10 @@ def check_functions(
 ) -> CheckedFunctions:
     """Check every pair of functions of a module, as `X_forward` and `X_backward`, and every loss.
 
-        import rnn_layers
-        check_functions(rnn_layers, assignment="ie590")
+        check_functions("rnn_layers.py", assignment="ie590")
 
     Args:
-        module: with the functions; the notebook or script itself if left open.
+        module: with the functions, or their file; the notebook or script itself if left open.
         assignment: the name of an assignment, or a TOML file; then values are checked, too.
         arguments: a TOML file that says what parameters mean whose names are not those of the field.
         seed: of the random numbers.
@@ -100,9 +99,12 @@ def check_functions(
 
     Raises:
         CourseError: there are no such functions, or a file has mistakes.
+        RegistryError: the file is not there, or fails to import.
     """
-    if not isinstance(module, ModuleType):
-        module = sys.modules["__main__"] if module is None else module
+    if module is None:
+        module = sys.modules["__main__"]
+    elif not isinstance(module, ModuleType):
+        module = import_file(Path(module))
     asked = None if assignment is None else read_assignment(assignment)
     table = None if arguments is None else Arguments.read(Path(arguments))
     name = getattr(module, "__name__", "it")

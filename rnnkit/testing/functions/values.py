@@ -84,6 +84,8 @@ def _apart(a: Array, b: Array, what: str, tolerance: float) -> str:
 def _hint(a: Array, b: Array, tolerance: float) -> str:
     if not np.isfinite(a).all():
         return "it has numbers that are not finite"
+    if not a.any():
+        return "it is 0 everywhere"
     if a.ndim == 0:
         return _ratio(float(a), float(b))
     return (

@@ -16,7 +16,7 @@ import attrs
 from rnnkit.errors import CourseError
 from rnnkit.system.version import __version__
 from rnnkit.testing.functions.assignment import Assignment, Task, read_assignment
-from rnnkit.testing.grading.judge import Judge, unread
+from rnnkit.testing.grading.judge import ENDED, Judge, unread
 from rnnkit.testing.grading.remote import Ended, Place, Remote
 from rnnkit.testing.grading.submissions import Submission, bring, mistakes, modules
 from rnnkit.testing.grading.verdicts import Outcome, Part, Verdict
@@ -56,6 +56,7 @@ def graded(submission: Submission, how: Grading) -> Verdict:
     key = how.key(submission, assignment)
     with tempfile.TemporaryDirectory(prefix="rnnkit-grade-", ignore_cleanup_errors=True) as folder:
         root, scratch = Path(folder) / "submission", Path(folder) / "scratch"
+        Path(folder).chmod(0o755)  # a submission may run as another user
         scratch.mkdir()
         try:
             bring(submission, root)
@@ -116,7 +117,7 @@ class _Work:
                 return _lost(task, text)
             if not value.right and value.text == "not there":
                 return _lost(task, text)
-            gradient = Part(task.gradient, text=text, patterns=("ended",))
+            gradient = Part(task.gradient, text=text, patterns=(ENDED,))
         outcome = Outcome(task.name, task.show, value, gradient, alike=alike)
         if gradient is None or gradient.right or not gradient.text.startswith("gradient:"):
             return outcome

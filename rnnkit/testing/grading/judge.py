@@ -22,8 +22,22 @@ from rnnkit.testing.grading.remote import Ended, Functions
 from rnnkit.testing.grading.verdicts import Part
 from rnnkit.testing.pairs import GATES, Pair, scaled
 
+ENDED: Final = "its process ended, or took too much"
 COMMON: Final = 20_590
 """The seed of inputs at which all wrong answers of a class are compared with each other."""
+
+_IN_WORDS: Final = {
+    "runs": "it raises an error",
+    "written": "not written yet",
+    "types": "not float64",
+    "finite": "numbers that are not finite",
+    "shapes": "another shape",
+    "returns": "returns something else",
+    "reached": "an input is not used",
+    "inputs unchanged": "changes its inputs in place",
+    "stale cache": "what backward needs is not in the cache, or is changed there",
+}
+"""Laws that are broken, on the teacher's page."""
 
 
 class Judge:
@@ -125,13 +139,14 @@ def patterns(finding: Finding) -> tuple[str, ...]:
     """What is wrong, in a few words each."""
     if finding.broken == "gradient":
         hints = {leaf.hint for leaf in finding.leaves if leaf.hint}
-        return tuple(sorted(hints)) or ("no known pattern",)
+        own = {hint for hint in hints if not hint.startswith("it follows from")}
+        return tuple(sorted(own or hints)) or ("no known pattern",)
     if finding.broken == "value":
         lines = finding.text.splitlines()
         hints = {line.rpartition("; ")[2] for line in lines if "WRONG" in line and "; " in line}
         own = {line.strip() for line in lines[1:] if "WRONG" not in line and "  right" not in line}
         return tuple(sorted(hints | own)) or ("other values",)
-    return (str(finding.broken),)
+    return (_IN_WORDS.get(str(finding.broken), str(finding.broken)),)
 
 
 def _digest(arrays: Mapping[str, Array]) -> str:
@@ -144,9 +159,14 @@ def _digest(arrays: Mapping[str, Array]) -> str:
 
 def unread(task: Task, text: str) -> tuple[Part, Part | None]:
     """No points for a task, for one reason."""
-    parts = Part(task.value, text=text, patterns=(text.partition(":")[0][:80],))
+    parts = Part(task.value, text=text, patterns=(_why(text),))
     gradient = Part(task.gradient, text=text, patterns=parts.patterns) if task.gradient else None
     return parts, gradient
+
+
+def _why(text: str) -> str:
+    head = text.partition(":")[0]
+    return "it cannot be imported" if "importing" in text[:20] else {"ended": ENDED}.get(head, head)
 
 
 def solvable(assignment: Assignment) -> None:

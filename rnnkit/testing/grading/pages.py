@@ -23,6 +23,7 @@ pre { white-space: pre-wrap; overflow-wrap: anywhere; background: rgb(128 128 12
 @media (prefers-color-scheme: dark) { .right { color: #7fce86; } .wrong { color: #ff8f86; } }
 .bar { display: inline-block; height: .8rem; background: #00897b; border-radius: .15rem; }
 .wide { overflow-x: auto; }
+@media (max-width: 30rem) { th, td { padding-right: .5rem; } h1 { font-size: 1.5rem; } }
 """
 _MOST: Final = 40
 """Rows of a table of patterns."""
@@ -160,7 +161,7 @@ def _everybody(assignment: Assignment, verdicts: Sequence[Verdict]) -> str:
         for v in verdicts
     ]
     heads = ["student", ">points", *(f">{task.name}" for task in assignment.tasks)]
-    return f'<div class="wide">{_table(heads, rows)}</div>'
+    return _table(heads, rows)
 
 
 def _row(*cells: str, numbers: Iterable[str] = ()) -> str:
@@ -175,7 +176,8 @@ def _table(heads: Sequence[str], rows: Iterable[str]) -> str:
         else f"<th>{escape(head)}</th>"
         for head in heads
     )
-    return f"<table><thead><tr>{titles}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+    body = "".join(rows)
+    return f'<div class="wide"><table><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def _text(text: str) -> str:
