@@ -29,6 +29,9 @@ from rnnkit.training.folders import as_run
 
 NAME = "report.html"
 
+TRIES = 5
+"""How often model and history are read, of a run that writes them meanwhile."""
+
 
 @attrs.frozen
 class _Data:
@@ -65,7 +68,7 @@ def write_report(
     check_installed()
     run = as_run(run)
     file = run / (BEST if (run / BEST).exists() else LAST)
-    model, history = load_model(file).frozen(), read_history(run)
+    model, history = _at_one_moment(run, file)
     spec, missing = model.spec, []
     found: _Data | None = None
     try:
@@ -106,6 +109,16 @@ def write_report(
     written = run / NAME if out is None else Path(out)
     write_text_whole(written, render(page))
     return written
+
+
+def _at_one_moment(run: Path, file: Path) -> tuple[Captioner, History]:
+    """The model of a run and its history, which another process may be replacing."""
+    for _ in range(TRIES):
+        history = read_history(run)
+        model = load_model(file).frozen()
+        if read_history(run) == history:
+            break
+    return model, history
 
 
 def _read(
