@@ -35,6 +35,7 @@ _REASONS: Final = tuple(
         (r"plugins\|(gradcheck|build|train).*\|(options|class|import): ", "what is odd about it is no part of what it computes, which is right"),
         (r"plugins\|(gradcheck|build|train).*\|(forward|backward): (print|import sys; sys\.stdout)", "what it prints is no result, and what it computes is right"),
         (r"plugins\|(gradcheck|build|train).*\|forward: return x", "it returns what is asked for"),
+        (r"arguments\|report .*\|--data", "a page without captions, which says why it has none"),
         (r"arguments\|new .*\|--data", "a spec may name a folder that is not there yet"),
         (r"servers\|", "however it came, the archive is whole: its files are checked as data before they are moved into their place"),
         (r"captions\|.*\|captions\.json bytes", "letters of a caption or a name, which may be any"),

@@ -53,7 +53,7 @@ def write_report(
 
     Args:
         run: the run's folder.
-        data: the data folder; the spec's `data.path`, if it can be read, if left open.
+        data: the data folder; the spec's `data.path` if left open.
         out: the file; `report.html` in the run's folder if left open.
         images: how many images to caption at most, of val, or of train if there is no val.
 
@@ -63,7 +63,6 @@ def write_report(
     Raises:
         RnnkitError: what writing takes is not installed.
         CheckpointError: there is no such run, it is damaged, or the file cannot be written.
-        DataError: the data folder that is given cannot be read.
     """
     check_installed()
     run = as_run(run)
@@ -74,8 +73,6 @@ def write_report(
     try:
         found = _read(model, data, images, lambda text: missing.append(f"{text}."))
     except DataError as e:
-        if data is not None:
-            raise
         missing.append(
             f"There are no captions here, because the data could not be read: {e}. "
             "Write this page again once they can be, with --data DIR if they have moved."
