@@ -18,6 +18,7 @@ __all__ = [
     "log_softmax",
     "normalize",
     "normalize_back",
+    "penalized",
     "sigmoid",
     "sum_of_squares",
     "sum_rows",
@@ -131,6 +132,11 @@ def clip_factor(norm: float, limit: float) -> float:
 def sum_of_squares(arrays: Iterable[Array]) -> float:
     """The sum of squares of all elements of all arrays, each array's summed in its own precision."""
     return sum(float(np.vdot(a, a)) for a in arrays)
+
+
+def penalized(dw: Array, w: Array, weight_decay: float) -> Array:
+    """dw + weight_decay w: the gradient with that of the penalty weight_decay w^2 / 2; dw itself without one."""
+    return dw + weight_decay * w if weight_decay else dw
 
 
 def times(a: Array, factor: float) -> Array:

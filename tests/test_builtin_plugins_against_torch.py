@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -22,9 +23,15 @@ from rnnkit_builtin.layers.dropout import Dropout
 from rnnkit_builtin.layers.embedding import Embedding, EmbeddingParams
 from rnnkit_builtin.layers.layer_norm import LayerNorm, LayerNormParams
 from rnnkit_builtin.losses.softmax_cross_entropy import SoftmaxCrossEntropy
+from rnnkit_builtin.optimizers.adadelta import Adadelta
+from rnnkit_builtin.optimizers.adafactor import Adafactor
 from rnnkit_builtin.optimizers.adagrad import Adagrad
 from rnnkit_builtin.optimizers.adam import Adam
+from rnnkit_builtin.optimizers.adamax import Adamax
 from rnnkit_builtin.optimizers.adamw import AdamW
+from rnnkit_builtin.optimizers.lion import Lion
+from rnnkit_builtin.optimizers.nadam import NAdam
+from rnnkit_builtin.optimizers.radam import RAdam
 from rnnkit_builtin.optimizers.rmsprop import RMSProp
 from rnnkit_builtin.optimizers.sgd import SGD
 from tests.torch_reference import cases, everything, parameters
@@ -67,6 +74,29 @@ OPTIMIZERS: dict[str, Optimizer[Any]] = {
     "adam scheduled": Adam(0.01, beta1=0.7, beta2=0.8, epsilon=1e-2),
     "adamw": AdamW(0.01),
     "adamw scheduled": AdamW(0.01, beta1=0.7, beta2=0.8, weight_decay=0.5),
+    "sgd dampening": SGD(0.1, momentum=0.9, dampening=0.4),
+    "rmsprop centered": RMSProp(0.01, centered=True),
+    "rmsprop centered decay scheduled": RMSProp(
+        0.01, decay=0.8, momentum=0.7, centered=True, weight_decay=0.2
+    ),
+    "adam decay": Adam(0.01, weight_decay=0.2),
+    "adam amsgrad": Adam(0.01, beta1=0.7, beta2=0.8, amsgrad=True),
+    "adam amsgrad decay scheduled": Adam(
+        0.01, beta1=0.5, beta2=0.6, amsgrad=True, weight_decay=0.2
+    ),
+    "adamw amsgrad": AdamW(0.01, beta1=0.5, beta2=0.6, amsgrad=True),
+    "adadelta": Adadelta(),
+    "adadelta decay scheduled": Adadelta(0.5, decay=0.7, epsilon=1e-3, weight_decay=0.2),
+    "adamax": Adamax(),
+    "adamax decay scheduled": Adamax(0.01, beta1=0.7, beta2=0.8, epsilon=1e-3, weight_decay=0.2),
+    "nadam": NAdam(),
+    "nadam decay scheduled": NAdam(
+        0.01, beta1=0.7, beta2=0.8, weight_decay=0.2, momentum_decay=0.5
+    ),
+    "radam": RAdam(),
+    "radam decay scheduled": RAdam(0.01, beta1=0.7, beta2=0.8, epsilon=1e-3, weight_decay=0.2),
+    "adafactor": Adafactor(),
+    "adafactor decay scheduled": Adafactor(0.5, decay=0.5, epsilon=0.1, clip=1.2, weight_decay=0.2),
 }
 
 
@@ -228,6 +258,54 @@ def test_optimizer_works_in_place_in_float32_and_leaves_the_gradient_alone(name:
         assert np.all(now != 0)
 
 
+def test_adafactor_keeps_whole_squares_of_what_is_no_matrix() -> None:
+    case = parameters(everything(), "vectors/")
+    w, optimizer, path = case["start"].copy(), Adafactor(0.1), []
+    slots = optimizer.slots(w)
+    for step, dw in enumerate(case["gradients"], 1):
+        optimizer.update(w, dw, slots, step, 1.0)
+        path.append(w.copy())
+    agree(path, case["w"])
+
+
+def test_adafactor_needs_less_than_half_of_the_memory_of_adam() -> None:
+    w = np.ones((50_000, 64), np.float32)
+    dw, used = np.full_like(w, 0.5), {}
+    optimizers: tuple[Optimizer[Any], ...] = (Adam(), Adafactor())
+    for optimizer in optimizers:
+        tracemalloc.start()
+        slots = optimizer.slots(w)
+        optimizer.update(w, dw, slots, 1, 1.0)
+        used[type(optimizer)] = sum(a.nbytes for _, a in named_arrays(slots))
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert used == {Adam: 8 * w.size, Adafactor: 4 * (50_000 + 64)}
+    assert peak < used[Adam] / 10  # of Adafactor, with all that it makes on the way
+
+
+def test_lion_follows_its_paper() -> None:
+    optimizer = Lion(0.01, beta1=0.7, beta2=0.8, weight_decay=0.3)
+    w, gradients = everything()["optimizers/w"].copy(), everything()["optimizers/gradients"]
+    slots, wanted, m = optimizer.slots(w), w.copy(), np.zeros_like(w)
+    for step, dw in enumerate(gradients, 1):
+        optimizer.update(w, dw, slots, step, 1.0 / step)
+        c = 0.7 * m + 0.3 * dw
+        m = 0.8 * m + 0.2 * dw
+        wanted = wanted - 0.01 / step * (np.where(c > 0, 1.0, -1.0) + 0.3 * wanted)
+    agree(w, wanted)
+
+
 def test_nesterov_without_momentum_is_refused() -> None:
     with pytest.raises(ValueError, match="'momentum' above 0"):
         SGD(nesterov=True)
+
+
+@pytest.mark.parametrize("options", [{}, {"momentum": 0.9, "nesterov": True}])
+def test_dampening_wants_a_velocity_of_its_own(options: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="'dampening' is for what goes into the velocity"):
+        SGD(dampening=0.5, **options)
+
+
+def test_a_deviation_from_no_mean_is_refused() -> None:
+    with pytest.raises(ValueError, match="'decay' above 0"):
+        RMSProp(decay=0.0, centered=True)

@@ -74,3 +74,10 @@ class Layer(Plugin, Generic[X, P, C]):
         Returns:
             dx shaped like x (None for tokens), and the gradient of every parameter, in the class of p.
         """
+
+    def backward_input(self, p: P, dy: Array, cache: C) -> X | None:
+        """Compute dx alone, for a layer whose parameters are frozen: the same as that of `backward`.
+
+        Worth writing where the parameters' gradient costs a product.
+        """
+        return self.backward(p, dy, cache)[0]

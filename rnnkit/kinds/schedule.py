@@ -12,11 +12,20 @@ from rnnkit.kinds.plugin import Plugin
 
 @attrs.frozen
 class Progress:
-    """Where a run is: `step` updates done, of `steps` in all, `epoch_steps` of them to an epoch."""
+    """Where a run is.
+
+    Attributes:
+        step: updates done.
+        steps: updates in the whole run.
+        epoch_steps: updates in an epoch.
+        metric: what the best model is chosen by, at each evaluation so far, turned so that smaller is better: nats as
+            they are, scores with a minus. A checkpoint keeps it, so that a schedule that goes by it need not.
+    """
 
     step: int
     steps: int
     epoch_steps: int
+    metric: tuple[float, ...] = ()
 
     @property
     def epoch(self) -> int:
@@ -29,6 +38,11 @@ class Schedule(Plugin):
 
     noun: ClassVar[str] = "schedule"
     group: ClassVar[str] = "rnnkit.schedules"
+
+    @property
+    def by_metric(self) -> bool:
+        """Whether it goes by the metric on val, so that there must be a val split."""
+        return False
 
     @abc.abstractmethod
     def factor(self, at: Progress) -> float:

@@ -18,8 +18,23 @@ from rnnkit.testing.variants import Variant
 UPDATES: Final = 20
 SHAPES: Final = ((4, 6), (6, 6))
 DOUBLE: Final = np.dtype(np.float64)
+METRIC: Final = (
+    3.0,
+    2.0,
+    2.5,
+    2.4,
+    1.99997,
+    2.3,
+    2.2,
+    2.1,
+    2.0,
+    1.9,
+    *(2.0 + 0.01 * k for k in range(40)),
+)
+"""Values of the metric at evaluations: better and worse ones."""
+
 PROGRESS: Final = tuple(
-    Progress(step, steps, epoch)
+    Progress(step, steps, epoch, METRIC[: step // (steps // 50)])
     for steps, epoch in ((100, 10), (10_000, 500))
     for step in range(0, steps, steps // 50)
 )
@@ -57,7 +72,7 @@ def _results(plugin: Plugin) -> list[bytes]:
     try:
         match plugin:
             case Optimizer():
-                return [_after_updates(plugin)]
+                return [_after_updates(plugin, size) for size in (1.0, 1e-6)]
             case Schedule():
                 return [repr(plugin.factor(at)).encode() for at in PROGRESS]
             case Initializer():
@@ -68,9 +83,9 @@ def _results(plugin: Plugin) -> list[bytes]:
     return list(_outputs(plugin))
 
 
-def _after_updates(plugin: Optimizer[Any]) -> bytes:
-    """A parameter after some updates, with gradients of several sizes."""
-    w = np.linspace(-2.0, 2.0, 12)
+def _after_updates(plugin: Optimizer[Any], size: float) -> bytes:
+    """A parameter of about this size after some updates, with gradients of several sizes."""
+    w = size * np.linspace(-2.0, 2.0, 12)
     slots = plugin.slots(w)
     for step in range(1, UPDATES + 1):
         plugin.update(w, np.sin(step + np.arange(12.0)) * 10.0 ** (step % 5 - 2), slots, step, 1.0)

@@ -16,6 +16,10 @@ Everything is float64 and in rnnkit's layout: weights (in, out), gates in rnnkit
     states/CASE/             x (N, T, D), lengths (N,), one of them 0; start.SLOT (N, H) before the first step;
                              h (N, T, H), 0 beyond the length; final.SLOT (N, H) after the last step; dh and
                              dfinal.SLOT; dx, dstart.SLOT; p.NAME a parameter, d.NAME its gradient
+    vectors/                 start (4,), its gradients (20, 4); w (20, 4) after each update of Adafactor
+    groups/                  w.NAME a parameter, g.NAME its gradients (20, ..), the same for all cases
+    groups/CASE/             NAME after 20 updates, in parameter groups
+    schedules/CASE/          factors of 40 updates; or with values (30,) of a metric, before each of them
 """
 
 from __future__ import annotations
@@ -28,6 +32,8 @@ import torch
 from torch import Tensor, nn, sigmoid, tanh
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+from torch.optim import lr_scheduler as lr
+from torch.optim.lr_scheduler import LRScheduler
 
 N, T, D, H = 4, 5, 3, 4
 LENGTHS = torch.tensor([5, 3, 1, 4])
@@ -158,6 +164,135 @@ def optimizers() -> None:
     run("adam scheduled", lambda w: adam(w, 0.01, betas=(0.7, 0.8), eps=1e-2), uneven)
     run("adamw", lambda w: adamw(w, 0.01), even)
     run("adamw scheduled", lambda w: adamw(w, 0.01, betas=(0.7, 0.8), weight_decay=0.5), uneven)
+    run("sgd dampening", lambda w: sgd(w, 0.1, momentum=0.9, dampening=0.4), uneven)
+    run("rmsprop centered", lambda w: rms(w, 0.01, centered=True), even)
+    run(
+        "rmsprop centered decay scheduled",
+        lambda w: rms(w, 0.01, alpha=0.8, momentum=0.7, centered=True, weight_decay=0.2),
+        uneven,
+    )
+    run("adam decay", lambda w: adam(w, 0.01, weight_decay=0.2), even)
+    run("adam amsgrad", lambda w: adam(w, 0.01, betas=(0.7, 0.8), amsgrad=True), even)
+    run(
+        "adam amsgrad decay scheduled",
+        lambda w: adam(w, 0.01, betas=(0.5, 0.6), amsgrad=True, weight_decay=0.2),
+        uneven,
+    )
+    run("adamw amsgrad", lambda w: adamw(w, 0.01, betas=(0.5, 0.6), amsgrad=True), uneven)
+    adadelta, adamax = torch.optim.Adadelta, torch.optim.Adamax
+    run("adadelta", lambda w: adadelta(w), even)
+    run("adadelta decay scheduled", lambda w: adadelta(w, 0.5, 0.7, 1e-3, weight_decay=0.2), uneven)
+    run("adamax", lambda w: adamax(w), even)
+    run(
+        "adamax decay scheduled",
+        lambda w: adamax(w, 0.01, betas=(0.7, 0.8), eps=1e-3, weight_decay=0.2),
+        uneven,
+    )
+    nadam, radam = torch.optim.NAdam, torch.optim.RAdam
+    run("nadam", lambda w: nadam(w), even)
+    run(
+        "nadam decay scheduled",
+        lambda w: nadam(w, 0.01, betas=(0.7, 0.8), weight_decay=0.2, momentum_decay=0.5),
+        uneven,
+    )
+    run("radam", lambda w: radam(w), even)
+    run(
+        "radam decay scheduled",
+        lambda w: radam(w, 0.01, betas=(0.7, 0.8), eps=1e-3, weight_decay=0.2),
+        uneven,
+    )
+    adafactor = torch.optim.Adafactor
+    run("adafactor", lambda w: adafactor(w), even)
+    run(
+        "adafactor decay scheduled",
+        lambda w: adafactor(w, 0.5, beta2_decay=-0.5, eps=(None, 0.1), d=1.2, weight_decay=0.2),
+        uneven,
+    )
+
+
+def vectors() -> None:
+    """Adafactor on what is no matrix."""
+    w = torch.randn(4, requires_grad=True)
+    gradients, path, start = torch.randn(20, 4), [], w.detach().clone()
+    optimizer = torch.optim.Adafactor([w], 0.1)
+    for gradient in gradients:
+        w.grad = gradient.clone()
+        optimizer.step()
+        path.append(w.detach().clone())
+    record("vectors", start=start, gradients=gradients, w=torch.stack(path))
+
+
+def groups() -> None:
+    shapes = {"words.0.W": (5, 3), "head.0.W": (3, 5), "head.0.b": (5,)}
+    start = {name: torch.randn(shape) for name, shape in shapes.items()}
+    gradients = {name: torch.randn(20, *shape) for name, shape in shapes.items()}
+    record("groups", **{f"w.{name}": w for name, w in start.items()})
+    record("groups", **{f"g.{name}": g for name, g in gradients.items()})
+    make: Callable[[list[dict[str, object]]], torch.optim.Optimizer]
+    for case, make in {
+        "adamw": lambda groups: torch.optim.AdamW(groups, 0.01, weight_decay=0.1),
+        "sgd": lambda groups: torch.optim.SGD(groups, 0.1, momentum=0.9, weight_decay=0.1),
+        "adamax": lambda groups: torch.optim.Adamax(groups, 0.01, weight_decay=0.1),
+    }.items():
+        ws = {name: w.clone().requires_grad_() for name, w in start.items()}
+        rate = 0.1 if case == "sgd" else 0.01
+        optimizer = make(
+            [
+                {"params": [ws["words.0.W"]], "lr": 0.25 * rate},
+                {"params": [ws["head.0.W"]], "weight_decay": 0.4},
+                {"params": [ws["head.0.b"]], "lr": 2.0 * rate, "weight_decay": 0.0},
+            ]
+        )
+        for step in range(20):
+            for name, w in ws.items():
+                w.grad = gradients[name][step].clone()
+            optimizer.step()
+        record(f"groups/{case}", **ws)
+
+
+def schedules() -> None:
+    def follow(case: str, make: Callable[[torch.optim.Optimizer], LRScheduler]) -> None:
+        optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], 1.0)
+        schedule, factors = make(optimizer), []
+        for _ in range(40):
+            factors.append(optimizer.param_groups[0]["lr"])
+            optimizer.step()
+            schedule.step()
+        record(f"schedules/{case}", factors=torch.tensor(factors))
+
+    follow("linear", lambda o: lr.LinearLR(o, 0.8, 0.1, total_iters=40))
+    follow("polynomial", lambda o: lr.PolynomialLR(o, total_iters=40, power=2.5))
+    once = {"total_steps": 40, "cycle_momentum": False}
+    follow("one-cycle", lambda o: lr.OneCycleLR(o, 1.0, **once))
+    follow(
+        "one-cycle wide",
+        lambda o: lr.OneCycleLR(
+            o, 1.0, **once, pct_start=0.55, div_factor=10.0, final_div_factor=50.0
+        ),
+    )
+    falls = 3.0 / torch.arange(1, 31).sqrt() + 0.3 * torch.randn(30)
+    for case, values, options in (
+        ("plateau", falls, {"factor": 0.5, "patience": 2, "eps": 0.0}),
+        ("plateau up", 5.0 - falls, {"mode": "max", "factor": 0.3, "patience": 1, "eps": 0.0}),
+        (
+            "plateau cool",
+            falls,
+            {
+                "factor": 0.5,
+                "patience": 0,
+                "threshold": 0.05,
+                "cooldown": 2,
+                "min_lr": 0.1,
+                "eps": 0.0,
+            },
+        ),
+    ):
+        optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], 1.0)
+        schedule, factors = lr.ReduceLROnPlateau(optimizer, **options), []
+        for value in values.tolist():
+            factors.append(optimizer.param_groups[0]["lr"])
+            schedule.step(value)
+        record(f"schedules/{case}", values=values, factors=torch.tensor(factors))
 
 
 def cells() -> None:
@@ -319,7 +454,17 @@ def main() -> None:
     torch.manual_seed(231)
     torch.set_default_dtype(torch.float64)
     torch.set_num_threads(1)
-    for part in (activations, layers, losses, optimizers, cells, states):
+    for part in (
+        activations,
+        layers,
+        losses,
+        optimizers,
+        cells,
+        states,
+        vectors,
+        groups,
+        schedules,
+    ):
         part()
     file = Path(__file__).with_name("torch_reference.npz")
     np.savez_compressed(file, **{key: t.numpy() for key, t in REFERENCE.items()})

@@ -58,3 +58,6 @@ class Affine(Layer[Array, AffineParams, Array]):
         x = cache.reshape(-1, cache.shape[-1])
         dy = dy.reshape(-1, dy.shape[-1])
         return (dy @ p.W.T).reshape(cache.shape), AffineParams(W=x.T @ dy, b=dy.sum(axis=0))
+
+    def backward_input(self, p: AffineParams, dy: Array, cache: Array) -> Array:
+        return (dy.reshape(-1, dy.shape[-1]) @ p.W.T).reshape(cache.shape)

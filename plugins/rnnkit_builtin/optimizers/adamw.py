@@ -24,4 +24,4 @@ class AdamW(Adam):
 
     def update(self, w: Array, dw: Array, slots: AdamSlots, step: int, factor: float) -> None:
         w *= 1.0 - self.learning_rate * factor * self.weight_decay
-        super().update(w, dw, slots, step, factor)
+        self.follow(w, dw, slots, step, factor)

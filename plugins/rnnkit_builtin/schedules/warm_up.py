@@ -28,8 +28,12 @@ class WarmUp(Schedule):
     steps: int = attrs.field(validator=ge(1))
     then: Schedule = Constant()
 
+    @property
+    def by_metric(self) -> bool:
+        return self.then.by_metric
+
     def factor(self, at: Progress) -> float:
         if at.step < self.steps:
             return (at.step + 1) / self.steps
-        rest = Progress(at.step - self.steps, at.steps - self.steps, at.epoch_steps)
+        rest = attrs.evolve(at, step=at.step - self.steps, steps=at.steps - self.steps)
         return self.then.factor(rest)

@@ -27,9 +27,18 @@ def schedule_contracts(plugin: Schedule) -> Iterator[Contract]:
     yield Contract("pure", partial(_depends_on_progress_alone, plugin))
 
 
+METRICS: Final = (
+    (),
+    (3.0,),
+    (3.0, 2.0, 2.5, 2.5, 2.5, 2.5, 1.5),
+    (-0.4, -0.5, math.nan, math.inf, 0.0),
+)
+"""Values of the metric so far: none yet, better and worse ones, and those of a network that diverges."""
+
+
 def _points_of_runs() -> list[Progress]:
     return [
-        Progress(step, steps, epoch_steps)
+        Progress(step, steps, epoch_steps, METRICS[(step + steps) % len(METRICS)])
         for steps, epoch_steps in RUNS
         for step in np.unique(np.linspace(0, steps - 1, ASKED).astype(int)).tolist()
     ]
