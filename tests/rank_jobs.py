@@ -1,6 +1,7 @@
 """What tests have several ranks do: mpiexec -n R python -m tests.rank_jobs JOB ..
 
 numbers DATA OUT     train the spec in float64 and in float32, and compare the ranks' parameters
+groups DATA OUT NAME  a run with groups and averages by this optimizer
 nodes DATA OUT       the same on two nodes, and as `overlap` in OUT/overlap
 overlap DATA OUT     the same, with gradients on their way during the backward pass
 interrupt DATA OUT   the same, but for Ctrl-C on rank 1 after the ninth update
@@ -62,6 +63,31 @@ def numbers(ranks: Ranks, data: Path, out: Path) -> None:
         )
         for name, w in run.model.parameters.items():
             assert np.array_equal(w, ranks.broadcast(w)), name
+
+
+GROUPS = """
+average = 0.9
+[[train.group]]
+parts = "words.*"
+frozen = true
+until = 2
+[[train.group]]
+parts = "image.*"
+learning_rate = 0.5
+"""
+
+
+def grouped(optimizer: str) -> rnnkit.Spec:
+    """A spec with groups and averages."""
+    text = SPEC.replace("epochs = 7", "epochs = 4").replace("adam", optimizer) + GROUPS
+    return rnnkit.parse_spec(text, overrides=["model.dtype=float64"])
+
+
+def groups(ranks: Ranks, data: Path, out: Path, optimizer: str) -> None:
+    """A run of it; all ranks come to the same bits."""
+    run = rnnkit.train(grouped(optimizer), data, out / "run", ranks=ranks)
+    for name, w in run.model.parameters.items():
+        assert np.array_equal(w, ranks.broadcast(w)), name
 
 
 DECODERS: Mapping[str, Decoder] = {
@@ -154,6 +180,9 @@ def run(name: str, *args: str) -> None:
             ranks.overlaps = True
         if name == "interrupt" and ranks.rank == 1:
             press_control_c()
+        if name == "groups":
+            groups(ranks, Path(args[0]), Path(args[1]), args[2])
+            return
         data, out = map(Path, args)
         if name == "captions":
             make_batches_small()

@@ -18,7 +18,15 @@ from rnnkit.cli import app
 from rnnkit.describing.new_spec import new_spec
 from rnnkit.errors import SpecError
 from rnnkit.registry.options import element, option_types
-from rnnkit.spec import CaptionTable, DataTable, ModelTable, RnnTable, TrainTable, parse_spec
+from rnnkit.spec import (
+    CaptionTable,
+    DataTable,
+    GroupTable,
+    ModelTable,
+    RnnTable,
+    TrainTable,
+    parse_spec,
+)
 from rnnkit.spec.shipped import shipped
 
 ROOT = Path(__file__).parents[1]
@@ -41,9 +49,10 @@ def test_keys_behind_a_number_sign_have_their_defaults(name: str) -> None:
 def test_every_key_is_there_once_with_its_meaning() -> None:
     text = new_spec("scenes")
     lines = text.splitlines()
-    for table in (DataTable, ModelTable, RnnTable, TrainTable, CaptionTable):
+    for table in (DataTable, ModelTable, RnnTable, TrainTable, GroupTable, CaptionTable):
         for key, want in option_types(table).items():
-            if element(want) is RnnTable:
+            if element(want) in (RnnTable, GroupTable):
+                assert f"[[{'model' if element(want) is RnnTable else 'train'}.{key}]]" in text
                 continue
             at = [i for i, line in enumerate(lines) if re.match(rf"#?{key} = ", line)]
             assert len(at) == (2 if key == "length" else 1), key

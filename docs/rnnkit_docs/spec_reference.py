@@ -12,6 +12,7 @@ from rnnkit.spec import parse_spec
 from rnnkit.spec.schema import (
     CaptionTable,
     DataTable,
+    GroupTable,
     ModelTable,
     RnnTable,
     Spec,
@@ -26,6 +27,7 @@ TABLES: Final[dict[str, type[Any]]] = {
     "model": ModelTable,
     "model.rnn": RnnTable,
     "train": TrainTable,
+    "train.group": GroupTable,
     "caption": CaptionTable,
 }
 """The name of each table, in the order of a spec."""
@@ -44,7 +46,7 @@ def resolved(_: str = "") -> str:
 
 
 def _section(name: str, cls: type[Any]) -> str:
-    header = f"[[{name}]]" if cls is RnnTable else f"[{name}]"
+    header = f"[[{name}]]" if cls in (RnnTable, GroupTable) else f"[{name}]"
     summary, *others = paragraphs(cls.__doc__)
     said = summary.partition(": ")[2]
     text = [said[0].upper() + said[1:], *others]

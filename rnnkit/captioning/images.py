@@ -100,12 +100,7 @@ def check_fits(model: Writer[Any], dataset: Dataset) -> None:
     misfit = map_misfit(model.map, dataset)
     if misfit is not None:
         raise DataError(f"{dataset.folder} has {misfit}")
-    difference = model.pipeline and dataset.pipeline and model.pipeline.difference(dataset.pipeline)
-    if difference:
-        raise DataError(
-            f"{dataset.folder} has other features than those that the model was trained on: they {difference}; "
-            "give it features that are made in the same way"
-        )
+    check_encoder(model, dataset)
     vocabulary, models = dataset.vocabulary, model.vocabulary
     if models.by_character:
         vocabulary = characters_of(vocabulary)
@@ -116,6 +111,20 @@ def check_fits(model: Writer[Any], dataset: Dataset) -> None:
         raise DataError(
             f"{dataset.folder} has another vocabulary ({_size(vocabulary)}) than the model "
             f"({_size(models)}): {vocabulary.difference(models)}; give it the data it was trained on"
+        )
+
+
+def check_encoder(model: Writer[Any], dataset: Dataset) -> None:
+    """Make sure that image features were made as those that a model was trained on, if both say how.
+
+    Raises:
+        DataError: they were made by another encoder, or reduced in another way.
+    """
+    difference = model.pipeline and dataset.pipeline and model.pipeline.difference(dataset.pipeline)
+    if difference:
+        raise DataError(
+            f"{dataset.folder} has other features than those that the model was trained on: they {difference}; "
+            "give it features that are made in the same way"
         )
 
 

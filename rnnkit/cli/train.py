@@ -40,6 +40,15 @@ def train(
             autocompletion=runs,
         ),
     ] = None,
+    start_from: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="MODEL",
+            help="Begin with the parameters of this model (a file, or a run), wherever the network of SPEC has the same.",
+            autocompletion=runs,
+        ),
+    ] = None,
     override: Overrides = None,
     tensorboard: Annotated[
         bool | None,
@@ -58,8 +67,10 @@ def train(
         raise typer.BadParameter("give either a SPEC, or --resume RUN")
     if resume is not None and out is not None:
         raise typer.BadParameter("--resume RUN continues in RUN; leave out --out")
+    if resume is not None and start_from is not None:
+        raise typer.BadParameter("--resume RUN goes on with RUN; --from MODEL is for a SPEC")
     with job() as ranks:
-        code = _train(spec, data, out, resume, override or (), tensorboard, ranks)
+        code = _train(spec, data, out, resume, start_from, override or (), tensorboard, ranks)
     if code:
         raise typer.Exit(code)
 
@@ -69,6 +80,7 @@ def _train(
     data: Path | None,
     out: Path | None,
     resume: Path | None,
+    start_from: Path | None,
     override: Sequence[str],
     tensorboard: bool | None,
     ranks: Ranks,
@@ -113,6 +125,7 @@ def _train(
             out,
             override,
             resume=resume,
+            start_from=start_from,
             on_start=on_start,
             on_step=on_step,
             on_record=on_record,

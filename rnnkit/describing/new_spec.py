@@ -87,7 +87,8 @@ def _table(
         elif not again:
             yield from _comment(_sentence(said.get(key, "")))
             value = default_of(attrs.fields_dict(cls)[key])
-            yield f"#{key} = {'...  # ' + noun(want) if value is None else inline(plain(value))}"
+            open_ = value is None or value is attrs.NOTHING
+            yield f"#{key} = {'...  # ' + noun(want) if open_ else inline(plain(value))}"
     order = [*written, *(key for key, _, _ in below)]
     for key, want, item in sorted(below, key=lambda row: order.index(row[0])):
         name, value, given = show((*path, key)), getattr(table, key), written.get(key, {})
@@ -95,6 +96,9 @@ def _table(
             yield from ("", *_comment(_about(want)), f"[{name}]")
             yield from _table((*path, key), type(value), value, given)
         else:
+            if is_table(item) and not value:
+                yield from ("", *_comment(_about(item)), f"#[[{name}]]")
+                yield from _table((*path, key), item, None, {})
             for i, (row, its) in enumerate(zip(value, given, strict=True)):
                 yield from ("", *(() if i else _comment(_about(item))), f"[[{name}]]")
                 yield from _table((*path, key), type(row), row, its, again=i > 0)

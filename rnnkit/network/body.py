@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from typing import Any, TypeAlias
 
 import attrs
 import numpy as np
 
-from rnnkit.kinds import Array, Ints, Params, Rng, State
+from rnnkit.kinds import Array, Ints, Rng, State, named_arrays
 from rnnkit.network.chain import Chain
+from rnnkit.network.needs import LevelNeeds, Needs, any_of, wanted_of
 from rnnkit.network.packing import Packing
-from rnnkit.network.parts import named_chain, named_level
+from rnnkit.network.parts import Made, named_chain, named_level
 from rnnkit.network.recurrence import Recurrence
 from rnnkit.numerics import sum_rows
 from rnnkit.spec import Injection
@@ -83,36 +85,65 @@ class Body:
             x = _beside(x, v[packing.rows])
         return x, Tapes(image, words, inputs, rnns)
 
-    def backward(self, dh: Array, tapes: Tapes, packing: Packing, take: Take) -> BodyGradients:
+    def needs(self, names: Collection[str] | None = None, features: bool = False) -> Needs:
+        """What a backward pass must compute for these parameters, and for the image features if asked for."""
+        wanted = partial(wanted_of, names)
+        image = features or any_of(self.image, wanted, "image")
+        words = any_of(self.words, wanted, "words")
+        below = words or (image and self.inject in ("pre", "par"))
+        levels: list[LevelNeeds] = []
+        for i, level in enumerate(self.levels):
+            own = [name for name, _ in named_arrays(level.rnn.params)]
+            params = any(wanted(f"rnn.{i}.{name}") for name in own)
+            reads = below or any_of(level.input, wanted, f"rnn.{i}.input")
+            output = params or reads or (image and self.inject == "init")
+            levels.append(LevelNeeds(output, params, reads, below))
+            below = output
+        head = below or (image and self.inject == "merge")
+        return Needs(names, features, image, words, tuple(levels), head)
+
+    def backward(
+        self, dh: Array, tapes: Tapes, packing: Packing, take: Take, needs: Needs
+    ) -> BodyGradients:
         """The gradients from that of what the head reads; `take` is given them part by part."""
-        inputs: list[list[Params]] = []
-        rnns: list[Params] = []
+        inputs: list[list[Made]] = [[None] * len(level.input.links) for level in self.levels]
+        rnns: list[Made] = [None] * len(self.levels)
         shares: list[Array] = []
-        lead = len(packing.order)
-        dv: Array
+        lead, wanted = len(packing.order), needs.wanted
+        dv, features = dh, dh  # stand for what nobody needs
+        image: list[Made] = [None] * len(self.image.links)
+        words: list[Made] = [None] * len(self.words.links)
         if self.inject == "pre":
             dh = np.concatenate([np.zeros((lead, dh.shape[1]), dh.dtype), dh])
         elif self.inject == "merge":
             dh, each = np.split(dh, [self.levels[-1].hidden], axis=1)
             dv = sum_rows(each, packing.rows, packing.count)
-        for level, caches, tape in reversed(
-            list(zip(self.levels, tapes.inputs, tapes.rnns, strict=True))
-        ):
-            dh, dh0, rnn = level.rnn.backward(dh, tape)
-            dh, chain = level.input.backward(dh, caches)
-            rnns.insert(0, rnn)
-            inputs.insert(0, chain)
+        for i in reversed(range(len(self.levels))):
+            level, need = self.levels[i], needs.levels[i]
+            if not need.output:
+                break
+            dh, dh0, rnns[i] = level.rnn.some_back(
+                dh, tapes.rnns[i], params=need.params, input=need.input
+            )
+            if need.input:
+                dh, inputs[i] = level.input.backward(
+                    dh, tapes.inputs[i], wanted, f"rnn.{i}.input", input=need.below
+                )
             shares.insert(0, packing.leave(dh0))
-            take(dict(named_level(len(self.levels) - len(rnns), chain, rnn)))
-        if self.inject == "init":
+            take(dict(named_level(i, inputs[i], rnns[i])))
+        if needs.image and self.inject == "init":
             dv = np.concatenate(shares, axis=1)
         elif self.inject == "pre":
             dv, dh = packing.leave(dh[:lead]), dh[lead:]
         elif self.inject == "par":
             dh, each = np.split(dh, [self.words.links[-1].out_features], axis=1)
             dv = sum_rows(each, packing.rows, packing.count)
-        _, words = self.words.backward(dh, tapes.words)
-        features, image = self.image.backward(dv, tapes.image)
+        if needs.words:
+            _, words = self.words.backward(dh, tapes.words, wanted, "words", input=False)
+        if needs.image:
+            features, image = self.image.backward(
+                dv, tapes.image, wanted, "image", input=needs.features
+            )
         take(dict(named_chain("image", image)) | dict(named_chain("words", words)))
         return BodyGradients(features, image, words, inputs, rnns)
 
@@ -175,13 +206,13 @@ class Tapes:
 
 @attrs.frozen
 class BodyGradients:
-    """The gradients of the image features (N, F), and of all parameters before the head."""
+    """The gradients of the image features (N, F), if needed, and of the parameters before the head that are wanted."""
 
     features: Array
-    image: list[Params]
-    words: list[Params]
-    inputs: list[list[Params]]
-    rnns: list[Params]
+    image: list[Made]
+    words: list[Made]
+    inputs: list[list[Made]]
+    rnns: list[Made]
 
 
 def _beside(x: Array, v: Array) -> Array:

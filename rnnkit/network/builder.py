@@ -12,7 +12,7 @@ import numpy as np
 from rnnkit.data import Dataset
 from rnnkit.errors import quoted
 from rnnkit.kinds import Activation, Cell, DType, FreeStep, Layer, Rng
-from rnnkit.network import room
+from rnnkit.network import groups, room
 from rnnkit.network.body import Body, Level
 from rnnkit.network.chain import Chain, Elementwise, Link
 from rnnkit.network.engine import recurrent_layer
@@ -86,7 +86,7 @@ def assemble(spec: Spec, sizes: Sizes) -> Captioner:
     head = fitter.chain(table.head, ("model", "head"), width, len(sizes.vocabulary))
     if fitter.problems:
         raise spec.origin.error(fitter.problems)
-    return Captioner(
+    made = Captioner(
         spec=_resolved(spec, sizes, image, words, [inputs for _, inputs, _ in levels], head),
         vocabulary=sizes.vocabulary,
         feature_width=sizes.features,
@@ -104,6 +104,10 @@ def assemble(spec: Spec, sizes: Sizes) -> Captioner:
         ),
         head=Head(Chain(tuple(head)), len(sizes.vocabulary)),
     )
+    wrong = [Problem(*misfit) for misfit in groups.misfits(spec.train, tuple(made.parameters))]
+    if wrong:
+        raise spec.origin.error(wrong)
+    return made
 
 
 class _Fitter:

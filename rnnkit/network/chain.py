@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 
 from rnnkit.kinds import Activation, Array, DType, Ints, Layer, NoParams, Params, Rng
+from rnnkit.network.parts import Made, Wanted, everything
 from rnnkit.registry.returned import array, like, pair
 
 
@@ -71,15 +72,38 @@ class Chain:
             caches.append(cache)
         return y, caches
 
-    def backward(self, dy: Array, caches: list[Any]) -> tuple[Any, list[Params]]:
-        """The gradients with respect to the input (None for tokens) and to each link's parameters."""
-        grads: list[Params] = []
+    def backward(
+        self,
+        dy: Array,
+        caches: list[Any],
+        wanted: Wanted = everything,
+        name: str = "",
+        *,
+        input: bool = True,
+    ) -> tuple[Any, list[Made]]:
+        """The gradients with respect to the input (None for tokens) and to each link's parameters.
+
+        Args:
+            dy: that of the output.
+            caches: of `forward`.
+            wanted: of which parameters; those of a link are called `name.NUMBER.`.
+            name: of the chain.
+            input: whether that of the input is wanted; else it means nothing.
+        """
+        of = [wanted(f"{name}.{i}.") for i in range(len(self.links))]
+        first = 0 if input else next((i for i, one in enumerate(of) if one), len(of))
+        grads: list[Made] = [None] * len(of)
         dx: Any = dy
-        for link, cache in zip(reversed(self.links), reversed(caches), strict=True):
-            made = link.layer.backward(link.params, dx, cache)
-            below, dp = pair(link.layer, "backward", made, "(dx, dp)")
+        for i in reversed(range(first, len(of))):
+            link, cache = self.links[i], caches[i]
+            method = "backward" if of[i] else "backward_input"
+            if of[i]:
+                made = link.layer.backward(link.params, dx, cache)
+                below, dp = pair(link.layer, method, made, "(dx, dp)")
+                grads[i] = like(link.layer, method, dp, link.params, "dp")
+            else:
+                below = link.layer.backward_input(link.params, dx, cache)
             if not link.layer.tokens:
-                array(link.layer, "backward", below, (*dx.shape[:-1], link.in_features), "dx")
-            grads.append(like(link.layer, "backward", dp, link.params, "dp"))
+                array(link.layer, method, below, (*dx.shape[:-1], link.in_features), "dx")
             dx = below
-        return dx, grads[::-1]
+        return dx, grads

@@ -85,7 +85,9 @@ class FreeRecurrence(Recurrence[P, S, FreeTape[S, C]], Generic[P, S, C]):
             caches.append(cache)
         return states, FreeTape(x, start, rows, packing, caches)
 
-    def _steps_back(self, dh: Array, tape: FreeTape[S, C], dfinal: S | None) -> tuple[Array, S, P]:
+    def _steps_back(
+        self, dh: Array, tape: FreeTape[S, C], dfinal: S | None, params: bool, input: bool
+    ) -> tuple[Array, S, P | None]:
         ds, ds_prev = state_gradients(tape.start, dfinal)
         dp = map_arrays(np.zeros_like, self.params)
         dx: Array = np.empty((len(dh), tape.x.shape[1]), dh.dtype)

@@ -194,8 +194,8 @@ class GatedRecurrence(Recurrence[GatedParams[P], S, GatedTape[S, C]], Generic[P,
         return part, cache
 
     def _steps_back(
-        self, dh: Array, tape: GatedTape[S, C], dfinal: S | None
-    ) -> tuple[Array, S, GatedParams[P]]:
+        self, dh: Array, tape: GatedTape[S, C], dfinal: S | None, params: bool, input: bool
+    ) -> tuple[Array, S, GatedParams[P] | None]:
         p, packing = self.params, tape.packing
         ds, ds_prev = state_gradients(tape.start, dfinal)
         M = len(dh)
@@ -223,10 +223,15 @@ class GatedRecurrence(Recurrence[GatedParams[P], S, GatedTape[S, C]], Generic[P,
             path = dzh[begin : begin + _rounded(end - begin)] @ p.Wh.T
             ds_prev.h[live] += path[live]
             ds, ds_prev = ds_prev, ds
-        dWh = tape.h[packing.previous].T @ dzh[:M]
+        if not params and not input:
+            return dzx[:M], ds, None
         distinct = dzx[:M] if tape.rows is None else sum_rows(dzx[:M], tape.rows, len(tape.x))
+        dx = distinct @ p.Wx.T if input else distinct
+        if not params:
+            return dx, ds, None
+        dWh = tape.h[packing.previous].T @ dzh[:M]
         grads = GatedParams(Wx=tape.x.T @ distinct, Wh=dWh, b=distinct.sum(axis=0), cell=dcell)
-        return distinct @ p.Wx.T, ds, grads
+        return dx, ds, grads
 
     def _step_back(
         self, part: slice, cache: C, ds: S, ds_prev: S, dzx: Array

@@ -8,8 +8,9 @@ from functools import partial
 import attrs
 import numpy as np
 
-from rnnkit.kinds import Array, DType, Ints, Loss, Mask, Params, Rng, Scalar, map_arrays
+from rnnkit.kinds import Array, DType, Ints, Loss, Mask, Rng, Scalar, map_arrays
 from rnnkit.network.chain import Chain
+from rnnkit.network.parts import Made, Wanted, everything
 from rnnkit.numerics import log_softmax
 from rnnkit.registry.returned import array, pair
 from rnnkit.system.process import pieces, together
@@ -50,7 +51,9 @@ class Head:
         *,
         backward: bool,
         weights: Array | None = None,
-    ) -> tuple[Scalar, Array, list[Params]]:
+        wanted: Wanted = everything,
+        below: bool = True,
+    ) -> tuple[Scalar, Array, list[Made]]:
         """The sum of the loss over positions.
 
         Args:
@@ -62,6 +65,8 @@ class Head:
             scale: what gradients are multiplied by.
             backward: whether there are any.
             weights: (M,), what the loss of each position is multiplied by; 1 if left open.
+            wanted: of which parameters, `head.0.` and so on.
+            below: whether dh is wanted; else it means nothing.
 
         Returns:
             (loss, dh, gradients): those of each link of the chain; unless `backward`, dh means nothing and
@@ -70,7 +75,7 @@ class Head:
         dh, rows = np.empty_like(h), self._rows(h.dtype)
         dscores = np.empty((min(rows, len(h)), self.width), h.dtype)
         total: Scalar = h.dtype.type(0)
-        head: list[Params] = []
+        head: list[Made] = []
         for block in _slices(len(h), rows):
             scores, caches = self.chain.forward(h[block], rng)
             dblock = dscores[: len(scores)] if backward else None
@@ -79,14 +84,16 @@ class Head:
                 loss, scores, targets[block], counts[block], of_block, scale, dblock
             )
             if dblock is not None:
-                dh[block], grads = self.chain.backward(dblock, caches)
+                dx, grads = self.chain.backward(dblock, caches, wanted, "head", input=below)
+                if below:
+                    dh[block] = dx
                 if head:
                     head = list(map(_add, head, grads))
                 elif len(h) > rows:  # sums are arrays of our own: a layer may keep what it returns
-                    head = [map_arrays(np.copy, grad) for grad in grads]
+                    head = [None if grad is None else map_arrays(np.copy, grad) for grad in grads]
                 else:
                     head = grads
-                del grads
+                del dx, grads
             del scores, caches  # else the next block's would come on top of them
         if backward and not head:  # no position has a loss
             head = [map_arrays(np.zeros_like, link.params) for link in self.chain]
@@ -155,7 +162,9 @@ def _loss(
     return sum(itertools.chain(*found), start=scores.dtype.type(0))
 
 
-def _add(sums: Params, grads: Params) -> Params:
+def _add(sums: Made, grads: Made) -> Made:
+    if sums is None or grads is None:
+        return None
     return map_arrays(lambda a, b: np.add(a, b, out=a), sums, grads)
 
 

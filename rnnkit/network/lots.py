@@ -7,9 +7,11 @@ from collections.abc import Sequence
 import attrs
 import numpy as np
 
-from rnnkit.kinds import Array, Ints, Loss, Mask, Params, Rng, Scalar, map_arrays
+from rnnkit.kinds import Array, Ints, Loss, Mask, Rng, Scalar, map_arrays
 from rnnkit.network.head import Head
+from rnnkit.network.needs import Needs
 from rnnkit.network.packing import Packing
+from rnnkit.network.parts import Made
 
 
 @attrs.frozen(eq=False)
@@ -53,9 +55,10 @@ def evaluate_lots(
     counts: Mask,
     packing: Packing,
     rng: Rng | None,
+    needs: Needs,
     *,
     backward: bool,
-) -> tuple[list[Scalar], Array, list[Params]]:
+) -> tuple[list[Scalar], Array, list[Made]]:
     """The sum of each lot's losses, and the gradient of the sum of scale times that.
 
     Args:
@@ -66,6 +69,7 @@ def evaluate_lots(
         counts: (M,), which positions have a loss.
         packing: of all.
         rng: source of randomness for dropout and its like.
+        needs: of which parameters there are gradients, and whether dh is needed.
         backward: whether there are gradients.
 
     Returns:
@@ -73,7 +77,7 @@ def evaluate_lots(
     """
     ends = np.cumsum([len(lot.captions) for lot in lots])
     totals: list[Scalar] = []
-    found: list[list[Params]] = []
+    found: list[list[Made]] = []
     dh = np.empty_like(h) if len(lots) > 1 else h
     for lot, end in zip(lots, ends.tolist(), strict=True):
         begin = end - len(lot.captions)
@@ -91,6 +95,8 @@ def evaluate_lots(
             lot.scale,
             backward=backward,
             weights=weights,
+            wanted=needs.wanted,
+            below=needs.head,
         )
         totals.append(total)
         found.append(gradients)
@@ -101,9 +107,12 @@ def evaluate_lots(
     return totals, dh, _summed(found)
 
 
-def _summed(found: Sequence[list[Params]]) -> list[Params]:
+def _summed(found: Sequence[list[Made]]) -> list[Made]:
     """The sum over lots, link by link."""
     first, *rest = found
     for gradients in rest:
-        first = [map_arrays(np.add, a, b) for a, b in zip(first, gradients, strict=True)]
+        first = [
+            None if a is None or b is None else map_arrays(np.add, a, b)
+            for a, b in zip(first, gradients, strict=True)
+        ]
     return first

@@ -20,7 +20,7 @@ position inside a caption is still stepped through, it only has no loss.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import attrs
 import numpy as np
@@ -161,6 +161,7 @@ class Captioner(AtAGlance, Writer[Remembered]):
         take: Take = _nothing,
         *,
         weights: Array | None = None,
+        wrt: Collection[str] | None = None,
         wrt_features: bool = False,
     ) -> tuple[float, dict[str, Array]]:
         """The loss of a batch, and its gradient with respect to every parameter.
@@ -174,17 +175,26 @@ class Captioner(AtAGlance, Writer[Remembered]):
                 those of each recurrent layer from the top, then the rest.
             weights: (N,), what the loss of each caption is multiplied by, such as less for captions from a source that
                 is trusted less; 1 if left open.
+            wrt: names of the parameters of which gradients are wanted, all if left open. What is below the last of them
+                is not gone through, and products of others are not made.
             wrt_features: whether gradients has the one with respect to the image features too.
 
         Returns:
-            (loss, gradients): the sum over unmasked positions divided by N, and an array for each name in
+            (loss, gradients): the sum over unmasked positions divided by N, and an array for each of those
             `parameters`, of the same shape; "features" (N, F), if asked for.
 
         Raises:
             DataError: shapes, or tokens outside the vocabulary.
         """
         loss, gradients = self.evaluate(
-            features, captions, rng, of, take, weights=weights, wrt_features=wrt_features
+            features,
+            captions,
+            rng,
+            of,
+            take,
+            weights=weights,
+            wrt=wrt,
+            wrt_features=wrt_features,
         )
         return float(loss), gradients
 
@@ -197,6 +207,7 @@ class Captioner(AtAGlance, Writer[Remembered]):
         take: Take = _nothing,
         *,
         weights: Array | None = None,
+        wrt: Collection[str] | None = None,
         wrt_features: bool = False,
         backward: bool = True,
     ) -> tuple[Scalar, dict[str, Array]]:
@@ -213,7 +224,7 @@ class Captioner(AtAGlance, Writer[Remembered]):
         n = of or len(captions)
         lot = Lot(features, captions, self.spec.train.loss, 1 / n, weights)
         (total,), gradients = self.evaluate_lots(
-            [lot], rng, take, wrt_features=wrt_features, backward=backward
+            [lot], rng, take, wrt=wrt, wrt_features=wrt_features, backward=backward
         )
         return total / n, gradients
 
@@ -223,6 +234,7 @@ class Captioner(AtAGlance, Writer[Remembered]):
         rng: Rng | None = None,
         take: Take = _nothing,
         *,
+        wrt: Collection[str] | None = None,
         wrt_features: bool = False,
         backward: bool = True,
     ) -> tuple[list[Scalar], dict[str, Array]]:
@@ -232,6 +244,7 @@ class Captioner(AtAGlance, Writer[Remembered]):
             lots: of captions; their shapes and tokens are not checked.
             rng: as in `loss_and_gradients`.
             take: as there.
+            wrt: as there.
             wrt_features: as there; those of all lots, one after the other.
             backward: whether there are gradients.
 
@@ -242,15 +255,20 @@ class Captioner(AtAGlance, Writer[Remembered]):
         features, captions = joined(lots, self.vocabulary.null)
         packing, targets, counts = _targets(captions, self.vocabulary.null)
         h, tapes = self.body.forward(features, captions, packing, rng)
+        needs = self.body.needs(wrt, wrt_features)
         totals, dh, head = evaluate_lots(
-            self.head, lots, h, targets, counts, packing, rng, backward=backward
+            self.head, lots, h, targets, counts, packing, rng, needs, backward=backward
         )
         if not backward:
             return totals, {}
-        take(dict(named_chain("head", head)))
-        body = self.body.backward(dh, tapes, packing, take)
+
+        def take_those(made: Mapping[str, Array]) -> None:
+            take(needs.among(made.items()))
+
+        take_those(dict(named_chain("head", head)))
+        body = self.body.backward(dh, tapes, packing, take_those, needs)
         parts = Parts(body.image, body.words, body.inputs, body.rnns, head)
-        gradients = dict(parts.named())
+        gradients = needs.among(parts.named())
         if wrt_features:
             gradients["features"] = body.features
         return totals, gradients

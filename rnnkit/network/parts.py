@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeAlias
 
 import attrs
 
 from rnnkit.kinds import Array, Params, named_arrays
+
+Made: TypeAlias = Params | None
+"""The gradient of a part of the network; None where none is wanted."""
+
+Wanted: TypeAlias = Callable[[str], bool]
+"""Whether a gradient is wanted of any parameter whose name begins so."""
+
+
+def everything(_: str) -> bool:
+    """All gradients are wanted."""
+    return True
 
 
 @attrs.frozen
 class Parts:
     """One container of arrays for each part of the network, in its chains one for each link."""
 
-    image: list[Params]
-    words: list[Params]
-    inputs: list[list[Params]]
-    rnns: list[Params]
-    head: list[Params]
+    image: list[Made]
+    words: list[Made]
+    inputs: list[list[Made]]
+    rnns: list[Made]
+    head: list[Made]
 
     def named(self) -> Iterator[tuple[str, Array]]:
         """Every array with its dotted name, in the order of the forward pass."""
@@ -28,13 +40,15 @@ class Parts:
         yield from named_chain("head", self.head)
 
 
-def named_level(i: int, inputs: Iterable[Params], rnn: Params) -> Iterator[tuple[str, Array]]:
+def named_level(i: int, inputs: Iterable[Made], rnn: Made) -> Iterator[tuple[str, Array]]:
     """Every array of a recurrent layer and the chain before it."""
     yield from named_chain(f"rnn.{i}.input", inputs)
-    yield from named_arrays(rnn, f"rnn.{i}.")
+    if rnn is not None:
+        yield from named_arrays(rnn, f"rnn.{i}.")
 
 
-def named_chain(name: str, params: Iterable[Params]) -> Iterator[tuple[str, Array]]:
+def named_chain(name: str, params: Iterable[Made]) -> Iterator[tuple[str, Array]]:
     """Every array of a chain."""
     for i, p in enumerate(params):
-        yield from named_arrays(p, f"{name}.{i}.")
+        if p is not None:
+            yield from named_arrays(p, f"{name}.{i}.")

@@ -132,8 +132,26 @@ class Recurrence(abc.ABC, Generic[Q, S, K]):
         Raises:
             ShapeError: dh is not shaped like h.
         """
+        dx, dh0, grads = self.some_back(dh, tape, params=True)
+        assert grads is not None
+        return dx, dh0, grads
+
+    def some_back(
+        self, dh: Array, tape: FromH0[K], *, params: bool, input: bool = True
+    ) -> tuple[Array, Array, Q | None]:
+        """`backward` without the products of gradients that are not wanted.
+
+        Args:
+            dh: as `backward` has it.
+            tape: as `backward` has it.
+            params: whether dparams is wanted; else it is None.
+            input: whether dx is; else it may mean nothing.
+
+        Raises:
+            ShapeError: dh is not shaped like h.
+        """
         self._check_outputs(dh, tape.tape.packing)
-        dx, ds, grads = self._steps_back(dh, tape.tape, None)
+        dx, ds, grads = self._steps_back(dh, tape.tape, None, params, input)
         dh0 = self.cell.start_back(tape.h0, ds)
         return dx, array(self.cell, "start_back", dh0, tape.h0.shape, "dh0"), grads
 
@@ -184,11 +202,14 @@ class Recurrence(abc.ABC, Generic[Q, S, K]):
         """
         packing = tape.packing
         self._check_outputs(dh, packing)
+        entered = None
+        if dfinal is not None:
+            self._check_state("dfinal", dfinal, packing)
+            entered = map_arrays(packing.enter, dfinal)
+        dx, ds, grads = self._steps_back(dh, tape, entered, True, True)
+        assert grads is not None
         if dfinal is None:
-            dx, ds, grads = self._steps_back(dh, tape, None)
             return dx, map_arrays(packing.leave, ds), grads
-        self._check_state("dfinal", dfinal, packing)
-        dx, ds, grads = self._steps_back(dh, tape, map_arrays(packing.enter, dfinal))
 
         def at_start(end: Array, d: Array) -> Array:
             start = end.astype(d.dtype)
@@ -228,9 +249,11 @@ class Recurrence(abc.ABC, Generic[Q, S, K]):
         """Every state: the rows of `start`, then those of each step, then room to spare; and the tape."""
 
     @abc.abstractmethod
-    def _steps_back(self, dh: Array, tape: K, dfinal: S | None) -> tuple[Array, S, Q]:
+    def _steps_back(
+        self, dh: Array, tape: K, dfinal: S | None, params: bool, input: bool
+    ) -> tuple[Array, S, Q | None]:
         """The gradients (dx, that of the tape's start, dparams), from dh and from that of the final state, whose
-        rows are those of the start."""
+        rows are those of the start; the last only with `params`, and the first may mean nothing without `input`."""
 
     @property
     def _sizes(self) -> str:

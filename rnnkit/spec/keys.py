@@ -54,6 +54,13 @@ ELSEWHERE: Final = {
     "beam_size": "width",
     "beam_width": "width",
     "num_beams": "width",
+    "from": "since",
+    "params": "parts",
+    "lr_mult": "learning_rate",
+    "freeze": "frozen",
+    "requires_grad": "frozen",
+    "ema": "average",
+    "ema_decay": "average",
     "alpha": "decay",
     "rho": "decay",
 }
@@ -94,8 +101,10 @@ def said_otherwise(word: str) -> str | None:
 
 def instead(key: str, value: object, cls: type[Any], keys: Collection[str]) -> str:
     """What to write instead of a key with this value, which a table read into this class does not have."""
-    meant = nearest(key, keys) or ELSEWHERE.get(_plain(key))
-    if meant in keys:
+    meant = ELSEWHERE.get(_plain(key))
+    if meant not in keys:
+        meant = nearest(key, keys)
+    if meant:
         return f"did you mean {meant!r}?"
     below = tuple(value) if isinstance(value, Mapping) and len(value) == 1 else ()
     places = places_of(key, *below) or places_of(key)

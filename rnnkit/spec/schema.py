@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Literal, TypeAlias, TypeVar
 
 import attrs
-from attrs.validators import ge, gt, in_, le, max_len, min_len, optional
+from attrs.validators import ge, gt, in_, le, lt, max_len, min_len, optional
 
 from rnnkit.kinds import (
     Activation,
@@ -109,6 +109,31 @@ class ModelTable:
 
 
 @attrs.frozen
+class GroupTable:
+    """`[[train.group]]`: parts of the network that learn in another way than the rest.
+
+    A part that several groups name has each key from the last of them that gives it, in the epochs in which that holds.
+
+    Attributes:
+        parts: a pattern, or several, for the names of parameters as `rnnkit build` shows them: `words.*`, `rnn.0.*`,
+            `head.1.W`.
+        frozen: whether they stay as they are. Then no gradient of them is computed, so that none is in the norm that
+            `clip` limits, and the optimizer remembers nothing of them.
+        learning_rate: a factor on the optimizer's.
+        weight_decay: what they have instead of the optimizer's.
+        since: the first epoch in which the group holds; the first one if left open.
+        until: the last epoch in which it does; the last one if left open.
+    """
+
+    parts: str | tuple[str, ...]
+    frozen: bool | None = None
+    learning_rate: float | None = attrs.field(default=None, validator=optional(ge(0.0)))
+    weight_decay: float | None = attrs.field(default=None, validator=optional(ge(0.0)))
+    since: int | None = attrs.field(default=None, validator=optional([ge(1), le(MOST)]))
+    until: int | None = attrs.field(default=None, validator=optional([ge(1), le(MOST)]))
+
+
+@attrs.frozen
 class TrainTable:
     """`[train]`: how to learn.
 
@@ -126,6 +151,11 @@ class TrainTable:
         evaluate: updates between evaluations, each with a checkpoint; those of an epoch if left open.
         metric: what the best model is chosen by on the val split: nats per token, or a score of its captions.
         patience: evaluations without a better value after which training ends; never if left open.
+        average: how much of the moving average of the parameters stays from update to update, when it has warmed up:
+            a' = d a + (1 - d) w with d = min(average, (1 + t) / (10 + t)) at update t. Evaluations and `best.h5` are of
+            the averages then (Polyak & Juditsky, "Acceleration of stochastic approximation by averaging", 1992). Not
+            averaged if left open.
+        group: parts of the network that learn in another way.
     """
 
     epochs: int = attrs.field(default=20, validator=[ge(1), le(MOST)])
@@ -138,6 +168,8 @@ class TrainTable:
     evaluate: int | None = attrs.field(default=None, validator=optional([ge(1), le(MOST)]))
     metric: Literal["nats", "bleu4", "rouge_l", "cider"] = "nats"
     patience: int | None = attrs.field(default=None, validator=optional([ge(1), le(MOST)]))
+    average: float | None = attrs.field(default=None, validator=optional([gt(0.0), lt(1.0)]))
+    group: tuple[GroupTable, ...] = ()
 
 
 @attrs.frozen

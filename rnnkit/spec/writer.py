@@ -11,7 +11,7 @@ import attrs
 from rnnkit.errors import SpecError
 from rnnkit.kinds import Plugin
 from rnnkit.registry import entry_of
-from rnnkit.registry.options import is_option, is_table
+from rnnkit.registry.options import element, is_option, is_table, option_types
 from rnnkit.spec.places import BARE
 from rnnkit.spec.schema import Spec
 
@@ -34,8 +34,11 @@ def _tables(name: str, table: Any, header: str, qualified: bool) -> Iterator[str
     """The table itself, then those below it, each as a block of lines."""
     lines = [header.format(name)] if name else []
     below: list[tuple[str, Any, str]] = []
+    wanted = option_types(type(table))
     for key, value in _set_options(table):
         path = f"{name}.{key}" if name else key
+        if value == () and is_table(element(wanted[key])):
+            continue  # `[[group]]` could not be added below `group = []`
         if is_table(type(value)):
             below.append((path, value, "[{}]"))
         elif isinstance(value, tuple) and value and all(is_table(type(row)) for row in value):

@@ -10,6 +10,7 @@ from typing import Any, Final
 import attrs
 
 from rnnkit.kinds import Array, Optimizer, Slots, map_arrays, named_arrays
+from rnnkit.network.groups import Way
 from rnnkit.numerics import times
 from rnnkit.registry.blame import wrong_return
 from rnnkit.registry.returned import array
@@ -17,6 +18,17 @@ from rnnkit.system.process import pieces, together
 
 UPDATE_SIZE: Final = 1 << 17
 """Elements that are updated at once: what the optimizer computes on the way stays in the processor's cache."""
+
+
+@attrs.frozen
+class Course(Way):
+    """How a parameter learns, and since when.
+
+    Attributes:
+        begun: updates of the run before its first one; its own are counted from there.
+    """
+
+    begun: int = 0
 
 
 @attrs.frozen(eq=False)
@@ -27,6 +39,7 @@ class Block:
     rows: slice
     w: Array
     slots: Slots
+    course: Course
 
 
 def slots_of(optimizer: Optimizer[Any], w: Array) -> Slots:
@@ -38,28 +51,30 @@ def slots_of(optimizer: Optimizer[Any], w: Array) -> Slots:
     made: Slots = optimizer.slots(w)
     if not isinstance(made, Slots):
         raise wrong_return(optimizer, "slots", made, "Slots")
-    for name, a in named_arrays(made):
+    for name, a in named_arrays(made) if optimizer.elementwise else ():
         array(optimizer, "slots", a, w.shape, name)
     return made
 
 
-def in_blocks(name: str, w: Array, slots: Slots, start: int = 0) -> Iterator[Block]:
-    """An array in blocks; updates are elementwise, so it may be cut anywhere. Its gradient begins at `start`."""
+def in_blocks(name: str, w: Array, slots: Slots, course: Course, start: int = 0) -> Iterator[Block]:
+    """An array in blocks, cut anywhere if updates are elementwise. Its gradient begins at `start`."""
+    if not course.optimizer.elementwise:
+        yield Block(name, slice(start, start + len(w)), w, slots, course)
+        return
+    for part in cuts(w):
+        place = slice(start + part.start, start + part.stop)
+        mine = map_arrays(operator.itemgetter(part), slots)
+        yield Block(name, place, w[part], mine, course)
+
+
+def cuts(w: Array) -> Iterator[slice]:
+    """Rows of an array that are updated at once."""
     rows = max(1, UPDATE_SIZE * len(w) // max(w.size, 1))
     for i in range(0, len(w), rows):
-        part = slice(i, min(i + rows, len(w)))
-        yield Block(
-            name, slice(start + part.start, start + part.stop), w[part], part_of(slots, part)
-        )
-
-
-def part_of(slots: Slots, part: slice) -> Slots:
-    """The slots of some rows."""
-    return map_arrays(operator.itemgetter(part), slots)
+        yield slice(i, min(i + rows, len(w)))
 
 
 def update_blocks(
-    optimizer: Optimizer[Any],
     blocks: Sequence[Block],
     gradients: Mapping[str, Array],
     number: int,
@@ -70,8 +85,8 @@ def update_blocks(
 
     def apply(mine: Sequence[Block]) -> None:
         for b in mine:
-            g = gradients[b.name][b.rows]
-            optimizer.update(b.w, times(g, scale), b.slots, number, factor)
+            g, c = gradients[b.name][b.rows], b.course
+            c.optimizer.update(b.w, times(g, scale), b.slots, number - c.begun, factor * c.factor)
 
     shares = pieces(len(blocks), UPDATE_SIZE)
     together([partial(apply, blocks[share]) for share in shares])

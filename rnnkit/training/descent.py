@@ -9,7 +9,7 @@ from rnnkit.errors import CheckpointError
 from rnnkit.kinds import Array, Slots, named_arrays
 from rnnkit.network.model import Captioner
 from rnnkit.numerics import sum_of_squares
-from rnnkit.training.blocks import in_blocks, slots_of, update_blocks
+from rnnkit.training.blocks import Course, in_blocks, slots_of, update_blocks
 
 
 class Descent(abc.ABC):
@@ -17,13 +17,17 @@ class Descent(abc.ABC):
 
     Attributes:
         model: with the parameters that are updated in place.
+        courses: how each of them learns, by name; frozen ones are not there.
     """
 
     model: Captioner
+    courses: Mapping[str, Course]
 
     @abc.abstractmethod
     def take(self, gradients: Mapping[str, Array]) -> None:
-        """Take gradients of a batch, or of this rank's rows of it, part by part from the end of the network."""
+        """Take gradients of a batch, or of this rank's rows of it, part by part from the end of the network: those of
+        all parameters that are not frozen, and no others.
+        """
 
     @abc.abstractmethod
     def taken(self) -> None:
@@ -35,7 +39,7 @@ class Descent(abc.ABC):
 
     @abc.abstractmethod
     def update(self, number: int, factor: float, scale: float) -> None:
-        """Update all parameters, on all ranks.
+        """Update all parameters that are not frozen, on all ranks.
 
         Args:
             number: of this update, from 1.
@@ -45,11 +49,11 @@ class Descent(abc.ABC):
 
     @abc.abstractmethod
     def slots(self) -> dict[str, dict[str, Array]]:
-        """Parameter -> slot -> what the optimizer remembers, in the parameter's shape; of ranks, the first has it."""
+        """Parameter -> slot -> what the optimizer remembers, as it would in one process; of ranks, the first has it."""
 
     @abc.abstractmethod
     def set_slots(self, slots: Mapping[str, Mapping[str, Array]]) -> None:
-        """Remember this from now on.
+        """Remember this from now on, of the parameters that it names; others begin with nothing.
 
         Raises:
             CheckpointError: it is not of this optimizer.
@@ -59,15 +63,18 @@ class Descent(abc.ABC):
 class WholeDescent(Descent):
     """In one process: the parameters where they are."""
 
-    def __init__(self, model: Captioner) -> None:
-        """Start with nothing to remember."""
+    def __init__(self, model: Captioner, courses: Mapping[str, Course] | None = None) -> None:
+        """Start with nothing to remember; all parameters learn alike if left open."""
         self.model = model
-        self._optimizer = model.spec.train.optimizer
-        self._slots = {name: slots_of(self._optimizer, w) for name, w in model.parameters.items()}
+        self.courses = alike(model) if courses is None else courses
+        self._slots = {
+            name: slots_of(course.optimizer, model.parameters[name])
+            for name, course in self.courses.items()
+        }
         self._blocks = [
             block
-            for name, w in model.parameters.items()
-            for block in in_blocks(name, w, self._slots[name])
+            for name, course in self.courses.items()
+            for block in in_blocks(name, model.parameters[name], self._slots[name], course)
         ]
         self._gradients: dict[str, Array] = {}
 
@@ -81,24 +88,41 @@ class WholeDescent(Descent):
         return sum_of_squares(self._gradients.values())
 
     def update(self, number: int, factor: float, scale: float) -> None:
-        update_blocks(self._optimizer, self._blocks, self._gradients, number, factor, scale)
+        update_blocks(self._blocks, self._gradients, number, factor, scale)
         self._gradients.clear()  # else they would be in memory beside the next ones
 
     def slots(self) -> dict[str, dict[str, Array]]:
-        return {name: dict(named_arrays(slots)) for name, slots in self._slots.items()}
+        return named_slots(self._slots)
 
     def set_slots(self, slots: Mapping[str, Mapping[str, Array]]) -> None:
-        for name, own in self._slots.items():
-            check_slots(name, self.model.parameters[name], own, slots)
-            for key, a in named_arrays(own):
-                a[...] = slots[name][key]
+        fill_slots(self._slots, slots)
 
 
-def check_slots(name: str, w: Array, own: Slots, slots: Mapping[str, Mapping[str, Array]]) -> None:
-    kept = slots.get(name, {})
-    if {key: (w.shape, a.dtype) for key, a in named_arrays(own)} != {
-        key: (a.shape, a.dtype) for key, a in kept.items()
-    }:
+def alike(model: Captioner) -> dict[str, Course]:
+    """All parameters learn by the optimizer of the spec."""
+    return dict.fromkeys(model.parameters, Course(model.spec.train.optimizer))
+
+
+def named_slots(slots: Mapping[str, Slots]) -> dict[str, dict[str, Array]]:
+    return {name: dict(named_arrays(own)) for name, own in slots.items()}
+
+
+def fill_slots(slots: Mapping[str, Slots], kept: Mapping[str, Mapping[str, Array]]) -> None:
+    """Copy what was kept into the slots of those parameters.
+
+    Raises:
+        CheckpointError: it is not of these optimizers.
+    """
+    for name, arrays in named_slots(slots).items():
+        if name in kept:
+            shapes = {key: (a.shape, a.dtype) for key, a in arrays.items()}
+            check_slots(name, shapes, kept[name])
+            for key, a in arrays.items():
+                a[...] = kept[name][key]
+
+
+def check_slots(name: str, shapes: Mapping[str, object], kept: Mapping[str, Array]) -> None:
+    if shapes != {key: (a.shape, a.dtype) for key, a in kept.items()}:
         raise CheckpointError(
             f"the optimizer's slots of {name} are not those of the run; resume it with the same optimizer"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,6 +16,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from rnnkit.network.transfer import Taken
 from rnnkit.system.console import bar, console, is_live
 from rnnkit.system.terminal import say, warn
 from rnnkit.training.history import Record, Step
@@ -82,6 +84,15 @@ class Display:
         self._columns = _columns(table.metric, self._console.width)
         self._line([title.rjust(width) for title, width, _ in self._columns], style="bold")
         self._progress.update(self._bar, total=trainer.steps, completed=trainer.step)
+
+    def on_taken(self, rows: Sequence[Taken]) -> None:
+        """Say which parameters were taken over from another model."""
+        names = max(len(row.name) for row in rows)
+        shapes = max(len(str(row.shape)) for row in rows)
+        for row in rows:
+            self._line([row.name.ljust(names), str(row.shape).ljust(shapes), row.why])
+        taken, size = sum(row.elements for row in rows), sum(math.prod(row.shape) for row in rows)
+        self._line([f"{taken:,} of {size:,} parameters are taken over"])
 
     def on_step(self, step: Step) -> None:
         """Move the bar."""

@@ -27,13 +27,17 @@ def diverged(what: str) -> Diverged:
 
 
 def check_finite(
-    parameters: Mapping[str, Array], slots: Mapping[str, Mapping[str, Array]], step: int
+    parameters: Mapping[str, Array],
+    slots: Mapping[str, Mapping[str, Array]],
+    averages: Mapping[str, Array],
+    step: int,
 ) -> None:
     """Make sure that a state of training is worth saving.
 
     Args:
         parameters: by name.
         slots: of each, by name.
+        averages: of them, by name.
         step: updates done.
 
     Raises:
@@ -46,6 +50,7 @@ def check_finite(
         for slot, a in own.items()
         if not np.isfinite(a).all()
     ]
+    wrong += [f"average of {name}" for name, a in averages.items() if not np.isfinite(a).all()]
     if wrong:
         raise diverged(f"{listed(wrong)} are not finite after update {step}")
 

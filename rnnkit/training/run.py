@@ -2,6 +2,7 @@
 
 last.h5       the model with all that going on takes, written at every evaluation and on Ctrl-C
 previous.h5   the one before, should `last.h5` be damaged
+taken.csv     what was taken over from another model, if the run began from one
 best.h5       the model of the best evaluation, if one shows that something is learnt
 history.csv   a row for each evaluation;  updates.csv  a row for every few updates
 spec.toml     the resolved spec;  spec-until-N.toml  what it was up to update N, if the run went on with another
@@ -30,6 +31,7 @@ from rnnkit.network.checkpoint import BEST, LAST, PREVIOUS, Kept
 from rnnkit.network.maps import about_features
 from rnnkit.network.model import Captioner
 from rnnkit.network.sizes import as_spec, opened, sizes_of, tokenized
+from rnnkit.network.transfer import Taken
 from rnnkit.parallel import ALONE, Ranks
 from rnnkit.registry.labels import name_of
 from rnnkit.spec import Spec, parse_spec, source_of
@@ -50,6 +52,7 @@ from rnnkit.training.folders import (
 )
 from rnnkit.training.history import RECORDS, UPDATES, History, Record, Step
 from rnnkit.training.saving import Saver, last_of, never_saved, saved_state
+from rnnkit.training.starting import named, take_from, write_taken
 from rnnkit.training.trainer import Trainer
 from rnnkit.training.watching import Watch, look_before
 
@@ -68,6 +71,7 @@ class Run(AtAGlance):
         history: all its rows.
         finished: whether it came to its end; else `train(resume=folder)` goes on.
         asked: the signal that asked it to end before that, such as SIGINT for Ctrl-C.
+        taken: what was taken over from another model, parameter by parameter, if it began from one.
     """
 
     folder: Path
@@ -75,6 +79,7 @@ class Run(AtAGlance):
     history: History
     finished: bool
     asked: signal.Signals | None = None
+    taken: tuple[Taken, ...] = ()
 
     def _glance(self) -> Glance:
         records = self.history.records
@@ -120,6 +125,7 @@ def train(
     overrides: Sequence[str] = (),
     *,
     resume: str | Path | None = None,
+    start_from: str | Path | Captioner | None = None,
     on_start: Callable[[Trainer, Path], None] = _nothing,
     on_step: Callable[[Step], None] = _nothing,
     on_record: Callable[[Record], None] = _nothing,
@@ -141,6 +147,9 @@ def train(
             checkpoint; `runs/NAME` if left open, with a number behind it if there is one already.
         overrides: `path=value` texts that go over a file's values, or over those of the run's spec.
         resume: the folder of a run to go on with, instead of a spec and `out`.
+        start_from: a model, its file or the folder of its run, whose parameters are taken over where the network of the
+            spec has the same (`Run.taken` says which); words are matched by spelling. It is needed only now: the run's
+            first checkpoint, before any update, has all of it.
         on_start: called with the trainer and the folder before the first update.
         on_step: called after each update.
         on_record: called after each evaluation.
@@ -156,12 +165,16 @@ def train(
 
     Raises:
         SpecError: the spec has mistakes, or does not fit the data.
-        DataError: the data folder has, or nothing to learn from; or training diverged.
+        DataError: the data folder has, or nothing to learn from; its image features are not those of the model to
+            start from; or training diverged.
         CheckpointError: the folder holds a run already, or cannot be written; or there is no run to go on
-            with, or not on this data.
+            with, or not on this data; or no model to start from.
     """
     if (spec is None) == (resume is None) or (resume is not None and out is not None):
         raise SpecError("training needs either a spec, or a run to resume")
+    if resume is not None and start_from is not None:
+        raise SpecError("a run that is resumed has its parameters; start_from is for a spec")
+    on_taken: Callable[[Sequence[Taken]], None] = _nothing
     if ranks.rank:
         on_start = on_step = on_record = on_edit = _nothing
     with ExitStack() as entered:
@@ -172,6 +185,7 @@ def train(
             entered.enter_context(display)
             on_start, on_step = _both(display.on_start, on_start), _both(display.on_step, on_step)
             on_record, on_edit = _both(display.on_record, on_record), _both(display.tell, on_edit)
+            on_taken = display.on_taken
             on_damage, on_warning = _both(display.tell, on_damage), _both(display.warn, on_warning)
         kept: Kept | None = None
         source = None
@@ -189,8 +203,12 @@ def train(
         dataset = tokenized(spec, in_words, kept.vocabulary if kept else None)
         ranks.first(partial(look_before, spec, dataset, in_words, on_warning))
         sizes = sizes_of(spec, dataset)  # tells where the data has other sizes than the run
+        taken: tuple[Taken, ...] = ()
         if kept is None:
             model = assemble(spec, sizes)
+            if start_from is not None:
+                taken = take_from(model, start_from, in_words, on_warning)
+                on_taken(taken)
         else:
             model = kept.model(spec)
             check_fits(model, in_words)
@@ -207,6 +225,7 @@ def train(
             on_step,
             _score(model.spec, in_words, ranks),
             ranks,
+            None if start_from is None else named(start_from),
         )
         if resume is None:
             folder = ranks.first(
@@ -217,10 +236,10 @@ def train(
             ranks.first(partial(entered.enter_context, sole_owner(folder)))
             ranks.first(partial(_check_free, folder))
         if kept is not None:
-            place, slots = saved_state(kept)
+            place, slots, averages = saved_state(kept)
             if parse_spec(kept.spec).train.metric != model.spec.train.metric:
-                place = attrs.evolve(place, best=None, waited=0)  # what was best was so by another
-            trainer.go_to(place, slots)
+                place = attrs.evolve(place, best=None, waited=0, metric=())  # they were of another
+            trainer.go_to(place, slots, averages)
             if trainer.finished:
                 on_start(trainer, folder)
                 return Run(folder, trainer.model, trainer.history, finished=True)
@@ -228,10 +247,13 @@ def train(
         ranks.first(partial(remove_left_over, folder))
         if kept is None:  # the best model of a run that was ended before its first checkpoint
             ranks.first(partial((folder / BEST).unlink, missing_ok=True))
+        saver = Saver(trainer, folder, kept)
+        if taken:  # a spec alone could not begin the run again
+            ranks.first(partial(saver.save, trainer.slots()))
+            ranks.first(partial(write_taken, taken, folder))
         ranks.first(partial(write_settings, folder, model.spec, source))
         on_start(trainer, folder)
         watch = Watch(trainer, in_words, on_warning)
-        saver = Saver(trainer, folder, kept)
         try:
             with _stopping_when_asked(trainer, ranks) as came:
                 for record in trainer.records():
@@ -243,7 +265,7 @@ def train(
         except Diverged as e:
             raise DataError(f"{e}: {way_on(folder, saver.saved, spec.train.optimizer)}") from e
         asked = next(iter(came), None)
-        return Run(folder, trainer.model, trainer.history, trainer.finished, asked)
+        return Run(folder, trainer.model, trainer.history, trainer.finished, asked, taken)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import json
 import typing
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
@@ -18,6 +18,9 @@ from rnnkit.training.divergence import check_finite
 from rnnkit.training.folders import SPEC
 from rnnkit.training.history import RECORDS, write_history
 from rnnkit.training.trainer import Place, Trainer
+
+_AVERAGE: Final = "average"
+"""Stands for a parameter, whose slots are the averages of all."""
 
 
 @attrs.define
@@ -43,10 +46,11 @@ class Saver:
             Diverged: something of it is not finite; then nothing is written.
         """
         trainer, folder = self._trainer, self._folder
-        check_finite(trainer.model.parameters, slots, trainer.step)
+        check_finite(trainer.model.parameters, slots, trainer.averages, trainer.step)
         if best:
-            save_model(trainer.model, folder / BEST)
-        extra = {f"{name}:{slot}": a for name, own in slots.items() for slot, a in own.items()}
+            save_model(trainer.judged, folder / BEST)
+        kept = {**slots, _AVERAGE: trainer.averages}
+        extra = {f"{name}:{slot}": a for name, own in kept.items() for slot, a in own.items()}
         note = json.dumps(attrs.asdict(trainer.place))
         # A damaged checkpoint must not take the place of the one that the run goes on from.
         from_previous = self._kept is not None and self._kept.file.name == PREVIOUS
@@ -81,8 +85,10 @@ def last_of(folder: Path, on_damage: Callable[[str], None]) -> Kept | None:
         return kept
 
 
-def saved_state(kept: Kept) -> tuple[Place, Mapping[str, Mapping[str, Array]]]:
-    """The place of a checkpoint, and the optimizer's slots by parameter."""
+def saved_state(
+    kept: Kept,
+) -> tuple[Place, Mapping[str, Mapping[str, Array]], Mapping[str, Array]]:
+    """The place of a checkpoint, the optimizer's slots by parameter, and the averages."""
     if not kept.note:
         raise CheckpointError(
             f"{kept.file}: a model file without training state: it cannot be resumed"
@@ -91,8 +97,9 @@ def saved_state(kept: Kept) -> tuple[Place, Mapping[str, Mapping[str, Array]]]:
     for key, a in kept.extra.items():
         name, _, slot = key.rpartition(":")
         slots.setdefault(name, {})[slot] = a
+    averages = slots.pop(_AVERAGE, {})
     try:
-        return _structured(Place, json_value(kept.note)), slots
+        return _structured(Place, json_value(kept.note)), slots, averages
     except (ValueError, TypeError, KeyError, AttributeError) as e:
         raise CheckpointError(f"{kept.file}: not a checkpoint of this rnnkit ({e})") from e
 

@@ -9,19 +9,19 @@ from typing import Final
 import attrs
 import numpy as np
 
-from rnnkit.kinds import Array, named_arrays
+from rnnkit.kinds import Array, DType, Slots, named_arrays
 from rnnkit.network.model import Captioner
 from rnnkit.numerics import sum_of_squares
 from rnnkit.parallel import Ranks
-from rnnkit.training.blocks import in_blocks, part_of, slots_of, update_blocks
-from rnnkit.training.descent import Descent, check_slots
+from rnnkit.training.blocks import Course, in_blocks, slots_of, update_blocks
+from rnnkit.training.descent import Descent, alike, check_slots
 
 LINE: Final = 64
 """Elements that a parameter's place and a rank's share are multiples of, so that no two share a cache line."""
 
 
 class SharedDescent(Descent):
-    """In several ranks: all parameters side by side in one buffer, of which each rank updates a part.
+    """In several ranks: all parameters that learn side by side in one buffer, of which each rank updates a part.
 
         g_r = the sum over ranks of the gradients of their rows, rank r's share
         w_r = the optimizer's update of rank r's share of w, from g_r and its slots
@@ -35,15 +35,21 @@ class SharedDescent(Descent):
     can be on their way while the backward pass goes on to the one before.
     """
 
-    def __init__(self, model: Captioner, ranks: Ranks) -> None:
-        """Start from the first rank's parameters, with nothing to remember.
+    def __init__(
+        self, model: Captioner, ranks: Ranks, courses: Mapping[str, Course] | None = None
+    ) -> None:
+        """Start from the first rank's parameters, with nothing to remember; all learn alike if left open.
 
-        `model` stays as it is: the parameters of the other, `self.model`, are views of the buffer.
+        `model` stays as it is: the parameters of the other, `self.model`, are views of the buffer, but for frozen ones,
+        which are copies.
         """
         self._ranks = ranks
         self._optimizer = model.spec.train.optimizer
+        self.courses = alike(model) if courses is None else courses
+        learning = {name: model.parameters[name] for name in self.courses}
+        frozen = {n: w.copy() for n, w in model.parameters.items() if n not in self.courses}
         shapes: dict[str, dict[str, tuple[int, ...]]] = {}
-        for name, w in model.parameters.items():
+        for name, w in learning.items():
             shapes.setdefault(_segment(name), {})[name] = w.shape
         self._segments, whole, mine = [], 0, 0
         for own in shapes.values():
@@ -53,15 +59,20 @@ class SharedDescent(Descent):
         self._w, self._g = np.zeros(whole, model.dtype), np.zeros(whole, model.dtype)
         self._share = np.zeros(mine, model.dtype)
         views = self._named(self._w)
-        for name, w in model.parameters.items():
+        for name, w in learning.items():
             views[name][...] = w
         ranks.copy(self._w)
-        self.model = model.with_parameters(views)
-        self._slots = slots_of(self._optimizer, self._of_rank(self._w))
+        for w in frozen.values():
+            ranks.copy(w)
+        self.model = model.with_parameters(views | frozen)
+        self._pieces = [piece for s in self._segments for piece in s.pieces()]
+        self._slots = [
+            slots_of(self.courses[p.name].optimizer, self._w[p.whole]) for p in self._pieces
+        ]
         self._blocks = [
             block
-            for s in self._segments
-            for block in in_blocks("", self._w[s.share], part_of(self._slots, s.mine), s.mine.start)
+            for p, slots in zip(self._pieces, self._slots, strict=True)
+            for block in in_blocks("", self._w[p.whole], slots, self.courses[p.name], p.mine.start)
         ]
         self._views = self._named(self._g)
         self._under_way: list[Callable[[], None]] = []
@@ -86,28 +97,40 @@ class SharedDescent(Descent):
         return sum_of_squares([self._share])
 
     def update(self, number: int, factor: float, scale: float) -> None:
-        update_blocks(self._optimizer, self._blocks, {"": self._share}, number, factor, scale)
+        update_blocks(self._blocks, {"": self._share}, number, factor, scale)
         for s in self._segments:
             self._ranks.join_shares(self._w[s.whole])
 
     def slots(self) -> dict[str, dict[str, Array]]:
         found: dict[str, dict[str, Array]] = {}
-        for key, a in named_arrays(self._slots):
-            whole = np.empty_like(self._w, a.dtype)
+        for key, dtype in self._keys.items():
+            share, whole = np.zeros_like(self._share, dtype), np.zeros_like(self._w, dtype)
+            for p, slots in zip(self._pieces, self._slots, strict=True):
+                share[p.mine] = dict(named_arrays(slots))[key]
             for s in self._segments:
-                self._ranks.collect(a[s.mine], whole[s.whole])
+                self._ranks.collect(share[s.mine], whole[s.whole])
             for name, view in self._named(whole).items():
                 found.setdefault(name, {})[key] = view
         return found
 
     def set_slots(self, slots: Mapping[str, Mapping[str, Array]]) -> None:
-        for name, w in self.model.parameters.items():
-            check_slots(name, w, self._slots, slots)
-        for key, a in named_arrays(self._slots):
-            whole = np.zeros_like(self._w, a.dtype)
+        for name in slots.keys() & self.courses.keys():
+            shape = self.model.parameters[name].shape
+            check_slots(name, {k: (shape, dtype) for k, dtype in self._keys.items()}, slots[name])
+        for key, dtype in self._keys.items():
+            whole = np.zeros_like(self._w, dtype)
             for name, view in self._named(whole).items():
-                view[...] = slots[name][key]
-            a[...] = self._of_rank(whole)
+                if name in slots:
+                    view[...] = slots[name][key]
+            for p, own in zip(self._pieces, self._slots, strict=True):
+                if p.name in slots:
+                    dict(named_arrays(own))[key][...] = whole[p.whole]
+
+    @property
+    def _keys(self) -> dict[str, DType]:
+        """Each slot of an array with its type."""
+        slots: Slots = self._optimizer.slots(self._w[:1])
+        return {key: a.dtype for key, a in named_arrays(slots)}
 
     def _send(self) -> None:
         """Begin with what is whole, from the end of the network: all ranks in the same order."""
@@ -121,9 +144,20 @@ class SharedDescent(Descent):
         """Each parameter's place in a buffer."""
         return {name: view for s in self._segments for name, view in s.views(buffer)}
 
-    def _of_rank(self, buffer: Array) -> Array:
-        """This rank's share of a buffer."""
-        return np.concatenate([buffer[s.share] for s in self._segments])
+
+@attrs.frozen
+class _Piece:
+    """What a rank updates of one parameter.
+
+    Attributes:
+        name: of the parameter.
+        whole: where the piece is in a buffer.
+        mine: where it is among all of this rank's.
+    """
+
+    name: str
+    whole: slice
+    mine: slice
 
 
 @attrs.frozen(eq=False)
@@ -157,10 +191,22 @@ class _Segment:
 
     def views(self, buffer: Array) -> Iterator[tuple[str, Array]]:
         """Its parameters' places in a buffer."""
+        for name, place in self._places():
+            yield name, buffer[place].reshape(self.shapes[name])
+
+    def pieces(self) -> Iterator[_Piece]:
+        """What this rank has of its parameters."""
+        for name, place in self._places():
+            start, stop = max(place.start, self.share.start), min(place.stop, self.share.stop)
+            shift = self.mine.start - self.share.start
+            if start < stop:
+                yield _Piece(name, slice(start, stop), slice(start + shift, stop + shift))
+
+    def _places(self) -> Iterator[tuple[str, slice]]:
         start = self.whole.start
         for name, shape in self.shapes.items():
             size = math.prod(shape)
-            yield name, buffer[start : start + size].reshape(shape)
+            yield name, slice(start, start + size)
             start += _rounded(size)
 
 

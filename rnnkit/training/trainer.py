@@ -20,11 +20,11 @@ from rnnkit.numerics import clip_factor
 from rnnkit.parallel import ALONE, Ranks
 from rnnkit.registry.labels import label
 from rnnkit.registry.returned import finite
-from rnnkit.training.descent import Descent, WholeDescent
+from rnnkit.spec import Problem
 from rnnkit.training.divergence import diverged
 from rnnkit.training.history import History, Record, Step, Tally, Update
+from rnnkit.training.learner import Learner
 from rnnkit.training.order import images_together, shuffled
-from rnnkit.training.shared_descent import SharedDescent
 from rnnkit.training.sharing import share
 
 EVERY: Final = 10
@@ -60,6 +60,10 @@ class Place:
         since_update: sums since the last row of `updates.csv`.
         best: the best value of the metric so far.
         waited: evaluations since then.
+        metric: its values so far, turned so that smaller is better.
+        begun: parameter -> updates done before it began to learn, of those that learn and did not from the first one.
+        averaged: updates done before averaging of the parameters began; None if they are not averaged.
+        from_model: the model that its first parameters were taken from; None if they were initialized.
         history: all rows so far.
     """
 
@@ -73,6 +77,10 @@ class Place:
     since_update: Tally = Tally()
     best: float | None = None
     waited: int = 0
+    metric: tuple[float, ...] = ()
+    begun: Mapping[str, int] = attrs.field(factory=dict)
+    averaged: int | None = None
+    from_model: str | None = None
     history: History = History()
 
 
@@ -84,7 +92,6 @@ class Trainer:
     """Trains a model on a split; of several ranks, each on its rows of every batch, to the same parameters.
 
     Attributes:
-        model: whose parameters are updated in place: the one given, or of several ranks one like it.
         stop: set it, from a callback or a signal handler, to end after the update under way; all ranks end
             where one is to.
         guess: nats per token of val, or without it of train, if words are guessed by their frequency in train.
@@ -98,6 +105,7 @@ class Trainer:
         on_step: Callable[[Step], None] = _nothing,
         score: Callable[[Captioner], float] | None = None,
         ranks: Ranks = ALONE,
+        from_model: str | None = None,
     ) -> None:
         """Start at the first update.
 
@@ -108,26 +116,45 @@ class Trainer:
             on_step: called after each update.
             score: the value of the spec's metric for a model, if that is not nats; called by all ranks.
             ranks: that train together, from the first one's parameters.
+            from_model: where these were taken from, for the record.
         """
-        self._descent: Descent = (
-            WholeDescent(model) if ranks.size == 1 else SharedDescent(model, ranks)
-        )
-        self.model = self._descent.model
+        self._train = train
+        self._ranks = ranks
+        self._epoch_steps = math.ceil(len(train.captions) / model.spec.train.batch)
+        self._learner = Learner(model, self._epoch_steps, ranks)
         self.stop = False
         self.guess = guessing_nats(train, val or train, model.vocabulary)
-        self._train = train
         self._val = val
         self._on_step = on_step
         self._score = score
-        self._ranks = ranks
         table = model.spec.train
+        if table.schedule.by_metric and val is None:
+            text = "this schedule goes by the metric on val, and the data has no val split"
+            raise model.spec.origin.error([Problem(("train", "schedule"), text)])
         self._place = Place(
             captions=_digest(train),
             batch=table.batch,
             shuffle=min(table.shuffle or images_together(train.features), train.images),
+            from_model=from_model,
         )
         self._norm: tuple[float, int] | None = None  # the last that was measured, and its update
         self._resumed = time.perf_counter()
+
+    @property
+    def model(self) -> Captioner:
+        """Whose parameters are updated in place: the one given, or of several ranks one like it."""
+        return self._learner.model
+
+    @property
+    def judged(self) -> Captioner:
+        """What evaluations are of: the model with averaged parameters, if the spec wants that."""
+        return self._learner.judged
+
+    @property
+    def averages(self) -> Mapping[str, Array]:
+        """Those of the parameters, by name; nothing unless the spec wants them."""
+        average = self._learner.average
+        return {} if average is None else average.values
 
     @property
     def step(self) -> int:
@@ -137,7 +164,7 @@ class Trainer:
     @property
     def epoch_steps(self) -> int:
         """Updates in one epoch."""
-        return math.ceil(len(self._train.captions) / self.model.spec.train.batch)
+        return self._epoch_steps
 
     @property
     def steps(self) -> int:
@@ -161,10 +188,22 @@ class Trainer:
         """Where the run is."""
         now = time.perf_counter()
         seconds = self._place.seconds + now - self._resumed
-        return attrs.evolve(self._place, steps=self.steps, seconds=seconds)
+        average = self._learner.average
+        return attrs.evolve(
+            self._place,
+            steps=self.steps,
+            seconds=seconds,
+            begun=self._learner.begun,
+            averaged=None if average is None else average.begun,
+        )
 
-    def go_to(self, place: Place, slots: Mapping[str, Mapping[str, Array]]) -> None:
-        """Go on from a place, the model having its parameters already, with these values of the slots.
+    def go_to(
+        self,
+        place: Place,
+        slots: Mapping[str, Mapping[str, Array]],
+        averages: Mapping[str, Array],
+    ) -> None:
+        """Go on from a place, the model having its parameters already, with these values of the slots and averages.
 
         Raises:
             CheckpointError: the captions, the batch or the optimizer are not those of the place.
@@ -185,7 +224,7 @@ class Trainer:
                 f"the run began with {_together(place.shuffle)} shuffled together, and cannot continue with "
                 f"train.shuffle = {wanted}"
             )
-        self._descent.set_slots(slots)
+        self._learner.go_to(place.step, place.begun, place.averaged, slots, averages)
         self._place = place
         self._resumed = time.perf_counter()
 
@@ -225,7 +264,7 @@ class Trainer:
 
     def slots(self) -> dict[str, dict[str, Array]]:
         """Parameter -> slot -> what the optimizer remembers of it; all ranks ask, and the first one is told."""
-        return self._descent.slots()
+        return self._learner.descent.slots()
 
     def update(self, captions: Ints, features: Array, of: int | None = None) -> Step:
         """One update on a batch (captions (N, T), features (N, F)), or on this rank's rows of a batch of `of`.
@@ -236,9 +275,10 @@ class Trainer:
         began = time.perf_counter()
         table, number = self.model.spec.train, self.step + 1
         measured = table.clip is not None or number % EVERY == 0
+        self._learner.begin(number)
         with np.errstate(all="ignore"):  # a divergence is told once, below
             loss, tokens = self._find(captions, features, of or len(captions))
-            square = self._descent.square() if measured else 0.0
+            square = self._learner.descent.square() if measured else 0.0
         sums = np.array([loss, tokens, len(captions), square])
         self._ranks.sum(sums)
         loss, tokens, count, square = sums.tolist()
@@ -254,7 +294,7 @@ class Trainer:
         factor = self._factor(number)
         scale = 1.0 if table.clip is None or norm is None else clip_factor(norm, table.clip)
         with np.errstate(all="ignore"):
-            self._descent.update(number, factor, scale)
+            self._learner.update(number, factor, scale)
         step = Step(
             number=number,
             steps=self.steps,
@@ -270,20 +310,23 @@ class Trainer:
 
     def _find(self, captions: Ints, features: Array, of: int) -> tuple[float, int]:
         """Find the loss of the rows at hand as a part of their batch's, and its gradient; their tokens."""
+        descent = self._learner.descent
         if not len(captions):  # there are more ranks than rows
-            self._descent.taken()
+            descent.taken()
             return 0.0, 0
         words = [self.model.spec.model.seed, _DROPOUT, self.step + 1]
         if self._ranks.rank:  # no two ranks drop out the same
             words.append(self._ranks.rank)
         rng = np.random.default_rng(words)
-        loss, _ = self.model.loss_and_gradients(features, captions, rng, of, self._descent.take)
-        self._descent.taken()
+        loss, _ = self.model.loss_and_gradients(
+            features, captions, rng, of, descent.take, wrt=self._learner.wrt
+        )
+        descent.taken()
         return loss, int(np.count_nonzero(captions[:, 1:] != self.model.vocabulary.null))
 
     def _factor(self, number: int) -> float:
         """The schedule's factor at an update."""
-        at = Progress(number - 1, self.steps, self.epoch_steps)
+        at = Progress(number - 1, self.steps, self.epoch_steps, self._place.metric)
         schedule = self.model.spec.train.schedule
         return finite(schedule, "factor", schedule.factor(at))
 
@@ -343,11 +386,12 @@ class Trainer:
     def _record(self) -> Record:
         table, sums = self.model.spec.train, self._place.since_record
         train_nats = sums.loss / max(sums.tokens, 1)
-        val_nats = None if self._val is None else nats_per_token(self.model, self._val, self._ranks)
+        judged = self.judged
+        val_nats = None if self._val is None else nats_per_token(judged, self._val, self._ranks)
         value = val_nats
         if table.metric != "nats" and self._score is not None:
             with np.errstate(all="ignore"):  # what diverged is told by its loss
-                value = self._score(self.model)
+                value = self._score(judged)
         place = self.place
         record = Record(
             epoch=math.ceil(self.step / self.epoch_steps),
@@ -370,9 +414,15 @@ class Trainer:
             since_record=Tally(),
             best=value if better else self._place.best,
             waited=0 if better or value is None else self._place.waited + 1,
+            metric=self._place.metric + self._smaller_is_better(value),
             history=attrs.evolve(place.history, records=(*place.history.records, record)),
         )
         return record
+
+    def _smaller_is_better(self, value: float | None) -> tuple[float, ...]:
+        if value is None:
+            return ()
+        return (value if self.model.spec.train.metric == "nats" else -value,)
 
     def _better(self, record: Record) -> bool:
         """Whether an evaluation is the best so far; never one that shows nothing learnt."""

@@ -88,7 +88,7 @@ class Watch:
             )
         if record.val_nats is not None and math.isfinite(record.val_nats):
             with np.errstate(all="ignore"):  # of a network that diverges
-                captions = caption_split(trainer.model, self._dataset, "val", LOOKED_AT)
+                captions = caption_split(trainer.judged, self._dataset, "val", LOOKED_AT)
             text = monotony([one.caption for one in captions])
             if text:
                 yield "monotony", f"at update {record.step:,} {text}"
