@@ -289,7 +289,7 @@ def counting() -> Callable[[Progress], float]:
 @pytest.mark.parametrize(
     ("tell", "contract", "words"),
     [
-        (lambda at: 1, "factor", "steps=1, epoch_steps=1)) is int 1, not a float"),
+        (lambda at: 1, "factor", "is int 1, not a float"),
         (lambda at: np.float32(1.0), "factor", "is float32"),
         (lambda at: 1.0 - at.step / 1000, "factor", "is -"),
         (lambda at: math.inf if at.step == 11 else 1.0, "factor", "is inf: a factor on the"),

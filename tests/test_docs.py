@@ -33,6 +33,7 @@ HEAVY: Final = (
     "derive.md",
     "export.md",
     "forms.md",
+    "go-on.md",
     "photos.md",
     "runs.md",
 )

@@ -112,6 +112,8 @@ def _print(model: Captioner, summary: Summary, words: Size | None) -> None:
     )
     if words:
         console.print(_against(words, model, summary))
+    for note in model.notes:
+        console.print(note, soft_wrap=True)
     console.print("\nResolved spec\n", style="bold")
     console.print(write_spec(model.spec).rstrip())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import math
+from collections.abc import Sequence
 from typing import ClassVar
 
 from rnnkit.kinds.arrays import Array, DType, Rng
@@ -29,6 +30,22 @@ class Initializer(Plugin):
             rng: the only source of randomness.
             dtype: of the result. Draw in float64 and cast, so that both types get the same numbers.
         """
+
+    def for_words(self, words: Sequence[str]) -> Initializer:
+        """The initializer of an array with a row for each of these words, such as an embedding's: this one by default.
+
+        It is asked once, as a network begins for data, and not when a model is read from its file: so it may look into
+        files of its own.
+
+        Raises:
+            ValueError: it cannot, with what to do about it.
+        """
+        return self
+
+    @property
+    def told(self) -> str:
+        """What is to be told to whoever begins a network with it; nothing by default."""
+        return ""
 
     def moments(self, fan_in: int, fan_out: int) -> tuple[float, float] | None:
         """Mean and standard deviation of the elements of a (fan_in, fan_out) array, over all draws.

@@ -11,7 +11,7 @@ import numpy as np
 
 from rnnkit.data import Dataset
 from rnnkit.errors import quoted
-from rnnkit.kinds import Activation, Cell, DType, FreeStep, Layer, Rng
+from rnnkit.kinds import Activation, Cell, DType, FreeStep, Initializer, Layer, Rng
 from rnnkit.network import groups, room
 from rnnkit.network.body import Body, Level
 from rnnkit.network.chain import Chain, Elementwise, Link
@@ -52,16 +52,22 @@ def build(
     """
     spec = as_spec(spec, overrides)
     with opened(spec, data) as dataset:
-        return assemble(spec, sizes_of(spec, dataset))
+        return assemble(spec, sizes_of(spec, dataset), begins=dataset is not None)
 
 
-def assemble(spec: Spec, sizes: Sizes) -> Captioner:
+def assemble(spec: Spec, sizes: Sizes, *, begins: bool = False) -> Captioner:
     """Assemble the network for these sizes.
+
+    Args:
+        spec: of the network.
+        sizes: of its data.
+        begins: whether its initial parameters matter, so that initializers may look into files of theirs.
 
     Raises:
         SpecError: its parts do not fit each other, with a line for each place where they do not.
     """
-    fitter = _Fitter(np.random.default_rng(spec.model.seed), np.dtype(spec.model.dtype))
+    vocabulary = sizes.vocabulary.words if begins else ()
+    fitter = _Fitter(np.random.default_rng(spec.model.seed), np.dtype(spec.model.dtype), vocabulary)
     table = spec.model
     starts = [level.cell.start_width(level.hidden) for level in table.rnn]
     place = _room_for_image(table, sum(starts), len(sizes.vocabulary))
@@ -103,6 +109,7 @@ def assemble(spec: Spec, sizes: Sizes) -> Captioner:
             ),
         ),
         head=Head(Chain(tuple(head)), len(sizes.vocabulary)),
+        notes=tuple(fitter.notes),
     )
     wrong = [Problem(*misfit) for misfit in groups.misfits(spec.train, tuple(made.parameters))]
     if wrong:
@@ -113,9 +120,11 @@ def assemble(spec: Spec, sizes: Sizes) -> Captioner:
 class _Fitter:
     """Fits widths together and draws initial parameters, part by part; notes what does not fit."""
 
-    def __init__(self, rng: Rng, dtype: DType) -> None:
+    def __init__(self, rng: Rng, dtype: DType, vocabulary: Sequence[str]) -> None:
         self.rng = rng
         self.dtype = dtype
+        self.vocabulary = vocabulary
+        self.notes: list[str] = []
         self.problems: list[Problem] = []
         self.taken = 0
 
@@ -174,12 +183,32 @@ class _Fitter:
             return None
         check_initializers(layer, self.dtype)
         try:
-            return Link(layer, params(layer, layer.init(width, self.rng, self.dtype)), width, after)
+            made = self.begun(layer).init(width, self.rng, self.dtype)
+            return Link(layer, params(layer, made), width, after)
         except ValueError as e:
             self.wrong(place, culprit(e) or str(e))
         except MemoryError as e:
             self.wrong(place, f"the memory of this machine is not enough for it: {e}")
         return None
+
+    def begun(self, layer: Layer[Any, Any, Any]) -> Layer[Any, Any, Any]:
+        """The layer whose initializers know the words, if it takes tokens.
+
+        Raises:
+            ValueError: they cannot.
+        """
+        if not self.vocabulary or not layer.tokens:
+            return layer
+        fields = attrs.fields_dict(type(layer))  # type: ignore[arg-type]  # all plugins are attrs classes
+        own = {name: getattr(layer, name) for name, field in fields.items() if field.init}
+        known = {
+            fields[name].alias or name: init.for_words(self.vocabulary)
+            for name, init in own.items()
+            if isinstance(init, Initializer)
+        }
+        self.notes += [init.told for init in known.values() if init.told]
+        made: Layer[Any, Any, Any] = attrs.evolve(layer, **known)  # type: ignore[misc]  # as above
+        return made
 
     def recurrence(
         self, table: RnnTable, path: SpecPath, in_features: int

@@ -70,6 +70,7 @@ class Captioner(AtAGlance, Writer[Remembered]):
         map: (C, h, w) or (C, L), if it was built for features that are known to be maps, channels first.
         seen: what it was trained on, if that is known.
         pipeline: how the image features it was trained on come from photos, if that is known.
+        notes: what is to be told of how its parameters began; no file keeps them.
     """
 
     spec: Spec
@@ -82,6 +83,7 @@ class Captioner(AtAGlance, Writer[Remembered]):
     map: tuple[int, ...] | None = None
     seen: Seen | None = None
     pipeline: ImagePipeline | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def dtype(self) -> DType:

@@ -175,6 +175,7 @@ def train(
     if resume is not None and start_from is not None:
         raise SpecError("a run that is resumed has its parameters; start_from is for a spec")
     on_taken: Callable[[Sequence[Taken]], None] = _nothing
+    tell: Callable[[str], None] = _nothing
     if ranks.rank:
         on_start = on_step = on_record = on_edit = _nothing
     with ExitStack() as entered:
@@ -185,7 +186,7 @@ def train(
             entered.enter_context(display)
             on_start, on_step = _both(display.on_start, on_start), _both(display.on_step, on_step)
             on_record, on_edit = _both(display.on_record, on_record), _both(display.tell, on_edit)
-            on_taken = display.on_taken
+            on_taken, tell = display.on_taken, display.tell
             on_damage, on_warning = _both(display.tell, on_damage), _both(display.warn, on_warning)
         kept: Kept | None = None
         source = None
@@ -205,7 +206,9 @@ def train(
         sizes = sizes_of(spec, dataset)  # tells where the data has other sizes than the run
         taken: tuple[Taken, ...] = ()
         if kept is None:
-            model = assemble(spec, sizes)
+            model = assemble(spec, sizes, begins=True)
+            for note in model.notes:
+                tell(note)
             if start_from is not None:
                 taken = take_from(model, start_from, in_words, on_warning)
                 on_taken(taken)
@@ -248,8 +251,9 @@ def train(
         if kept is None:  # the best model of a run that was ended before its first checkpoint
             ranks.first(partial((folder / BEST).unlink, missing_ok=True))
         saver = Saver(trainer, folder, kept)
-        if taken:  # a spec alone could not begin the run again
+        if taken or model.notes:  # a spec alone could not begin the run again
             ranks.first(partial(saver.save, trainer.slots()))
+        if taken:
             ranks.first(partial(write_taken, taken, folder))
         ranks.first(partial(write_settings, folder, model.spec, source))
         on_start(trainer, folder)
