@@ -43,6 +43,7 @@ class BadCell(GatedCell, Unhappy):
     how: str = ""
     x_gates = ("h",)
     h_gates = ("h",)
+    def start_width(self, hidden): return self.out("start_width", hidden, 1.5)
     def bias(self, gate): return self.out("bias", 0.0, float("nan"))
     def init(self, hidden, rng, dtype): return self.out("init", NoParams(), 3)
     def start(self, h0): return self.out("start", State(h0), State(h0[:1]))
@@ -77,6 +78,7 @@ class BadLayer(Layer, Unhappy):
     """y = w x"""
     method: str = ""
     how: str = ""
+    def fit(self, width): return self.out("fit", self, 3)
     def out_features(self, in_features): return self.out("out_features", in_features, 1.5)
     def init(self, in_features, rng, dtype): return self.out("init", Weight(np.ones(in_features, dtype)), Weight("x"))
     def forward(self, p, x, rng): return self.out("forward", (p.w * x, x), (x[:, :1], x))
@@ -133,6 +135,8 @@ class BadDecoder(Decoder, Unhappy):
     how: str = ""
     def decode(self, step, memory, start, end, limit, rng):
         n = len(memory)
+        if self.how == "IndexError":
+            step(np.full(n, 10**6), memory)
         right = Decoded(np.full((n, 1, 1), end), np.zeros((n, 1)))
         return self.out("decode", right, Decoded(np.full((n, 1, 1), 10**6), np.zeros((n, 1))))
 
@@ -142,7 +146,8 @@ class BadEncoder(Encoder, Unhappy):
     method: str = ""
     how: str = ""
     @property
-    def shape(self): return (3,)
+    def shape(self): return self.out("shape", (3,), (3, 0))
+    def digest(self): return self.out("digest", "", 3)
     def prepare(self, picture): return self.out("prepare", picture.mean(axis=(0, 1)), "x")
     def encode(self, prepared): return self.out("encode", prepared.astype("f4"), prepared[:, :1])
 '''

@@ -228,6 +228,24 @@ def limit(monkeypatch: pytest.MonkeyPatch, **changes: int | str) -> None:
 # What it does when all goes well
 
 
+@pytest.mark.parametrize("moved", [1, 4, len(FILES)])
+def test_files_that_were_being_moved_when_it_was_killed_are_moved_on(
+    moved: int, server: Hosted, data: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "out"
+    get(server, folder)
+    moving = folder / ".coco2014.moving"
+    moving.mkdir()
+    for name in FILES[:moved]:
+        (folder / name).rename(moving / name)
+    server.asked.clear()
+    assert not get(server, folder).new
+    assert not server.asked
+    assert not moving.exists()
+    for name in FILES:
+        assert (folder / name).read_bytes() == (data / name).read_bytes()
+
+
 def test_the_archive_becomes_a_data_folder_and_goes(
     server: Hosted, data: Path, tmp_path: Path
 ) -> None:

@@ -41,16 +41,16 @@ PUT = {
 """Where in a spec a plugin of each kind goes."""
 
 METHODS = {
-    "cell": ("init", "bias", "start", "start_back", "step", "step_back"),
+    "cell": ("init", "start_width", "bias", "start", "start_back", "step", "step_back"),
     "free": ("init", "step", "step_back"),
-    "layer": ("out_features", "init", "forward", "backward"),
+    "layer": ("fit", "out_features", "init", "forward", "backward"),
     "activation": ("forward", "backward"),
     "loss": ("evaluate",),
     "optimizer": ("slots", "update"),
     "schedule": ("factor",),
     "initializer": ("fill",),
     "decoder": ("decode",),
-    "encoder": ("prepare", "encode"),
+    "encoder": ("shape", "digest", "prepare", "encode"),
 }
 RETURNS, RAISES = ("None", "short"), ("ValueError", "KeyError", "SystemExit", "Strange")
 
@@ -61,8 +61,8 @@ CASES = [
     for how in (*RETURNS, RAISES[(len(kind) + i) % 4])
     if (method, how)
     not in (("update", "None"), ("update", "short"), ("out_features", "ValueError"))
-]
-"""An optimizer's `update` returns nothing; a layer says with a ValueError that it does not take a width."""
+] + [("decoder", "decode", "IndexError")]
+"""A decoder may give the network what it cannot take. An optimizer's `update` returns nothing; a layer says with a ValueError that it does not take a width."""
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ import numpy as np
 from rnnkit.kinds import Array, Ints
 from rnnkit.network.memory import Remembered
 from rnnkit.network.model import Captioner
+from rnnkit.registry.returned import array
 
 
 def attention(model: Captioner, features: Array, caption: str) -> Iterator[tuple[str, Array]]:
@@ -59,4 +60,7 @@ def looks(model: Captioner, memory: Remembered) -> Array | None:
     """
     cells = [row.cell for row in model.spec.model.rnn]
     found = [cell.attention(s) for cell, s in zip(cells, memory.states, strict=True)]
+    for cell, weights in zip(cells, found, strict=True):
+        if weights is not None:
+            array(cell, "attention", weights, (len(memory), *np.shape(weights)[1:2]), "the weights")
     return next((weights for weights in reversed(found) if weights is not None), None)

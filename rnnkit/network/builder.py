@@ -22,7 +22,7 @@ from rnnkit.network.model import Captioner
 from rnnkit.network.recurrence import Recurrence
 from rnnkit.network.sizes import Sizes, as_spec, opened, sizes_of
 from rnnkit.registry.blame import culprit, wrong_return
-from rnnkit.registry.returned import check_initializers, params
+from rnnkit.registry.returned import check_initializers, params, whole
 from rnnkit.spec import ModelTable, Problem, RnnTable, Spec
 from rnnkit.spec.places import Path as SpecPath
 from rnnkit.spec.schema import Chain as ChainOption
@@ -69,7 +69,10 @@ def assemble(spec: Spec, sizes: Sizes, *, begins: bool = False) -> Captioner:
     vocabulary = sizes.vocabulary.words if begins else ()
     fitter = _Fitter(np.random.default_rng(spec.model.seed), np.dtype(spec.model.dtype), vocabulary)
     table = spec.model
-    starts = [level.cell.start_width(level.hidden) for level in table.rnn]
+    starts = [
+        whole(level.cell, "start_width", level.cell.start_width(level.hidden))
+        for level in table.rnn
+    ]
     place = _room_for_image(table, sum(starts), len(sizes.vocabulary))
     image = fitter.chain(
         table.image, ("model", "image"), sizes.features, place, open_end=table.inject in BESIDE
@@ -173,12 +176,11 @@ class _Fitter:
     def link(self, layer: Layer[Any, Any, Any], width: int, place: SpecPath) -> Link | None:
         """A layer with initial parameters, or None if it cannot be had."""
         try:
-            after = layer.out_features(width)
+            made = layer.out_features(width)
         except ValueError as e:  # it does not take this width
             self.wrong(place, str(e))
             return None
-        if not isinstance(after, int | np.integer):
-            raise wrong_return(layer, "out_features", after, "a whole number")
+        after = whole(layer, "out_features", made)
         if not self.has_room(place, layer, width, after):
             return None
         check_initializers(layer, self.dtype)
@@ -282,6 +284,8 @@ def _fitted(parts: ChainOption, width: int | None) -> list[Layer[Any, Any, Any]]
     if width is not None:
         for i in reversed(range(len(layers))):
             fitted = layers[i].fit(width)
+            if not isinstance(fitted, Layer):
+                raise wrong_return(layers[i], "fit", fitted, "a layer")
             if fitted != layers[i]:
                 layers[i] = fitted
                 break

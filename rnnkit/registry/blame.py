@@ -137,7 +137,8 @@ def _written(plugin: Plugin) -> Plugin:
 
 def _line(plugin: Plugin, method: str) -> str:
     """` [file:line]` of a method, if Python knows it."""
-    code = getattr(inspect.unwrap(getattr(type(_written(plugin)), method)), "__code__", None)
+    made = getattr(type(_written(plugin)), method)
+    code = getattr(inspect.unwrap(getattr(made, "fget", made)), "__code__", None)
     return "" if code is None else f" [{code.co_filename}:{code.co_firstlineno}]"
 
 

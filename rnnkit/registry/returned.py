@@ -70,6 +70,17 @@ def finite(plugin: Plugin, method: str, made: Any) -> float:
     return float(made)
 
 
+def whole(plugin: Plugin, method: str, made: Any) -> int:
+    """What must be a whole number above 0.
+
+    Raises:
+        RegistryError: it is not.
+    """
+    if not isinstance(made, int | np.integer) or isinstance(made, bool) or made < 1:
+        raise wrong_return(plugin, method, made, "a whole number above 0")
+    return int(made)
+
+
 def params(plugin: Plugin, made: Any) -> Any:
     """What must be initial parameters.
 

@@ -11,6 +11,8 @@ import attrs
 from rnnkit.errors import DataError, RegistryError, quoted
 from rnnkit.kinds import Encoder
 from rnnkit.registry import entry_of
+from rnnkit.registry.blame import wrong_return
+from rnnkit.registry.returned import whole
 from rnnkit.spec.overrides import read_override
 from rnnkit.spec.reader import read_plugin
 from rnnkit.spec.writer import inline, plain
@@ -140,4 +142,10 @@ def identity_of(encoder: Encoder) -> EncoderIdentity:
     named = inline(plain(encoder, qualified=True))
     entry = entry_of(encoder)
     assert entry is not None  # else it has no name
+    if not isinstance(encoder.shape, tuple):
+        raise wrong_return(encoder, "shape", encoder.shape, "a tuple of whole numbers")
+    for n in encoder.shape:
+        whole(encoder, "shape", n)
+    if not isinstance(encoder.digest(), str):
+        raise wrong_return(encoder, "digest", encoder.digest(), "a text")
     return EncoderIdentity(named, entry.package, entry.version, encoder.digest(), encoder.shape)
