@@ -51,6 +51,12 @@ class LooksForZeros(PlainLayer):
         return np.where(dy[..., :1] == 0.0, 0.0, dx).astype(dy.dtype), p
 
 
+@attrs.frozen
+class GoesBackOtherwiseWhenFrozen(PlainLayer):
+    def backward_input(self, p: NoParams, dy: Array, cache: Any) -> Array:
+        return dy
+
+
 BUFFERS: dict[Any, Array] = {}
 
 
@@ -390,6 +396,7 @@ class ChangesTargets(Squares):
         ),
         (DropsTinyGradients, "linear: 9e-19 times the cotangents do not make the gradient of 'x'"),
         (LooksForZeros, "linear: the gradient of 'x' is not the sum of what comes from parts of"),
+        (GoesBackOtherwiseWhenFrozen, "backward_input: backward_input gives another dx than"),
         (ReusesItsOutput, "results kept: output 'y' of forward changes when it runs again"),
         (ReusesItsGradient, "results kept: backward's gradient of 'x' changes when it runs again"),
         (

@@ -151,10 +151,21 @@ def _at(
                     "position alone",
                 )
 
+    def goes_back_alike_when_frozen(example: Example) -> None:
+        """backward_input gives the dx of backward."""
+        y, cache = run(leaves, _given())
+        dy = np.cos(np.arange(float(y.size))).reshape(y.shape)
+        dx = plugin.backward_input(with_values(params, leaves, "p."), dy.copy(), cache)
+        wanted, _ = plugin.backward(params, dy.copy(), run(leaves, _given())[1])
+        if (dx is None) != (wanted is None) or (dx is not None and not close(dx, wanted)):
+            raise Broken("backward_input", "backward_input gives another dx than backward does")
+
     def _given() -> Any:
         return tokens.copy() if plugin.tokens else leaves["x"].copy()
 
     laws: list[Callable[[Example], None]] = [has_the_width_it_says, says_if_it_draws]
+    if type(plugin).backward_input is not Layer.backward_input:
+        laws.append(goes_back_alike_when_frozen)
     if not (training and plugin.random):
         laws.append(treats_each_position_alone)
     if setting is USUAL and len(lead) == 2:
