@@ -16,6 +16,7 @@ from rnnkit.network.checkpoint import read_model_file
 from rnnkit.network.transfer import Taken, take_over
 from rnnkit.training.starting import take_from
 from tests.datafolders import WORDS, write_data_folder
+from tests.test_cli import rnnkit as command
 from tests.test_training import interrupt_at, same_run
 
 NETWORK = """
@@ -174,3 +175,25 @@ def test_features_of_another_encoder_are_refused(
         told: list[str] = []
         assert take_from(new, attrs.evolve(old, pipeline=data.pipeline), data, told.append)
         assert told == []
+
+
+def test_the_command_shows_what_is_taken_over(tmp_path: Path) -> None:
+    old, new = (
+        write_data_folder(tmp_path / "old"),
+        write_data_folder(tmp_path / "new", words=OTHERS),
+    )
+    model = rnnkit.build(rnnkit.parse_spec(NETWORK), old)
+    rnnkit.save(model, tmp_path / "old.h5")
+    spec = tmp_path / "spec.toml"
+    spec.write_text(NETWORK)
+    out = ("--data", new, "--out", tmp_path / "run", "--set", "train.epochs=1")
+    ran = command("train", spec, "--from", tmp_path / "old.h5", *out)
+    assert ran.returncode == 0, ran.stderr
+    assert "words.0.W  (11, 10)  taken of 8 of 11 words\n" in ran.stdout
+    assert "image.0.W  (6, 10)   taken\n" in ran.stdout
+    size = sum(w.size for w in rnnkit.load(tmp_path / "run").parameters.values())
+    left = 3 * (10 + 10 + 1)  # rows, columns and biases of the words that the model does not know
+    assert f"{size - left:,} of {size:,} parameters are taken over" in ran.stdout
+    ran = command("train", "--resume", tmp_path / "run", "--from", tmp_path / "old.h5")
+    assert ran.returncode == 2
+    assert "--from MODEL is for a SPEC" in ran.stderr
