@@ -23,6 +23,10 @@ class RegistryError(RnnkitError):
     """A plugin is missing, ambiguous, does not load, or does not fit its interface."""
 
 
+class PluginFault(RegistryError):
+    """A plugin has returned something else than it must, or would have ended the program; its author's to mend."""
+
+
 class SpecError(RnnkitError):
     """A spec has mistakes; the message has a line for each."""
 

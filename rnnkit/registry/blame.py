@@ -14,7 +14,7 @@ from typing import Any, Final
 import attrs
 import numpy as np
 
-from rnnkit.errors import RegistryError, cut, told
+from rnnkit.errors import PluginFault, cut, told
 from rnnkit.kinds import Plugin
 from rnnkit.registry.entry_points import entry_of
 
@@ -28,12 +28,12 @@ def called(plugin: Plugin) -> str:
     return str(entry_of(plugin) or f"{kind.noun} {kind.__module__}.{kind.__qualname__}")
 
 
-def fault(plugin: Plugin, method: str, what: str) -> RegistryError:
+def fault(plugin: Plugin, method: str, what: str) -> PluginFault:
     """What to raise where a method has done something wrong: who it is, what it did, and its place."""
-    return RegistryError(f"{called(plugin)}: {method} {what}{_line(plugin, method)}")
+    return PluginFault(f"{called(plugin)}: {method} {what}{_line(plugin, method)}")
 
 
-def wrong_return(plugin: Plugin, method: str, made: object, wanted: str) -> RegistryError:
+def wrong_return(plugin: Plugin, method: str, made: object, wanted: str) -> PluginFault:
     """What to raise where a method has returned something else than it must.
 
     Args:

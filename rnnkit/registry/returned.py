@@ -19,7 +19,7 @@ def pair(plugin: Plugin, method: str, made: Any, wanted: str, count: int = 2) ->
     """What must be a tuple of so many parts.
 
     Raises:
-        RegistryError: it is none.
+        PluginFault: it is none.
     """
     if not isinstance(made, tuple) or len(made) != count:
         raise wrong_return(plugin, method, made, wanted)
@@ -33,7 +33,7 @@ def array(plugin: Plugin, method: str, made: Any, shape: tuple[int, ...], what: 
         what: it is called in an error.
 
     Raises:
-        RegistryError: it is of another shape, or no array of numbers.
+        PluginFault: it is of another shape, or no array of numbers.
     """
     dtype = getattr(made, "dtype", None)
     if dtype is None or made.shape != shape or dtype.kind not in _NUMBERS:
@@ -48,7 +48,7 @@ def like(plugin: Plugin, method: str, made: Any, wanted: Arrays, what: str) -> A
         what: it is called in an error.
 
     Raises:
-        RegistryError: it is of another class, or an array of another shape.
+        PluginFault: it is of another class, or an array of another shape.
     """
     if made is wanted:
         return made
@@ -63,7 +63,7 @@ def finite(plugin: Plugin, method: str, made: Any) -> float:
     """What must be a finite number.
 
     Raises:
-        RegistryError: it is not.
+        PluginFault: it is not.
     """
     if not isinstance(made, numbers.Real) or not math.isfinite(made):
         raise wrong_return(plugin, method, made, "a finite number")
@@ -74,7 +74,7 @@ def whole(plugin: Plugin, method: str, made: Any) -> int:
     """What must be a whole number above 0.
 
     Raises:
-        RegistryError: it is not.
+        PluginFault: it is not.
     """
     if not isinstance(made, int | np.integer) or isinstance(made, bool) or made < 1:
         raise wrong_return(plugin, method, made, "a whole number above 0")
@@ -85,7 +85,7 @@ def params(plugin: Plugin, made: Any) -> Any:
     """What must be initial parameters.
 
     Raises:
-        RegistryError: it is no `Params`, or has something else than arrays.
+        PluginFault: it is no `Params`, or has something else than arrays.
     """
     if not isinstance(made, Params):
         raise wrong_return(plugin, "init", made, "Params")
@@ -98,7 +98,7 @@ def check_initializers(plugin: Plugin, dtype: DType) -> None:
     """Try the initializers among a plugin's options, which it calls itself; what they raise is told when it does.
 
     Raises:
-        RegistryError: one returns something else than an array of the shape it is asked for.
+        PluginFault: one returns something else than an array of the shape it is asked for.
     """
     cls: type[Any] = type(plugin)
     for field in attrs.fields(cls):
@@ -115,7 +115,7 @@ def decoded(decoder: Decoder, made: Any, images: int, width: int) -> Decoded:
     """What must be captions of so many images, in words of a vocabulary of this size.
 
     Raises:
-        RegistryError: it is not.
+        PluginFault: it is not.
     """
     if not isinstance(made, Decoded):
         raise wrong_return(decoder, "decode", made, "Decoded")

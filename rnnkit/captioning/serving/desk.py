@@ -16,7 +16,7 @@ from rnnkit.captioning.images import BATCH, DRAWING, in_words
 from rnnkit.captioning.serving.lane import Lane
 from rnnkit.captioning.serving.models import Served
 from rnnkit.captioning.serving.words import Telling, Told, Word, words_of
-from rnnkit.errors import RegistryError, told
+from rnnkit.errors import PluginFault, told
 from rnnkit.kinds import Decoder, Prepared
 from rnnkit.registry.blame import culprit
 from rnnkit.registry.labels import label
@@ -142,7 +142,7 @@ class Desk:
             if len(jobs) == 1:
                 own = isinstance(error, Exception)
                 jobs[0].said.set_exception(
-                    error if own else RegistryError(culprit(error) or told(error))
+                    error if own else PluginFault(culprit(error) or told(error))
                 )
                 return
             said, drew = [], True

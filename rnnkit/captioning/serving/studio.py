@@ -19,7 +19,7 @@ from rnnkit.captioning.serving.lane import Lane
 from rnnkit.captioning.serving.questions import Question
 from rnnkit.captioning.serving.words import Word
 from rnnkit.data.photos import opening
-from rnnkit.errors import RnnkitError, told
+from rnnkit.errors import PluginFault, RnnkitError, told
 from rnnkit.kinds import Picture, Prepared
 from rnnkit.system.terminal import say
 
@@ -156,6 +156,8 @@ async def _result(future: Future[T]) -> T:
     """What came of it; as an HTTPException if an error did."""
     try:
         return await asyncio.wrap_future(future)
+    except PluginFault as error:
+        raise mistake(error) from error
     except RnnkitError as error:
         raise HTTPException(400, str(error)) from error
     except MemoryError as error:

@@ -14,7 +14,7 @@ def ready(encoder: Encoder, picture: Picture) -> Prepared:
     """One picture made ready.
 
     Raises:
-        RegistryError: the encoder returned something else than an array.
+        PluginFault: the encoder returned something else than an array.
     """
     made = encoder.prepare(picture)
     prepared: Prepared = array(encoder, "prepare", made, np.shape(made), "the picture")
@@ -25,7 +25,7 @@ def encoded(encoder: Encoder, pictures: Sequence[Prepared]) -> Array:
     """The features (n, *shape) of pictures made ready, of which there is one at least.
 
     Raises:
-        RegistryError: the encoder returned arrays of other shapes.
+        PluginFault: the encoder returned arrays of other shapes.
     """
     for picture in pictures:
         array(encoder, "prepare", picture, pictures[0].shape, "each picture")
