@@ -21,6 +21,7 @@ import attrs
 from tests.mistakes.running import SOURCE
 from tests.mistakes.styles import STYLES
 
+ROOT: Final = Path(__file__).parents[1]
 ASSIGNMENT: Final = """
 extends = "cs231n"
 only = ["rnn_step", "rnn", "word_embedding", "temporal_affine", "temporal_softmax_loss", "lstm_step", "lstm"]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import zipfile
 from pathlib import Path
@@ -183,6 +185,29 @@ def test_what_students_see_is_as_the_assignment_says(tmp_path: Path) -> None:
         assert (first["output"], first["visibility"]) == (seen, visibility)
 
 
+CLASSES = 'title = "Classes"\n[plugins.MyTanh]\nsolution = "tanh"\nvalue = 5\ngradient = 10\n'
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "right"),
+    [
+        ("", "", [True, True]),
+        ("1.0 - ", "", [True, False]),
+        ("np.tanh(x)", "np.tanh(2.0 * x)", [False, False]),
+        ("import numpy as np", "import numpy as np, rnnkit_builtin", [False, False]),
+    ],
+)
+def test_a_plugin_class_is_graded_beside_the_plugin_it_must_agree_with(
+    old: str, new: str, right: list[bool], tmp_path: Path
+) -> None:
+    text = (classroom.ROOT / "plugins/rnnkit_builtin/activations/tanh.py").read_text()
+    text = text.replace("class Tanh(", "class MyTanh(")
+    assert old in text
+    mine = handed_in(tmp_path, text.replace(old, new) if old else text)
+    verdict = graded(mine, Grading(assignment(tmp_path, CLASSES)))
+    assert earned(verdict) == {"MyTanh": right}
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [
@@ -267,9 +292,13 @@ def test_a_run_that_is_killed_goes_on(tmp_path: Path) -> None:
         assert first.poll() is None
     os.killpg(first.pid, signal.SIGKILL)
     first.wait()
+    label = hashlib.sha256(str((tmp_path / "out").resolve()).encode()).hexdigest()[:8]
+    scratch = Path(tempfile.gettempdir())
+    assert list(scratch.glob(f"rnnkit-grade-{label}-*"))
     ended = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "of 6 were graded before, and are the same" in ended.stdout
     assert (tmp_path / "out/grades.csv").read_text().count(",38,38\n") == 6
+    assert not list(scratch.glob(f"rnnkit-grade-{label}-*"))
 
 
 @linux

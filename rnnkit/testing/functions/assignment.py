@@ -15,11 +15,13 @@ from typing import Any, Final, Literal
 
 import attrs
 
+from rnnkit import registry
 from rnnkit.errors import CourseError, closest, listed, quoted
+from rnnkit.kinds import Plugin
 from rnnkit.spec.toml import parse
 from rnnkit.testing.functions.arguments import Recipe, toml_file
 from rnnkit.testing.functions.finding import Found, called
-from rnnkit.testing.source import import_file
+from rnnkit.testing.source import class_at, import_file
 
 _SIZES: Final = {"kB": 1_000, "MB": 1_000_000, "GB": 1_000_000_000}
 _TOP: Final = ("title", "extends", "only", "solution", "seconds", "memory", "functions", "plugins")
@@ -112,6 +114,16 @@ class Assignment:
             raise CourseError(f"{self.name}: {self.solution} has no {' and '.join(found.names)}")
         return found
 
+    def plugin(self, task: Task) -> type[Plugin]:
+        """The class that a plugin class must agree with.
+
+        Raises:
+            RegistryError: there is none.
+        """
+        if ".py" in task.solution:
+            return class_at(str(self.folder / task.solution))
+        return registry.load_entry(registry.entries_called(task.solution)[0])
+
 
 def shipped() -> list[str]:
     """The names of the assignments that rnnkit has."""
@@ -128,9 +140,11 @@ def read_assignment(name: str) -> Assignment:
     files: list[Path] = []
     tree, folder = _tree(name, Path(), files)
     short = Path(name).stem if name.endswith(".toml") else name
-    if str(tree.get("solution", "")).endswith(".py"):
-        files.append(folder / tree["solution"])
-    return attrs.evolve(_assignment(tree, short, folder), files=tuple(files))
+    assignment = _assignment(tree, short, folder)
+    solutions = [assignment.solution, *(task.solution for task in assignment.tasks)]
+    own = [text.partition("::")[0] for text in solutions]
+    files += [folder / name for name in dict.fromkeys(own) if name.endswith(".py")]
+    return attrs.evolve(assignment, files=tuple(files))
 
 
 def _tree(name: str, beside: Path, files: list[Path]) -> tuple[dict[str, Any], Path]:

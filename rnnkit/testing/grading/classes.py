@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import signal
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Final
 
@@ -63,7 +65,9 @@ def grade_class(
     assignment = read_assignment(how.assignment)
     everyone = submissions(folder)
     out.mkdir(parents=True, exist_ok=True)
+    how = attrs.evolve(how, label=hashlib.sha256(str(out.resolve()).encode()).hexdigest()[:8])
     with sole_owner(out):
+        how.sweep()
         before = {one.name: _kept(one, how, assignment, out) for one in everyone}
         verdicts = {name: verdict for name, verdict in before.items() if verdict is not None}
         again = len(verdicts)
@@ -124,7 +128,7 @@ def _side_by_side(todo: Sequence[Submission], how: Grading, jobs: int) -> Iterat
     if jobs == 1 or len(todo) < 2:
         yield from (graded(one, how) for one in todo)
         return
-    pool = ProcessPoolExecutor(min(jobs, len(todo)), get_context("spawn"), _leave_interrupts)
+    pool = ProcessPoolExecutor(min(jobs, len(todo)), get_context("spawn"), _as_a_worker)
     try:
         futures = {pool.submit(graded, one, how): one for one in todo}
         for future in as_completed(futures):
@@ -134,10 +138,13 @@ def _side_by_side(todo: Sequence[Submission], how: Grading, jobs: int) -> Iterat
             yield future.result()
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
+        for worker in active_children():
+            worker.terminate()
         raise
     pool.shutdown()
 
 
-def _leave_interrupts() -> None:
-    """Ctrl-C is for the process that hands out the work."""
+def _as_a_worker() -> None:
+    """Ctrl-C is for the process that hands out the work; a worker that is ended leaves no files."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))

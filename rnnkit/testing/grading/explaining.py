@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any, Final
 
+from rnnkit.kinds import Plugin
 from rnnkit.testing.answers import answered
 from rnnkit.testing.functions.arguments import Arguments
 from rnnkit.testing.functions.assignment import Task
@@ -13,6 +14,7 @@ from rnnkit.testing.functions.checks import Checked
 from rnnkit.testing.functions.finding import called
 from rnnkit.testing.grading.judge import patterns
 from rnnkit.testing.report import describe
+from rnnkit.testing.targets import of_class, run
 
 _MOST: Final = 20_000
 
@@ -24,6 +26,8 @@ def explained(module: ModuleType, what: Mapping[str, Any]) -> dict[str, Any]:
         module: of the submission.
         what: the task's name, its options and arguments, and the seed that the judge has.
     """
+    if what["plugin"]:
+        return _of_class(getattr(module, what["name"]), what)
     task = Task(
         what["name"], loss=what["loss"], options=what["options"], arguments=what["arguments"]
     )
@@ -44,3 +48,12 @@ def explained(module: ModuleType, what: Mapping[str, Any]) -> dict[str, Any]:
                 "patterns": list(patterns(found))[:10],
             }
     return {"text": "", "patterns": []}
+
+
+def _of_class(cls: type[Plugin], what: Mapping[str, Any]) -> dict[str, Any]:
+    report = run(of_class(cls, what["name"], ""), what["seed"], answers=what["answers"])
+    failure = report.telling
+    if failure is None:
+        return {"text": "", "patterns": []}
+    text = "\n".join(describe(failure.finding))[:_MOST]
+    return {"text": text, "patterns": list(patterns(failure.finding))[:10]}

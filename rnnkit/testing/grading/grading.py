@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ import attrs
 from rnnkit.errors import CourseError
 from rnnkit.system.version import __version__
 from rnnkit.testing.functions.assignment import Assignment, Task, read_assignment
+from rnnkit.testing.grading.class_judge import ClassJudge
 from rnnkit.testing.grading.judge import ENDED, Judge, unread
 from rnnkit.testing.grading.remote import Ended, Place, Remote
 from rnnkit.testing.grading.submissions import Submission, bring, mistakes, modules
@@ -30,11 +32,23 @@ class Grading:
         assignment: its name, or its file.
         seed: of the random inputs, with the submission.
         answers: whether explanations say what wrong gradients should be.
+        label: of its scratch folders.
     """
 
     assignment: str
     seed: int = 0
     answers: bool = True
+    label: str = "one"
+
+    @property
+    def prefix(self) -> str:
+        """How the names of its scratch folders begin."""
+        return f"rnnkit-grade-{self.label}-"
+
+    def sweep(self) -> None:
+        """Remove the scratch folders of a run with this label that was killed."""
+        for left in Path(tempfile.gettempdir()).glob(f"{self.prefix}*"):
+            shutil.rmtree(left, ignore_errors=True)
 
     def key(self, submission: Submission, assignment: Assignment) -> str:
         """A digest of all that a verdict follows from."""
@@ -54,7 +68,7 @@ def graded(submission: Submission, how: Grading) -> Verdict:
     began = time.monotonic()
     assignment = read_assignment(how.assignment)
     key = how.key(submission, assignment)
-    with tempfile.TemporaryDirectory(prefix="rnnkit-grade-", ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(prefix=how.prefix, ignore_cleanup_errors=True) as folder:
         root, scratch = Path(folder) / "submission", Path(folder) / "scratch"
         Path(folder).chmod(0o755)  # a submission may run as another user
         scratch.mkdir()
@@ -88,7 +102,9 @@ class _Work:
         self._broken: dict[str, str] = {}
         memory = max(task.memory for task in assignment.tasks)
         self._memory = memory
-        self.remote = Remote(Place(root, scratch), memory)
+        classes = any(task.is_plugin for task in assignment.tasks)
+        place = Place(root, scratch, "kinds" if classes else "nothing")
+        self.remote = Remote(place, memory)
 
     def outcome(self, task: Task) -> Outcome:
         """What comes of a task."""
@@ -97,15 +113,16 @@ class _Work:
             return _lost(task, f"not there: {_wanted(task)}")
         if module in self._broken:
             return _lost(task, self._broken[module])
-        forward = next((n for n in defined if "forward" in n or task.loss), "")
+        one = task.loss or task.is_plugin
+        forward = next((n for n in defined if "forward" in n or one), "")
         backward = next((n for n in defined if "backward" in n), "")
         if not forward:
             return _lost(task, f"not there: {_wanted(task)}")
-        judge = Judge(self._assignment, task, self._seed)
+        judge = (ClassJudge if task.is_plugin else Judge)(self._assignment, task, self._seed)
         value = Part(task.value, text="not there", patterns=("not there",))
         gradient, alike = None, ""
         try:
-            with self.remote.task(task, module, forward, backward) as functions:
+            with self.remote.task(task, module, forward, backward, self._seed) as functions:
                 value = judge.value(functions)
                 gradient = judge.gradient(functions) if task.gradient else None
                 right = value.right and (gradient is None or gradient.right)
@@ -128,13 +145,14 @@ class _Work:
         what: dict[str, Any] = {
             "name": task.name,
             "loss": task.loss,
+            "plugin": task.is_plugin,
             "options": task.options or {},
             "arguments": dict(task.arguments),
             "seed": self._seed,
             "answers": self._how.answers,
         }
         said: dict[str, Any] = {}
-        place = Place(self._root, self._scratch, rnnkit=True)
+        place = Place(self._root, self._scratch, "all")
         with contextlib.suppress(Ended), Remote(place, self._memory) as remote:
             said = remote.explain(module, what, 5 * task.seconds)
         text, found = said.get("text"), said.get("patterns")
@@ -151,7 +169,11 @@ def _lost(task: Task, text: str) -> Outcome:
 
 
 def _wanted(task: Task) -> str:
-    names = [task.name] if task.loss else [f"{task.name}_forward", f"{task.name}_backward"]
+    names = (
+        [task.name]
+        if task.loss or task.is_plugin
+        else [f"{task.name}_forward", f"{task.name}_backward"]
+    )
     return f"no file defines {names[0]}"
 
 

@@ -64,7 +64,7 @@ class Judge:
             finding = self._value(of)
         except Broken as e:
             finding = Finding(broken=e.law, text=e.text)
-        return _part(self._task.value, finding)
+        return part(self._task.value, finding)
 
     def gradient(self, of: Functions) -> Part:
         """Whether backward is the derivative of the submission's own forward, by all laws of gradcheck.
@@ -72,7 +72,7 @@ class Judge:
         Raises:
             Ended: the process of the submission has ended.
         """
-        return _part(self._task.gradient, self._gradient(of))
+        return part(self._task.gradient, self._gradient(of))
 
     def alike(self, of: Functions) -> str:
         """A digest of outputs and gradients at inputs that are the same for everybody; nothing if there are none."""
@@ -85,7 +85,7 @@ class Judge:
             gradients = pair.run_back(pair.leaves, cotangents, cache) if self._task.gradient else {}
         except Exception:
             return ""
-        return _digest({**outputs, **{f"d{k}": g for k, g in gradients.items()}})
+        return digest({**outputs, **{f"d{k}": g for k, g in gradients.items()}})
 
     def _settings(self, seed: int) -> Any:
         assert self._solution.forward is not None
@@ -127,7 +127,12 @@ class Judge:
         return Finding()
 
 
-def _part(points: float, finding: Finding) -> Part:
+def part(points: float, finding: Finding) -> Part:
+    """Points for what was found.
+
+    Raises:
+        Ended: what was found is that the process of the submission has ended.
+    """
     if finding.ok:
         return Part(points, right=True)
     if isinstance(finding.text, str) and Ended.__name__ in finding.text.partition(":")[0]:
@@ -149,7 +154,8 @@ def patterns(finding: Finding) -> tuple[str, ...]:
     return (_IN_WORDS.get(str(finding.broken), str(finding.broken)),)
 
 
-def _digest(arrays: Mapping[str, Array]) -> str:
+def digest(arrays: Mapping[str, Array]) -> str:
+    """Of arrays by name, to seven digits."""
     whole = hashlib.sha256()
     for a in arrays.values():
         rounded = [f"{x:.6e}" for x in np.asarray(a, float).ravel()]

@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self
 
 import attrs
 import numpy as np
@@ -45,12 +45,13 @@ class Place:
     Attributes:
         root: folder with its files.
         scratch: folder that it may write in.
-        rnnkit: whether it may import rnnkit: to explain, never to judge.
+        rnnkit: what it may import of it: nothing, as functions need; the interfaces of plugins, as classes do; or all,
+            to explain what is wrong, and never to judge.
     """
 
     root: Path
     scratch: Path
-    rnnkit: bool = False
+    rnnkit: Literal["nothing", "kinds", "all"] = "nothing"
 
 
 class Remote:
@@ -71,13 +72,16 @@ class Remote:
         self._kill()
 
     @contextlib.contextmanager
-    def task(self, task: Task, module: str, forward: str, backward: str) -> Iterator[Functions]:
-        """The functions of a task, while the block runs.
+    def task(
+        self, task: Task, module: str, forward: str, backward: str, seed: int
+    ) -> Iterator[Functions]:
+        """The functions of a task, while the block runs; of a plugin class, its cases.
 
         Raises:
             Ended: the submission cannot be imported, or has ended.
         """
-        first = self._begin({"forward": forward, "backward": backward}, module, task.seconds)
+        names = {"forward": forward, "backward": backward, "plugin": task.is_plugin, "seed": seed}
+        first = self._begin(names, module, task.seconds)
         if "error" in first:
             self._ended()
             raise Ended(f"importing {module} raises {first['error']}")
@@ -183,7 +187,10 @@ class Remote:
         imports = ["numpy", "numpy.linalg", "numpy.random", "numpy.fft", "numpy.ma"]
         readable = [*paths.files, str(self._place.root)]
         path = [str(self._place.root), *paths.path]
-        if self._place.rnnkit:
+        if self._place.rnnkit == "kinds":
+            imports.append("rnnkit.testing.grading.plugins")
+            readable += paths.kinds
+        elif self._place.rnnkit == "all":
             imports.append("rnnkit.testing.grading.explaining")
             readable += paths.packages
             path += paths.packages
@@ -282,11 +289,12 @@ class _Backward:
 
 @attrs.frozen
 class _Python:
-    """Files that Python and NumPy are, the path that finds them, and folders of all packages."""
+    """Files that Python and NumPy are, the path that finds them, folders of all packages, and rnnkit without solutions."""
 
     files: list[str]
     path: list[str]
     packages: list[str]
+    kinds: list[str]
 
 
 def _python() -> _Python:
@@ -305,6 +313,7 @@ def _python() -> _Python:
         [str(f) for f in files if f.exists()],
         [str(standard), str(standard / "lib-dynload")],
         [*sites, str(own), *builtin],
+        [str(f) for f in (own / "rnnkit").glob("*") if f.name != "compat"],
     )
 
 
