@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -12,13 +13,19 @@ from pathlib import Path
 import attrs
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+import rnnkit
+from rnnkit.cli import app
+from rnnkit.data.looking.figure import Shown, save_figure
+from rnnkit.describing.summary import _link
 from rnnkit.errors import CheckpointError, RegistryError
 from rnnkit.kinds import Activation, Array, NoParams
 from rnnkit.network.chain import Chain, Elementwise, Link
 from rnnkit.system.fault import MISTAKE, said_of
 from rnnkit.training.folders import earlier_settings, written_by_run
 from rnnkit.training.history import read_history
+from tests.specs import LSTM
 from tests.test_fault import ended
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="inputs run in forked processes")
@@ -142,3 +149,44 @@ def test_a_file_of_a_run_that_never_ends_is_not_read(small_run: Path, tmp_path: 
         CheckpointError, match=r"history\.csv: .*is a named pipe, where a file must be"
     ):
         read_history(run)
+
+
+NOISY = """
+import attrs
+from rnnkit.kinds import Activation
+print("noise\\x1b[31m")
+
+@attrs.frozen
+class Noisy(Activation):
+    def forward(self, x):
+        print("noise")
+        return x, x
+
+    def backward(self, dy, cache):
+        return dy
+"""
+
+
+def test_what_a_plugin_prints_is_no_part_of_its_card(tmp_path: Path) -> None:
+    file = tmp_path / "noisy.py"
+    file.write_text(NOISY)
+    ran = CliRunner().invoke(app, ["plugins", "show", f"{file}::Noisy", "--json"])
+    assert ran.exit_code == 0, ran.output
+    assert json.loads(ran.stdout)[0]["kind"] == "activation"
+    assert "noise" in ran.stderr
+    assert "\x1b" not in ran.stderr
+
+
+def test_a_layer_that_returns_something_else_is_named_where_its_work_is_measured() -> None:
+    model = rnnkit.build(
+        rnnkit.parse_spec(LSTM + "[data]\nfeatures = 4\nvocabulary = 8\nlength = 5\n")
+    )
+    link = Link(Elementwise(Odd(None)), NoParams(), 3, 3)
+    with pytest.raises(RegistryError, match="Odd: forward returned None"):
+        _link(model, "head.0", link, 2)
+
+
+def test_pictures_with_control_characters_are_drawn(tmp_path: Path) -> None:
+    one = Shown("no\x1b[31m picture", ("a \x07 circle",))
+    save_figure(tmp_path / "figure.png", [one])
+    assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")

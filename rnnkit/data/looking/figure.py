@@ -15,6 +15,7 @@ from rnnkit.data.dataset import Dataset
 from rnnkit.data.looking.pictures import load_picture
 from rnnkit.errors import DataError
 from rnnkit.kinds import Picture
+from rnnkit.system.terminal import shown as visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -110,11 +111,11 @@ def save_figure(file: Path, shown: Sequence[Shown]) -> None:
 def _draw(axes: Axes, shown: Shown) -> None:
     if isinstance(shown.picture, str):
         axes.imshow(np.full((3, 4, 3), 224, np.uint8))
-        reason = textwrap.fill(shown.picture, _WIDTH - 12)
+        reason = textwrap.fill(visible(shown.picture), _WIDTH - 12)
         axes.text(1.5, 1, reason, ha="center", va="center", fontsize=8, parse_math=False)
     else:
         axes.imshow(shown.picture)
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
-    captions = [textwrap.fill(c, _WIDTH, subsequent_indent="    ") for c in shown.captions]
+    captions = [textwrap.fill(visible(c), _WIDTH, subsequent_indent="    ") for c in shown.captions]
     axes.set_xlabel("\n".join(captions), loc="left", fontsize=8, parse_math=False)
