@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 from rnnkit.errors import CourseError
+from rnnkit.testing.grading.autograder import make_autograder
 from rnnkit.testing.grading.classes import grade_class
 from rnnkit.testing.grading.grading import Grading, graded
 from rnnkit.testing.grading.inside import wire
@@ -277,6 +278,40 @@ def test_messages_are_arrays_as_bytes_and_nothing_else() -> None:
             wire.unpack(lambda size, rest=rest: next(rest, b""))  # type: ignore[misc]
     with pytest.raises(wire.Garbled):
         wire.restored({"array": 7}, [])
+
+
+def test_gradescope_runs_the_zip(tmp_path: Path) -> None:
+    """All but setup.sh, which installs the wheel: here Python is the one that runs the tests."""
+    (tmp_path / "solution.py").write_text(SOURCE)
+    only = 'solution = "solution.py"\n[functions.word_embedding]\nvalue = 3\ngradient = 5\n'
+    make_autograder(tmp_path / "auto.zip", assignment(tmp_path, only), seed=3, answers=False)
+    with zipfile.ZipFile(tmp_path / "auto.zip") as packed:
+        packed.extractall(tmp_path / "source")
+        modes = {m.filename: m.external_attr >> 16 & 0o777 for m in packed.infolist()}
+    assert modes["setup.sh"] == modes["run_autograder"] == 0o755
+    (wheel,) = (tmp_path / "source").glob("*.whl")
+    with zipfile.ZipFile(wheel) as packed:
+        names = set(packed.namelist())
+        record = packed.read(next(n for n in names if n.endswith("/RECORD"))).decode()
+        points = packed.read(next(n for n in names if n.endswith("/entry_points.txt"))).decode()
+    assert {line.rpartition(",sha256=")[0] or line[:-2] for line in record.splitlines()} == names
+    assert {"rnnkit/__init__.py", "rnnkit_builtin/cells/lstm.py", "rnnkit/specs/lstm.toml"} <= names
+    assert "[rnnkit.cells]" in points
+    (tmp_path / "environment/bin").mkdir(parents=True)
+    python = tmp_path / "environment/bin/python"
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    (tmp_path / "submission").mkdir()
+    (tmp_path / "submission/rnn_layers.py").write_text(
+        SOURCE.replace("np.add.at(dW, x, dout)", "dW[x] += dout")
+    )
+    run = ["bash", str(tmp_path / "source/run_autograder")]
+    subprocess.run(run, env={**os.environ, "AUTOGRADER": str(tmp_path)}, check=True)
+    told = json.loads((tmp_path / "results/results.json").read_text())
+    pytest.importorskip("jsonschema").validate(told, RESULTS)
+    assert [(t["score"], t["status"]) for t in told["tests"]] == [(3, "passed"), (0, "failed")]
+    assert "they must be added up (np.add.at does)" in told["tests"][1]["output"]
+    assert "should be" not in told["tests"][1]["output"]
 
 
 @pytest.mark.heavy

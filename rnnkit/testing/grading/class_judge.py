@@ -13,13 +13,12 @@ from rnnkit.testing.examine import Finding, examine
 from rnnkit.testing.example import Broken, Example, Leaves, copied, seeded
 from rnnkit.testing.functions.assignment import Assignment, Task
 from rnnkit.testing.functions.values import compared, with_label
-from rnnkit.testing.grading.judge import COMMON, digest, part
+from rnnkit.testing.grading.judge import COMMON, TaskJudge, digest
 from rnnkit.testing.grading.plugins import MOST, cases_of, drawn
 from rnnkit.testing.grading.remote import Functions
-from rnnkit.testing.grading.verdicts import Part
 
 
-class ClassJudge:
+class ClassJudge(TaskJudge):
     """Judges one plugin class.
 
     Args:
@@ -29,29 +28,12 @@ class ClassJudge:
     """
 
     def __init__(self, assignment: Assignment, task: Task, seed: int) -> None:
-        self._task, self._seed = task, seed
+        super().__init__(task, seed)
         every = cases_of(assignment.plugin(task))
         usual = [case for case in every.values() if case.core] or list(every.values())
         self._cases = usual[:MOST]
 
-    def value(self, of: Functions) -> Part:
-        """Whether the class computes what the solution does.
-
-        Raises:
-            Ended: the process of the submission has ended.
-        """
-        try:
-            finding = self._value(of)
-        except Broken as e:
-            finding = Finding(broken=e.law, text=e.text)
-        return part(self._task.value, finding)
-
-    def gradient(self, of: Functions) -> Part:
-        """Whether its way back is the derivative of its own way ahead.
-
-        Raises:
-            Ended: the process of the submission has ended.
-        """
+    def _gradient(self, of: Functions) -> Finding:
         for case, example in self._examples(self._seed):
             mine = attrs.evolve(
                 example,
@@ -64,11 +46,10 @@ class ClassJudge:
             )
             finding = examine(mine, seeded("pair", self._seed))
             if not finding.ok:
-                return part(self._task.gradient, with_label(finding, case))
-        return part(self._task.gradient, Finding())
+                return with_label(finding, case)
+        return Finding()
 
     def alike(self, of: Functions) -> str:
-        """A digest of outputs at inputs that are the same for everybody; nothing if there are none."""
         try:
             case, example = next(self._examples(COMMON))
             outputs, _ = _forward(of, case)(copied(example.leaves))

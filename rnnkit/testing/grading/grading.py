@@ -19,7 +19,8 @@ from rnnkit.system.version import __version__
 from rnnkit.testing.functions.assignment import Assignment, Task, read_assignment
 from rnnkit.testing.grading.class_judge import ClassJudge
 from rnnkit.testing.grading.judge import ENDED, Judge, unread
-from rnnkit.testing.grading.remote import Ended, Place, Remote
+from rnnkit.testing.grading.place import Place
+from rnnkit.testing.grading.remote import Ended, Remote
 from rnnkit.testing.grading.submissions import Submission, bring, mistakes, modules
 from rnnkit.testing.grading.verdicts import Outcome, Part, Verdict
 
@@ -118,7 +119,8 @@ class _Work:
         backward = next((n for n in defined if "backward" in n), "")
         if not forward:
             return _lost(task, f"not there: {_wanted(task)}")
-        judge = (ClassJudge if task.is_plugin else Judge)(self._assignment, task, self._seed)
+        kind = ClassJudge if task.is_plugin else Judge
+        judge = kind(self._assignment, task, self._seed)
         value = Part(task.value, text="not there", patterns=("not there",))
         gradient, alike = None, ""
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import hashlib
 from collections.abc import Mapping
 from typing import Any, Final
@@ -40,22 +41,19 @@ _IN_WORDS: Final = {
 """Laws that are broken, on the teacher's page."""
 
 
-class Judge:
-    """Judges the functions of one task.
+class TaskJudge(abc.ABC):
+    """Judges one task: what it computes, and the derivative of that.
 
     Args:
-        assignment: that it is of.
         task: what is to be computed.
         seed: of all random inputs.
     """
 
-    def __init__(self, assignment: Assignment, task: Task, seed: int) -> None:
+    def __init__(self, task: Task, seed: int) -> None:
         self._task, self._seed = task, seed
-        self._solution = assignment.solved(task)
-        self._table = Arguments.standard().before(task.arguments)
 
     def value(self, of: Functions) -> Part:
-        """Whether forward computes what the solution does.
+        """Whether a submission computes what the solution does.
 
         Raises:
             Ended: the process of the submission has ended.
@@ -67,15 +65,39 @@ class Judge:
         return part(self._task.value, finding)
 
     def gradient(self, of: Functions) -> Part:
-        """Whether backward is the derivative of the submission's own forward, by all laws of gradcheck.
+        """Whether its way back is the derivative of its own way ahead, by the laws of gradcheck.
 
         Raises:
             Ended: the process of the submission has ended.
         """
         return part(self._task.gradient, self._gradient(of))
 
+    @abc.abstractmethod
     def alike(self, of: Functions) -> str:
-        """A digest of outputs and gradients at inputs that are the same for everybody; nothing if there are none."""
+        """A digest of what it computes at inputs that are the same for everybody; nothing if there is none."""
+
+    @abc.abstractmethod
+    def _value(self, of: Functions) -> Finding: ...
+
+    @abc.abstractmethod
+    def _gradient(self, of: Functions) -> Finding: ...
+
+
+class Judge(TaskJudge):
+    """Judges the functions of one task.
+
+    Args:
+        assignment: that it is of.
+        task: what is to be computed.
+        seed: of all random inputs.
+    """
+
+    def __init__(self, assignment: Assignment, task: Task, seed: int) -> None:
+        super().__init__(task, seed)
+        self._solution = assignment.solved(task)
+        self._table = Arguments.standard().before(task.arguments)
+
+    def alike(self, of: Functions) -> str:
         try:
             setting = next(self._settings(COMMON))
             pair = self._pair(of, setting.arguments)

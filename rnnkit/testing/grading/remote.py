@@ -10,24 +10,21 @@ import select
 import signal
 import subprocess
 import sys
-import sysconfig
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Self
 
-import attrs
 import numpy as np
 
 from rnnkit.testing.example import Broken
 from rnnkit.testing.functions.assignment import Task
 from rnnkit.testing.grading.inside import wire
+from rnnkit.testing.grading.place import DISK, Place
 
 HEARD: Final = 10_000
 """Bytes of what a submission prints that are kept."""
-DISK: Final = 50_000_000
-"""Bytes that a submission may write."""
 _PATIENCE: Final = 3.0
 """How many times longer than its processor time a task may take: others may work on the same cores."""
 _START: Final = 60.0
@@ -36,22 +33,6 @@ _START: Final = 60.0
 
 class Ended(Exception):
     """The process of a submission has ended, or had to be ended; the message says how."""
-
-
-@attrs.frozen
-class Place:
-    """Where a submission is, and what its process may see.
-
-    Attributes:
-        root: folder with its files.
-        scratch: folder that it may write in.
-        rnnkit: what it may import of it: nothing, as functions need; the interfaces of plugins, as classes do; or all,
-            to explain what is wrong, and never to judge.
-    """
-
-    root: Path
-    scratch: Path
-    rnnkit: Literal["nothing", "kinds", "all"] = "nothing"
 
 
 class Remote:
@@ -163,12 +144,12 @@ class Remote:
         begin = "import sys; sys.path.insert(0, sys.argv[1]); from inside.serve import main; main(sys.argv[2])"
         command = [sys.executable, "-I", "-B", "-X", "utf8", "-c", begin, str(inside)]
         self._process = subprocess.Popen(
-            [*command, json.dumps(self._config(theirs))],
+            [*command, json.dumps(self._place.config(theirs, self._memory))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             pass_fds=[theirs],
-            env=_environment(self._place.scratch),
+            env=self._place.environment,
             cwd=self._place.scratch,
             start_new_session=True,
         )
@@ -181,28 +162,6 @@ class Remote:
         with contextlib.suppress(OSError, ValueError):
             while part := process.stdout.read1(1 << 16):  # type: ignore[attr-defined]  # a BufferedReader
                 self.heard += part[: max(0, HEARD - len(self.heard))]
-
-    def _config(self, answers: int) -> dict[str, Any]:
-        paths = _python()
-        imports = ["numpy", "numpy.linalg", "numpy.random", "numpy.fft", "numpy.ma"]
-        readable = [*paths.files, str(self._place.root)]
-        path = [str(self._place.root), *paths.path]
-        if self._place.rnnkit == "kinds":
-            imports.append("rnnkit.testing.grading.plugins")
-            readable += paths.kinds
-        elif self._place.rnnkit == "all":
-            imports.append("rnnkit.testing.grading.explaining")
-            readable += paths.packages
-            path += paths.packages
-        return {
-            "answers": answers,
-            "imports": imports,
-            "path": path,
-            "readable": readable,
-            "scratch": str(self._place.scratch),
-            "memory": self._memory,
-            "disk": DISK,
-        }
 
     def _kill(self) -> None:
         process, self._process = self._process, None
@@ -285,42 +244,6 @@ class _Backward:
     def __call__(self, *given: Any, **plain: Any) -> Any:
         *cotangents, cache = given
         return self._functions.back(cotangents, cache, plain)
-
-
-@attrs.frozen
-class _Python:
-    """Files that Python and NumPy are, the path that finds them, folders of all packages, and rnnkit without solutions."""
-
-    files: list[str]
-    path: list[str]
-    packages: list[str]
-    kinds: list[str]
-
-
-def _python() -> _Python:
-    standard = Path(sysconfig.get_path("stdlib"))
-    numpy = Path(np.__file__).parent
-    own = Path(__file__).parents[3]
-    libraries = [*standard.glob("*"), Path(sysconfig.get_path("platstdlib")) / "lib-dynload"]
-    files = [f for f in libraries if f.name not in ("site-packages", "dist-packages")]
-    files += [numpy, numpy.with_name("numpy.libs"), Path(__file__).parent / "inside"]
-    files += map(
-        Path, ("/lib", "/lib64", "/usr/lib", "/etc/ld.so.cache", "/dev/null", "/dev/urandom")
-    )
-    sites = {str(numpy.parent), sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
-    builtin = [str(p) for p in (own, own / "plugins") if (p / "rnnkit_builtin").is_dir()]
-    return _Python(
-        [str(f) for f in files if f.exists()],
-        [str(standard), str(standard / "lib-dynload")],
-        [*sites, str(own), *builtin],
-        [str(f) for f in (own / "rnnkit").glob("*") if f.name != "compat"],
-    )
-
-
-def _environment(scratch: Path) -> dict[str, str]:
-    one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    home = dict.fromkeys(("HOME", "TMPDIR", "MPLCONFIGDIR"), str(scratch))
-    return {**one, **home, "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "PYTHONHASHSEED": "0"}
 
 
 def _ended_in_words(why: str) -> str:
