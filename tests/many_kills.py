@@ -2,7 +2,7 @@
 
 python -m tests.many_kills [COUNT] [KIND ..] [--ranks R] [--seed S]
 
-The kinds: train (a run is killed and resumed), damaged (each time its last checkpoint is damaged, too), resumes (two
+The kinds: train (a run is killed and resumed), reward (the same of one that learns from a reward), damaged (each time its last checkpoint is damaged, too), resumes (two
 processes resume it at once), prepare (rnnkit data prepare) and fetch (rnnkit data fetch, from a server in this
 process). All of them if none is given, 30 kills each. With --ranks, the run of `train` has so many processes, of which
 one is killed.
@@ -55,6 +55,12 @@ optimizer = { use = "adam", learning_rate = 5e-3 }
 schedule = "cosine"
 """
 
+REWARDED = (
+    SPEC.replace("evaluate = 7", 'evaluate = 2\nmetric = "rouge_l"').replace("EPOCHS", "3")
+    + "[train.reward]\nafter = 1\nbatch = 12\nsamples = 3\n"
+)
+"""Most of its updates learn from a reward, for they take longer."""
+
 
 @attrs.frozen
 class Survival:
@@ -102,6 +108,7 @@ class Run:
 
     folder: Path
     size: int = 1
+    spec: str = SPEC
 
     @property
     def killed(self) -> Path:
@@ -111,7 +118,7 @@ class Run:
     def prepare(self, kills: int) -> None:
         """Write data and spec, and train the one that is left alone."""
         write_scenes(self.folder / "data", train=60, val=12, seed=1)
-        (self.folder / "spec.toml").write_text(SPEC.replace("EPOCHS", str(3 * kills)))
+        (self.folder / "spec.toml").write_text(self.spec.replace("EPOCHS", str(3 * kills)))
         finish(self.train(*self.fresh(self.folder / "whole")))
 
     def fresh(self, out: Path) -> tuple[str | Path, ...]:
@@ -158,13 +165,13 @@ def without_clock(history: History) -> History:
     )
 
 
-def survives(folder: Path, kills: int, seed: int, size: int = 1) -> Survival:
+def survives(folder: Path, kills: int, seed: int, size: int = 1, spec: str = SPEC) -> Survival:
     """Kill a run so many times, and assert that it comes to the same end.
 
     Every checkpoint that a kill leaves is read, and must be whole; of a job of several ranks, another is killed each
     time, and the others must end soon.
     """
-    run = Run(folder, size)
+    run = Run(folder, size, spec)
     run.prepare(kills)
     moments, late, longest, said = random.Random(seed), 0, 0.0, []
     for number in range(kills):
@@ -341,6 +348,7 @@ def survives_fetch(folder: Path, kills: int, seed: int) -> Survival:
 
 KINDS: Final[Mapping[str, Callable[[Path, int, int], Survival]]] = {
     "train": survives,
+    "reward": partial(survives, spec=REWARDED),
     "damaged": survives_damage,
     "resumes": survives_two,
     "prepare": survives_prepare,

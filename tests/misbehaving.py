@@ -15,7 +15,7 @@ import attrs, numpy as np
 from rnnkit import kinds
 from rnnkit.kinds import (
     Activation, Cell, Decoded, Decoder, Encoder, GatedCell, Initializer, Layer, Loss, NoParams, Optimizer, Params,
-    Schedule, Slots, State,
+    Reward, Schedule, Slots, State,
 )
 
 @attrs.frozen
@@ -150,6 +150,17 @@ class BadEncoder(Encoder, Unhappy):
     def digest(self): return self.out("digest", "", 3)
     def prepare(self, picture): return self.out("prepare", picture.mean(axis=(0, 1)), "x")
     def encode(self, prepared): return self.out("encode", prepared.astype("f4"), prepared[:, :1])
+
+@attrs.frozen
+class BadReward(Reward, Unhappy):
+    """The number of words."""
+    method: str = ""
+    how: str = ""
+    def judge(self, references):
+        def judge(captions, images):
+            right = np.array([len(caption) for caption in captions], float)
+            return self.out("judge", right, right[:1])
+        return judge
 '''
 
 KINDS: Final = {
@@ -162,6 +173,7 @@ KINDS: Final = {
     "initializers": ("initializer = BadInitializer",),
     "decoders": ("decoder = BadDecoder",),
     "encoders": ("encoder = BadEncoder",),
+    "rewards": ("reward = BadReward",),
 }
 
 

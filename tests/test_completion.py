@@ -52,7 +52,10 @@ def completed(path: str, folder: Path, *words: str) -> list[str]:
         (["gradcheck", "--kind", "l"], ["layer", "loss"]),
         (["plugins", "list", "ce"], ["cell"]),
         (["new", "x.toml", "--cell", "l"], ["lstm"]),
-        (["new", "x.toml", "--from", "flickr"], ["flickr8k-best", "flickr8k-lstm"]),
+        (
+            ["new", "x.toml", "--from", "flickr"],
+            ["flickr8k-best", "flickr8k-lstm", "flickr8k-reward"],
+        ),
         (["train", "--resume", ""], ["runs/a", "runs/b"]),
         (["eval", "runs/b"], ["runs/b"]),
         (["report", "elsewhere/"], ["elsewhere/c"]),

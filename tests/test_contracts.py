@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -20,6 +20,7 @@ from rnnkit.kinds import (
     Encoder,
     Initializer,
     Ints,
+    Judge,
     M,
     Memory,
     Optimizer,
@@ -27,9 +28,11 @@ from rnnkit.kinds import (
     Plugin,
     Prepared,
     Progress,
+    Reward,
     Rng,
     Schedule,
     Slots,
+    Words,
     word_by_word,
 )
 from rnnkit.registry import load, names
@@ -41,7 +44,7 @@ from rnnkit_builtin.decoders.beam import Beam
 from rnnkit_builtin.decoders.greedy import Greedy
 from rnnkit_builtin.decoders.sample import Sample
 
-KINDS: tuple[type[Plugin], ...] = (Optimizer, Schedule, Initializer, Decoder)
+KINDS: tuple[type[Plugin], ...] = (Optimizer, Schedule, Initializer, Decoder, Reward)
 
 
 def said_of(plugin: Plugin, contract: str) -> str:
@@ -742,3 +745,115 @@ def test_an_encoder_of_mean_colours_keeps_its_contracts() -> None:
 )
 def test_wrong_encoders(encoder: Encoder, contract: str, words: str) -> None:
     assert words in said_of(encoder, contract)
+
+
+# Rewards
+
+
+def worth(values: Callable[[Words], float]) -> Judge:
+    """A judge that looks at captions alone."""
+
+    def judge(captions: Sequence[Words], images: Ints) -> Array:
+        return np.array([values(caption) for caption in captions], np.float64)
+
+    return judge
+
+
+def shared_words(references: Sequence[Sequence[Words]]) -> Judge:
+    known = [{word for text in of_image for word in text} for of_image in references]
+
+    def judge(captions: Sequence[Words], images: Ints) -> Array:
+        found = zip(captions, images.tolist(), strict=True)
+        return np.array([float(len({*caption} & known[i])) for caption, i in found], np.float64)
+
+    return judge
+
+
+@attrs.frozen
+class Judged(Reward):
+    """How many words of a caption the references have, or what is put in its place."""
+
+    by: Callable[[Sequence[Sequence[Words]]], Any] = shared_words
+
+    def judge(self, references: Sequence[Sequence[Words]]) -> Judge:
+        found: Judge = self.by(references)
+        return found
+
+
+def among(references: Sequence[Sequence[Words]]) -> Judge:
+    """Better than the others."""
+    plain = shared_words(references)
+
+    def judge(captions: Sequence[Words], images: Ints) -> Array:
+        values = plain(captions, images)
+        return values - values.mean() if len(values) else values
+
+    return judge
+
+
+def emptying(references: Sequence[Sequence[Words]]) -> Judge:
+    def judge(captions: Sequence[Words], images: Ints) -> Array:
+        images[:] = 0
+        return worth(len)(captions, images)
+
+    return judge
+
+
+def cutting(references: Sequence[Sequence[Words]]) -> Judge:
+    for text in references[0]:
+        if isinstance(text, list) and text:
+            text.pop()
+    return worth(len)
+
+
+@attrs.frozen
+class Asked:
+    """Keeps how often it was asked."""
+
+    calls: list[None] = attrs.field(factory=list)
+
+    def __call__(self, references: Sequence[Sequence[Words]]) -> Judge:
+        def judge(captions: Sequence[Words], images: Ints) -> Array:
+            self.calls.append(None)
+            return worth(len)(captions, images) + len(self.calls)
+
+        return judge
+
+
+def test_a_reward_of_shared_words_keeps_its_contracts() -> None:
+    reward = Judged()
+    assert [said_of(reward, contract.id) for contract in contracts_of(reward)] == [""] * 7
+
+
+@pytest.mark.parametrize(
+    ("by", "contract", "words"),
+    [
+        (lambda r: [1.0], "numbers", "judge returns list, not a function"),
+        (lambda r: lambda c, i: [len(x) for x in c], "numbers", "list is returned, not an array"),
+        (lambda r: lambda c, i: np.ones(1), "numbers", "float64 (1,) is returned for 72 captions"),
+        (lambda r: lambda c, i: np.ones(len(c), int), "numbers", "int64 (72,) is returned"),
+        (
+            lambda r: worth(lambda c: math.inf if not c else 1.0),
+            "numbers",
+            "'' is worth inf, which is not finite",
+        ),
+        (cutting, "inputs unchanged", "judge changes the references: work on a copy"),
+        (emptying, "inputs unchanged", "the array of images is changed"),
+        (among, "captions apart", "is worth something else alone, by"),
+        (Asked(), "repeatable", "worth something else the second time: keep nothing"),
+        (lambda r: worth(lambda c: 0.5), "tells apart", "all captions are worth 0.5"),
+    ],
+)
+def test_wrong_rewards(
+    by: Callable[[Sequence[Sequence[Words]]], Any], contract: str, words: str
+) -> None:
+    assert words in said_of(Judged(by), contract)
+
+
+def test_rewards_that_cannot_take_everything_raise() -> None:
+    with pytest.raises(ValueError, match="need at least one"):
+        said_of(Judged(lambda r: lambda c, i: np.stack([len(x) for x in c])), "no captions")
+    with pytest.raises(ZeroDivisionError):
+        said_of(
+            Judged(lambda r: lambda c, i: np.array([1 / len(r[k][0]) for k in i])), "any references"
+        )

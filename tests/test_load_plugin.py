@@ -41,6 +41,7 @@ def test_each_kind_goes_by_its_noun() -> None:
         "xavier",
         "beam",
         "scenes",
+        "cider-d",
     ]
     for kind, name in zip(KINDS, plugins, strict=True):
         assert rnnkit.load_plugin(kind.noun, name) == load(kind, name)()

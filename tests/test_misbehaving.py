@@ -36,6 +36,10 @@ PUT = {
     "loss": ('"softmax-cross-entropy"', "{}"),
     "optimizer": ('"sgd"', "{}"),
     "schedule": ('optimizer = "sgd"', 'optimizer = "sgd"\nschedule = {}'),
+    "reward": (
+        SPEC[SPEC.index("epochs") :],
+        'epochs = 2\nbatch = 12\nmetric = "rouge_l"\n[train.reward]\nreward = {}\nafter = 1\n',
+    ),
     "initializer": ('["affine"]', '[{{ use = "affine", weights = {} }}]'),
 }
 """Where in a spec a plugin of each kind goes."""
@@ -51,6 +55,7 @@ METHODS = {
     "initializer": ("fill",),
     "decoder": ("decode",),
     "encoder": ("shape", "digest", "prepare", "encode"),
+    "reward": ("judge",),
 }
 RETURNS, RAISES = ("None", "short"), ("ValueError", "KeyError", "SystemExit", "Strange")
 

@@ -17,12 +17,13 @@ import rnnkit
 from rnnkit.cli import app
 from rnnkit.describing.new_spec import new_spec
 from rnnkit.errors import SpecError
-from rnnkit.registry.options import element, option_types
+from rnnkit.registry.options import element, option_types, table_of
 from rnnkit.spec import (
     CaptionTable,
     DataTable,
     GroupTable,
     ModelTable,
+    RewardTable,
     RnnTable,
     TrainTable,
     parse_spec,
@@ -42,20 +43,26 @@ def test_it_is_the_spec_that_it_begins_as(name: str) -> None:
 
 @pytest.mark.parametrize("name", shipped())
 def test_keys_behind_a_number_sign_have_their_defaults(name: str) -> None:
-    text = re.sub(r"^#(?=\w+ = (?!\.\.\.))", "", new_spec(name), flags=re.MULTILINE)
+    whole = re.sub(r"^#\[.*?(?=^\[)", "", new_spec(name), flags=re.MULTILINE | re.DOTALL)
+    text = re.sub(r"^#(?=\w+ = (?!\.\.\.))", "", whole, flags=re.MULTILINE)
     assert parse_spec(text) == parse_spec(shipped()[name])
 
 
 def test_every_key_is_there_once_with_its_meaning() -> None:
     text = new_spec("scenes")
     lines = text.splitlines()
-    for table in (DataTable, ModelTable, RnnTable, TrainTable, GroupTable, CaptionTable):
-        for key, want in option_types(table).items():
-            if element(want) in (RnnTable, GroupTable):
-                assert f"[[{'model' if element(want) is RnnTable else 'train'}.{key}]]" in text
-                continue
+    tables = (DataTable, ModelTable, RnnTable, TrainTable, GroupTable, RewardTable, CaptionTable)
+    keys = [
+        key
+        for table in tables
+        for key, want in option_types(table).items()
+        if table_of(element(want) or want) is None
+    ]
+    assert all(f"[[{name}]]" in text for name in ("model.rnn", "train.group"))
+    for table in tables:
+        for key in {*option_types(table)} & {*keys}:
             at = [i for i, line in enumerate(lines) if re.match(rf"#?{key} = ", line)]
-            assert len(at) == (2 if key == "length" else 1), key
+            assert len(at) == keys.count(key), key
             assert all(lines[i - 1].startswith("# ") for i in at), key
     assert "# V, the number of different tokens, if there is no data to tell.\n" in text
 

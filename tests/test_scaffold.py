@@ -86,6 +86,7 @@ MATHS = {
     "my-initializer": ["return rng.normal(0.0, fan_in**-0.5, shape).astype(dtype)"],
     "my-schedule": ["return 1.0 - at.step / at.steps"],
     "my-encoder": ["return prepared.mean(axis=(1, 2), dtype=np.float32)"],
+    "my-reward": ["return len({*caption} & {word for text in references for word in text}) / 9.0"],
     "my-decoder": ["best: Ints = np.argmax(log_probs, axis=1)\n        return best"],
 }
 """What the author of each other plugin writes in the places of its NotImplementedErrors, in their order."""

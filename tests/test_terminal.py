@@ -123,6 +123,8 @@ def test_the_lines_of_a_training_fit(width: int, metric: str) -> None:
     assert sum(2 + wide for _, wide, _ in columns) + len("best") <= width
     titles = [title for title, _, _ in columns]
     assert {"epoch", "val nats", "val perplexity"} <= {*titles}
+    wide = _columns("cider", 2 * width, rewarded=True)
+    assert {"epoch", "val nats", "reward", "val words", "cider"} <= {title for title, _, _ in wide}
     assert (metric in titles) == (metric != "nats")
     assert all(len(title) <= wide for title, wide, _ in columns)
 

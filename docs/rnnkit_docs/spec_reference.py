@@ -7,13 +7,14 @@ from typing import Any, Final
 import attrs
 
 from rnnkit.registry.docstrings import entries, paragraphs
-from rnnkit.registry.options import Annotation, element, option_types
+from rnnkit.registry.options import Annotation, element, option_types, table_of
 from rnnkit.spec import parse_spec
 from rnnkit.spec.schema import (
     CaptionTable,
     DataTable,
     GroupTable,
     ModelTable,
+    RewardTable,
     RnnTable,
     Spec,
     TrainTable,
@@ -28,6 +29,7 @@ TABLES: Final[dict[str, type[Any]]] = {
     "model.rnn": RnnTable,
     "train": TrainTable,
     "train.group": GroupTable,
+    "train.reward": RewardTable,
     "caption": CaptionTable,
 }
 """The name of each table, in the order of a spec."""
@@ -75,4 +77,5 @@ def _keys(cls: type[Any]) -> str:
 
 def _is_table(want: Annotation) -> bool:
     """Whether it has a section of its own."""
-    return want in TABLES.values() or element(want) in TABLES.values()
+    item = element(want)
+    return table_of(want if item is None else item) in TABLES.values()

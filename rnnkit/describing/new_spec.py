@@ -17,10 +17,10 @@ from rnnkit.registry.options import (
     Annotation,
     default_of,
     element,
-    is_table,
     noun,
     option_types,
     plugin_kind,
+    table_of,
 )
 from rnnkit.spec import Spec, parse_spec
 from rnnkit.spec.origin import Origin
@@ -77,8 +77,9 @@ def _table(
     below = []
     for key, want in option_types(cls).items():
         item = element(want)
-        if is_table(want) or is_table(item):
-            below.append((key, want, item))
+        kind = table_of(want if item is None else item)
+        if kind is not None:
+            below.append((key, kind, item is not None))
             continue
         if key in written:
             yield from _comment(_sentence(said.get(key, "")))
@@ -90,17 +91,17 @@ def _table(
             open_ = value is None or value is attrs.NOTHING
             yield f"#{key} = {'...  # ' + noun(want) if open_ else inline(plain(value))}"
     order = [*written, *(key for key, _, _ in below)]
-    for key, want, item in sorted(below, key=lambda row: order.index(row[0])):
+    for key, kind, many in sorted(below, key=lambda row: order.index(row[0])):
         name, value, given = show((*path, key)), getattr(table, key), written.get(key, {})
-        if item is None:
-            yield from ("", *_comment(_about(want)), f"[{name}]")
-            yield from _table((*path, key), type(value), value, given)
+        if not many:
+            yield from ("", *_comment(_about(kind)), f"{'#' * (value is None)}[{name}]")
+            yield from _table((*path, key), kind, value, given)
         else:
-            if is_table(item) and not value:
-                yield from ("", *_comment(_about(item)), f"#[[{name}]]")
-                yield from _table((*path, key), item, None, {})
+            if not value:
+                yield from ("", *_comment(_about(kind)), f"#[[{name}]]")
+                yield from _table((*path, key), kind, None, {})
             for i, (row, its) in enumerate(zip(value, given, strict=True)):
-                yield from ("", *(() if i else _comment(_about(item))), f"[[{name}]]")
+                yield from ("", *(() if i else _comment(_about(kind))), f"[[{name}]]")
                 yield from _table((*path, key), type(row), row, its, again=i > 0)
 
 

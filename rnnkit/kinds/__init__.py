@@ -28,6 +28,7 @@ from rnnkit.kinds.layer import Layer
 from rnnkit.kinds.loss import Loss
 from rnnkit.kinds.optimizer import Optimizer
 from rnnkit.kinds.plugin import API, Plugin
+from rnnkit.kinds.reward import Judge, Reward, Words
 from rnnkit.kinds.schedule import Progress, Schedule
 from rnnkit.kinds.step_only import FreeStep, GatedStep
 
@@ -41,6 +42,7 @@ KINDS: tuple[type[Plugin], ...] = (
     Initializer,
     Decoder,
     Encoder,
+    Reward,
 )
 """Every kind, one for each entry-point group."""
 
@@ -61,6 +63,7 @@ __all__ = [
     "InOnnx",
     "Initializer",
     "Ints",
+    "Judge",
     "Layer",
     "Loss",
     "M",
@@ -74,11 +77,13 @@ __all__ = [
     "Prepared",
     "Progress",
     "RecurrentCell",
+    "Reward",
     "Rng",
     "Scalar",
     "Schedule",
     "Slots",
     "State",
+    "Words",
     "block_repeats",
     "finished",
     "map_arrays",

@@ -96,6 +96,11 @@ def is_table(want: Annotation) -> TypeGuard[type[Any]]:
     return isinstance(want, type) and attrs.has(want) and plugin_kind(want) is None
 
 
+def table_of(want: Annotation) -> type[Any] | None:
+    """The table that a value of this type may be, left open or not; None if it is none."""
+    return next((each for each in alternatives(want) if is_table(each)), None)
+
+
 def noun(want: Annotation) -> str:
     """The type in the words of a message."""
     kind, item = plugin_kind(want), element(want)

@@ -9,7 +9,7 @@ import attrs
 
 from rnnkit.kinds import KINDS, Plugin
 from rnnkit.registry import closest, nearest, usable
-from rnnkit.registry.options import default_of, element, is_table, option_types
+from rnnkit.registry.options import default_of, element, option_types, table_of
 from rnnkit.spec.places import Path, show
 from rnnkit.spec.schema import Spec
 
@@ -127,9 +127,9 @@ def _keys(cls: type[Any], above: Path) -> Iterator[Path]:
         path = (*above, name)
         yield path
         item = element(want)
-        table = want if item is None else item
+        table = table_of(want if item is None else item)
         default = default_of(fields[name])
-        if is_table(table):
+        if table is not None:
             yield from _keys(table, path if item is None else (*path, 0))
         elif isinstance(default, Plugin):
             yield from _keys(type(default), path)

@@ -17,6 +17,7 @@ from rnnkit.kinds import (
     Optimizer,
     Plugin,
     RecurrentCell,
+    Reward,
     Schedule,
 )
 from rnnkit.registry import load
@@ -134,6 +135,41 @@ class GroupTable:
 
 
 @attrs.frozen
+class RewardTable:
+    """`[train.reward]`: learn from what captions are worth. The network draws captions, and the better ones become likelier.
+
+        gradient = -1/(N K) sum over images and their K samples of (r_k - mean of the other r) dlog p(sample_k)
+                   + cross_entropy * the usual one
+
+    Self-critical sequence training (Rennie, Marcheret, Mroueh, Ross & Goel, "Self-critical sequence training for image
+    captioning", 2017), the other samples being the baseline (Luo, "A better variant of self-critical sequence training",
+    2020). It begins where training by the loss has come to: in a model (`--from`), or `after` so many epochs of the run.
+
+    Attributes:
+        reward: what a caption is worth.
+        after: epochs of training by the loss before.
+        samples: K, captions that are drawn for each image.
+        temperature: at which they are drawn. At 1 the gradient is that of the expected reward.
+        batch: N, images an update, each with one of its captions by people; `train.batch` if left open.
+        cross_entropy: how much of the usual gradient, of the training loss, is added.
+        dropout: whether dropout and its like are at work in the gradient. They never are where captions are drawn: without
+            them the gradient is that of what draws.
+        learning_rate: instead of the optimizer's.
+        schedule: the factor on it over the updates that learn from the reward, instead of `train.schedule`.
+    """
+
+    reward: Reward = attrs.field(factory=lambda: builtin(Reward, "cider-d"))
+    after: int = attrs.field(default=0, validator=[ge(0), le(MOST)])
+    samples: int = attrs.field(default=5, validator=[ge(2), le(1000)])
+    temperature: float = attrs.field(default=1.0, validator=gt(0.0))
+    batch: int | None = attrs.field(default=None, validator=optional([ge(1), le(MOST)]))
+    cross_entropy: float = attrs.field(default=0.2, validator=ge(0.0))
+    dropout: bool = False
+    learning_rate: float | None = attrs.field(default=None, validator=optional(gt(0.0)))
+    schedule: Schedule = attrs.field(factory=lambda: builtin(Schedule, "constant"))
+
+
+@attrs.frozen
 class TrainTable:
     """`[train]`: how to learn.
 
@@ -156,6 +192,7 @@ class TrainTable:
             the averages then (Polyak & Juditsky, "Acceleration of stochastic approximation by averaging", 1992). Not
             averaged if left open.
         group: parts of the network that learn in another way.
+        reward: learn from what captions are worth; only by the loss if left open.
     """
 
     epochs: int = attrs.field(default=20, validator=[ge(1), le(MOST)])
@@ -170,6 +207,21 @@ class TrainTable:
     patience: int | None = attrs.field(default=None, validator=optional([ge(1), le(MOST)]))
     average: float | None = attrs.field(default=None, validator=optional([gt(0.0), lt(1.0)]))
     group: tuple[GroupTable, ...] = ()
+    reward: RewardTable | None = attrs.field(default=None)
+
+    @reward.validator
+    def _has_its_epochs_and_a_metric(self, _: object, reward: RewardTable | None) -> None:
+        if reward is None:
+            return
+        if reward.after >= self.epochs:
+            raise ValueError(
+                f"it begins after {reward.after} epochs, and train.epochs = {self.epochs} leaves none for it"
+            )
+        if self.metric == "nats":
+            raise ValueError(
+                "nats get worse while captions get better: choose the best model by the captions, "
+                'with train.metric = "cider", "bleu4" or "rouge_l"'
+            )
 
 
 @attrs.frozen

@@ -8,10 +8,11 @@ from typing import Any, Final
 import attrs
 import numpy as np
 
-from rnnkit.kinds import Initializer, Optimizer, Plugin, Progress, Schedule
+from rnnkit.kinds import Initializer, Optimizer, Plugin, Progress, Reward, Schedule
 from rnnkit.registry.options import option_types
 from rnnkit.testing.cases import differentiable_cases
 from rnnkit.testing.choices import options
+from rnnkit.testing.contracts.reward import Corpus
 from rnnkit.testing.example import copied, seeded
 from rnnkit.testing.variants import Variant
 
@@ -78,6 +79,8 @@ def _results(plugin: Plugin) -> list[bytes]:
             case Initializer():
                 rng = np.random.default_rng(0)
                 return [plugin.fill(shape, 4, 6, rng, DOUBLE).tobytes() for shape in SHAPES]
+            case Reward():
+                return [Corpus.drawn(np.random.default_rng(0)).judged(plugin).tobytes()]
     except Exception:  # the checks tell
         return []
     return list(_outputs(plugin))

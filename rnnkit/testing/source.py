@@ -12,7 +12,7 @@ from rnnkit.errors import RegistryError, listed
 from rnnkit.kinds import KINDS, Plugin
 from rnnkit.registry import blaming, misfits
 
-BACKWARD = ("step_back", "backward", "evaluate", "update", "factor", "fill", "decode")
+BACKWARD = ("step_back", "backward", "evaluate", "update", "factor", "fill", "decode", "judge")
 """The method that a finding is about, in the order of looking."""
 
 

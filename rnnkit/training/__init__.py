@@ -2,7 +2,8 @@
 
 from rnnkit.training.comparing import compare
 from rnnkit.training.curves import draw_curves, write_curves
-from rnnkit.training.history import History, Record, Step, Update, read_history
+from rnnkit.training.history import History, Judged, Record, Step, Update, read_history
+from rnnkit.training.place import Place, Scored
 from rnnkit.training.results import (
     Estimate,
     Failed,
@@ -15,12 +16,13 @@ from rnnkit.training.results import (
     write_results,
 )
 from rnnkit.training.run import Run, train
-from rnnkit.training.trainer import Place, Trainer
+from rnnkit.training.trainer import Trainer
 
 __all__ = [
     "Estimate",
     "Failed",
     "History",
+    "Judged",
     "Learnt",
     "Place",
     "Point",
@@ -28,6 +30,7 @@ __all__ = [
     "Result",
     "Row",
     "Run",
+    "Scored",
     "Step",
     "Trainer",
     "Update",

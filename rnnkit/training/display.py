@@ -20,6 +20,7 @@ from rnnkit.network.transfer import Taken
 from rnnkit.system.console import bar, console, is_live
 from rnnkit.system.terminal import say, warn
 from rnnkit.training.history import Record, Step
+from rnnkit.training.place import Place, Scored
 from rnnkit.training.trainer import Trainer
 
 
@@ -42,7 +43,9 @@ class Display:
         self._console = console(plain)
         self._called, self._resumed = called, resumed
         self._columns: list[_Column] = []
-        self._epoch_steps = 1
+        self._epoch: Callable[[int], int] = lambda step: 1
+        self._place: Callable[[], Place] = Place
+        self._before: Scored | None = None
         self._smooth = _Smooth()
         self._entered = ExitStack()
 
@@ -80,8 +83,10 @@ class Display:
         )
         if trainer.finished:
             return
-        self._epoch_steps = trainer.epoch_steps
-        self._columns = _columns(table.metric, self._console.width)
+        self._epoch, self._place = trainer.epoch, lambda: trainer.place
+        self._before = trainer.place.before_reward
+        self._metric, rewarded = table.metric, table.reward is not None
+        self._columns = _columns(table.metric, self._console.width, rewarded)
         self._line([title.rjust(width) for title, width, _ in self._columns], style="bold")
         self._progress.update(self._bar, total=trainer.steps, completed=trainer.step)
 
@@ -97,12 +102,18 @@ class Display:
     def on_step(self, step: Step) -> None:
         """Move the bar."""
         self._smooth.take(step)
-        epoch = (step.number - 1) // self._epoch_steps + 1
-        said = str(self._smooth)
+        epoch, said = self._epoch(step.number), str(self._smooth)
         self._progress.update(self._bar, completed=step.number, epoch=epoch, said=said)
 
     def on_record(self, record: Record) -> None:
-        """Add a row."""
+        """Add a row, and before the first one by a reward what it begins with."""
+        before = self._place().before_reward
+        if record.reward is not None and before is not None and self._before is None:
+            self._before = before
+            self._console.print(
+                f"before rewards: {self._metric} {before.value:.4f}, captions of {before.words:.1f} words",
+                soft_wrap=True,
+            )
         cells = [cell(record).rjust(width) for _, width, cell in self._columns]
         self._line([*cells, *(["best"] if record.best else [])])
 
@@ -127,9 +138,24 @@ _Column: TypeAlias = "tuple[str, int, Callable[[Record], str]]"
 _SPARE: Final = ("tokens/s", "train perplexity", "loss", "seconds", "update", "train nats")
 """The columns that a narrow terminal goes without, the first ones first."""
 
+_SPARE_OF_REWARD: Final = ("val perplexity", "entropy", "drawn words")
+"""Those that come next of a run that learns from a reward."""
 
-def _columns(metric: str, width: int) -> list[_Column]:
-    """The columns there is room for, and for the word `best` behind them."""
+
+def _columns(metric: str, width: int, rewarded: bool = False) -> list[_Column]:
+    """The columns there is room for, and for the word `best` behind them.
+
+    Args:
+        metric: that the best model is chosen by.
+        width: of the terminal.
+        rewarded: whether the run learns from a reward, too.
+    """
+    drawn: list[_Column] = [
+        ("reward", 7, lambda r: _number(r.reward, 4)),
+        ("drawn words", 11, lambda r: _number(r.drawn_words, 1)),
+        ("entropy", 7, lambda r: _number(r.drawn_entropy, 3)),
+        ("val words", 9, lambda r: _number(r.val_words, 1)),
+    ]
     columns: list[_Column] = [
         ("epoch", 5, lambda r: f"{r.epoch}"),
         ("update", 7, lambda r: f"{r.step}"),
@@ -138,11 +164,12 @@ def _columns(metric: str, width: int) -> list[_Column]:
         ("train perplexity", 16, lambda r: f"{r.train_perplexity:.2f}"),
         ("val nats", 8, lambda r: _number(r.val_nats, 3)),
         ("val perplexity", 14, lambda r: _number(r.val_perplexity, 2)),
+        *(drawn if rewarded else []),
         *([] if metric == "nats" else [(metric, 8, lambda r: _number(r.val_metric, 4))]),
         ("tokens/s", 8, lambda r: f"{r.tokens_per_second:,.0f}"),
         ("seconds", 8, lambda r: f"{r.seconds:.1f}"),
     ]
-    for spare in _SPARE:
+    for spare in (*_SPARE, *(_SPARE_OF_REWARD if rewarded else ())):
         if sum(2 + wide for _, wide, _ in columns) + len("best") <= width:
             break
         columns = [column for column in columns if column[0] != spare]
@@ -160,13 +187,22 @@ class _Smooth:
         self.at = ""
         self.loss = 0.0
         self.speed = 0.0
+        self.reward: float | None = None
 
     def take(self, step: Step) -> None:
         weight = 0.05 if self.at else 1.0
         speed = step.tokens / max(step.seconds, 1e-9)
         self.loss += weight * (step.loss - self.loss)
         self.speed += weight * (speed - self.speed)
+        reward = step.judged.mean_reward
+        if reward is not None:
+            own = reward if self.reward is None else self.reward
+            self.reward = own + 0.05 * (reward - own)
         self.at = f"update {step.number:,} of {step.steps:,}"
 
     def __str__(self) -> str:
-        return f"loss {self.loss:.3f}  {self.speed:,.0f} tokens/s" if self.at else ""
+        if not self.at:
+            return ""
+        if self.reward is not None:
+            return f"reward {self.reward:.4f}  loss {self.loss:.3f}"
+        return f"loss {self.loss:.3f}  {self.speed:,.0f} tokens/s"

@@ -21,6 +21,46 @@ UPDATES = "updates.csv"
 
 
 @attrs.frozen
+class Judged:
+    """Sums over captions that were drawn and judged by a reward.
+
+    Attributes:
+        captions: number of them.
+        reward: what they are worth.
+        words: that they have, their ends included.
+        nats: -log of the probability with which they were drawn.
+    """
+
+    captions: int = 0
+    reward: float = 0.0
+    words: int = 0
+    nats: float = 0.0
+
+    def __add__(self, other: Judged) -> Judged:
+        return Judged(
+            self.captions + other.captions,
+            self.reward + other.reward,
+            self.words + other.words,
+            self.nats + other.nats,
+        )
+
+    @property
+    def mean_reward(self) -> float | None:
+        """What a caption is worth; None of none."""
+        return self.reward / self.captions if self.captions else None
+
+    @property
+    def mean_words(self) -> float | None:
+        """Words of a caption; None of none."""
+        return self.words / self.captions if self.captions else None
+
+    @property
+    def entropy(self) -> float | None:
+        """Of the next word, in nats, estimated by those that were drawn; None of none."""
+        return self.nats / self.words if self.words else None
+
+
+@attrs.frozen
 class Step:
     """What one update did.
 
@@ -34,6 +74,7 @@ class Step:
         learning_rate_factor: the schedule's.
         gradient_norm: the Euclidean norm of the gradient of all parameters together, before clipping; None
             where it was not measured.
+        judged: captions that it drew and learnt from by a reward; `loss` and `tokens` are those of the captions by people.
     """
 
     number: int
@@ -44,6 +85,7 @@ class Step:
     seconds: float
     learning_rate_factor: float
     gradient_norm: float | None
+    judged: Judged = Judged()
 
 
 @attrs.frozen
@@ -58,6 +100,7 @@ class Update:
         gradient_norm: of the gradient of all parameters together, before clipping.
         tokens: trained on.
         seconds: of training since the run began.
+        reward: of captions that were drawn; None where the loss alone was learnt from.
     """
 
     step: int
@@ -67,6 +110,7 @@ class Update:
     gradient_norm: float
     tokens: int
     seconds: float
+    reward: float | None = None
 
 
 @attrs.frozen
@@ -86,6 +130,10 @@ class Record:
         val_metric: the value of the metric that the best model is chosen by.
         best: whether that is the best value so far.
         tokens_per_second: trained on.
+        val_words: of the captions of val that the metric is of, on average; None where it needs none.
+        reward: mean since the last row of captions that were drawn; None where the loss alone was learnt from.
+        drawn_words: words of those, their ends included, on average.
+        drawn_entropy: of the next word where they were drawn, in nats.
     """
 
     epoch: int
@@ -100,6 +148,10 @@ class Record:
     val_metric: float | None
     best: bool
     tokens_per_second: float
+    val_words: float | None = None
+    reward: float | None = None
+    drawn_words: float | None = None
+    drawn_entropy: float | None = None
 
 
 @attrs.frozen
@@ -120,6 +172,7 @@ class Tally:
         captions: number of them.
         seconds: spent in updates.
         norms: sum of the gradient norms that were measured, and `measured` their number.
+        judged: by a reward.
     """
 
     loss: float = 0.0
@@ -128,6 +181,7 @@ class Tally:
     seconds: float = 0.0
     norms: float = 0.0
     measured: int = 0
+    judged: Judged = Judged()
 
     def with_step(self, step: Step) -> Tally:
         """These sums with one update more."""
@@ -139,6 +193,7 @@ class Tally:
             seconds=self.seconds + step.seconds,
             norms=self.norms + (norm or 0.0),
             measured=self.measured + (norm is not None),
+            judged=self.judged + step.judged,
         )
 
 

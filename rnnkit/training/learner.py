@@ -26,10 +26,16 @@ class Learner:
         average: of the parameters, if the spec wants it.
     """
 
-    def __init__(self, model: Captioner, epoch_steps: int, ranks: Ranks) -> None:
-        """Start before the first update, from the first rank's parameters."""
+    def __init__(self, model: Captioner, epoch: Callable[[int], int], ranks: Ranks) -> None:
+        """Start before the first update, from the first rank's parameters.
+
+        Args:
+            model: to be updated.
+            epoch: of an update; both are counted from 1.
+            ranks: that update it together.
+        """
         self._ranks = ranks
-        self._epoch_steps = epoch_steps
+        self._epoch_of = epoch
         self._epoch = 1
         self.descent = self._descent(model, self._ways(model, 1), lambda _: 0)
         decay = model.spec.train.average
@@ -115,9 +121,6 @@ class Learner:
             kept = {} if averaged is None else {n: a.copy() for n, a in averages.items()}
             self.average = Average(self.average.decay, step if averaged is None else averaged, kept)
             self._cover()
-
-    def _epoch_of(self, number: int) -> int:
-        return (number - 1) // self._epoch_steps + 1
 
     def _ways(self, model: Captioner, epoch: int) -> dict[str, Way]:
         return ways(model.spec.train, tuple(model.parameters), epoch)

@@ -34,7 +34,7 @@ from rnnkit.network.sizes import as_spec, opened, sizes_of, tokenized
 from rnnkit.network.transfer import Taken
 from rnnkit.parallel import ALONE, Ranks
 from rnnkit.registry.labels import name_of
-from rnnkit.spec import Spec, parse_spec, source_of
+from rnnkit.spec import Problem, Spec, parse_spec, source_of
 from rnnkit.system.files import remove_left_over, sole_owner
 from rnnkit.system.glance import AtAGlance, Glance
 from rnnkit.training.display import Display, is_wanted
@@ -51,6 +51,7 @@ from rnnkit.training.folders import (
     written_by_run,
 )
 from rnnkit.training.history import RECORDS, UPDATES, History, Record, Step
+from rnnkit.training.place import Scored
 from rnnkit.training.saving import Saver, last_of, never_saved, saved_state
 from rnnkit.training.starting import named, take_from, write_taken
 from rnnkit.training.trainer import Trainer
@@ -206,6 +207,8 @@ def train(
         sizes = sizes_of(spec, dataset)  # tells where the data has other sizes than the run
         taken: tuple[Taken, ...] = ()
         if kept is None:
+            if start_from is None:
+                _check_has_learnt(spec)
             model = assemble(spec, sizes, begins=True)
             for note in model.notes:
                 tell(note)
@@ -260,6 +263,8 @@ def train(
         watch = Watch(trainer, in_words, on_warning)
         try:
             with _stopping_when_asked(trainer, ranks) as came:
+                if trainer.look_before_reward():
+                    ranks.first(partial(saver.save, trainer.slots(), best=True))
                 for record in trainer.records():
                     ranks.first(partial(saver.save, trainer.slots(), record.best))
                     on_record(record)
@@ -290,7 +295,7 @@ def _data(
         yield spec, dataset
 
 
-def _score(spec: Spec, dataset: Dataset, ranks: Ranks) -> Callable[[Captioner], float] | None:
+def _score(spec: Spec, dataset: Dataset, ranks: Ranks) -> Callable[[Captioner], Scored] | None:
     """What the best model is chosen by, if that is not nats.
 
     Raises:
@@ -302,10 +307,27 @@ def _score(spec: Spec, dataset: Dataset, ranks: Ranks) -> Callable[[Captioner], 
     metrics = [metric for metric, values in METRICS.items() if wanted in values]
     check(metrics)
 
-    def score(model: Captioner) -> float:
-        return evaluate(model, dataset, VAL, metrics=metrics, ranks=ranks).scores[wanted]
+    def score(model: Captioner) -> Scored:
+        found = evaluate(model, dataset, VAL, metrics=metrics, ranks=ranks)
+        words = [len(one.caption.split()) for one in found.captions]
+        return Scored(found.scores[wanted], sum(words) / max(len(words), 1))
 
     return score
+
+
+def _check_has_learnt(spec: Spec) -> None:
+    """That a reward is not what a network is to learn from first: none of its captions would be worth anything.
+
+    Raises:
+        SpecError: it is.
+    """
+    reward = spec.train.reward
+    if reward is not None and not reward.after:
+        text = (
+            "a network that has learnt nothing draws captions that are worth nothing: begin with some epochs by the "
+            "loss, as in after = 10"
+        )
+        raise spec.origin.error([Problem(("train", "reward", "after"), text)])
 
 
 def _settings(folder: Path, kept: Kept | None, on_edit: Callable[[str], None]) -> tuple[str, str]:

@@ -6,6 +6,7 @@ import json
 import typing
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import NoneType, UnionType
 from typing import Any, Final
 
 import attrs
@@ -17,7 +18,8 @@ from rnnkit.system.json_text import json_value
 from rnnkit.training.divergence import check_finite
 from rnnkit.training.folders import SPEC
 from rnnkit.training.history import RECORDS, write_history
-from rnnkit.training.trainer import Place, Trainer
+from rnnkit.training.place import Place
+from rnnkit.training.trainer import Trainer
 
 _AVERAGE: Final = "average"
 """Stands for a parameter, whose slots are the averages of all."""
@@ -113,6 +115,9 @@ def _structured(kind: type[Any], value: Any) -> Any:
 
 
 def _one(hint: Any, given: Any) -> Any:
+    if isinstance(hint, UnionType):
+        hint = next(member for member in typing.get_args(hint) if member is not NoneType)
+        return None if given is None else _one(hint, given)
     if attrs.has(hint):
         return _structured(hint, given)
     if typing.get_origin(hint) is tuple:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
@@ -13,19 +13,20 @@ import numpy as np
 
 from rnnkit.captioning.evaluation import guessing_nats, nats_per_token, perplexity
 from rnnkit.data import Split
-from rnnkit.errors import CheckpointError
-from rnnkit.kinds import Array, Ints, Progress
+from rnnkit.kinds import Array, Ints
 from rnnkit.network.model import Captioner
 from rnnkit.numerics import clip_factor
 from rnnkit.parallel import ALONE, Ranks
 from rnnkit.registry.labels import label
-from rnnkit.registry.returned import finite
 from rnnkit.spec import Problem
 from rnnkit.training.divergence import diverged
-from rnnkit.training.history import History, Record, Step, Tally, Update
+from rnnkit.training.history import History, Judged, Record, Step, Tally, Update
 from rnnkit.training.learner import Learner
 from rnnkit.training.order import images_together, shuffled
+from rnnkit.training.place import Place, Scored, check_same_run, digest
+from rnnkit.training.self_critical import Batch, SelfCritical, rate_of
 from rnnkit.training.sharing import share
+from rnnkit.training.stages import Stages
 
 EVERY: Final = 10
 """Updates in a row of `updates.csv`; the gradient's norm, which costs a pass over it, is measured once."""
@@ -40,48 +41,6 @@ _SHUFFLE: Final = 1
 """Second word of a training generator's seed: its numbers must not repeat those of initial values."""
 
 _DROPOUT: Final = 2
-
-
-@attrs.frozen
-class Place:
-    """Where a run is: with parameters and slots, all that going on takes.
-
-    Random numbers are drawn from generators seeded with the number of the epoch or update, so they need no
-    place of their own.
-
-    Attributes:
-        step: updates done.
-        steps: updates in the whole run.
-        seconds: since the run began.
-        captions: digest of the captions trained on, with their order.
-        batch: N.
-        shuffle: images whose captions are shuffled together; 0 is all.
-        since_record: sums since the last evaluation.
-        since_update: sums since the last row of `updates.csv`.
-        best: the best value of the metric so far.
-        waited: evaluations since then.
-        metric: its values so far, turned so that smaller is better.
-        begun: parameter -> updates done before it began to learn, of those that learn and did not from the first one.
-        averaged: updates done before averaging of the parameters began; None if they are not averaged.
-        from_model: the model that its first parameters were taken from; None if they were initialized.
-        history: all rows so far.
-    """
-
-    step: int = 0
-    steps: int = 0
-    seconds: float = 0.0
-    captions: int = 0
-    batch: int = 0
-    shuffle: int = 0
-    since_record: Tally = Tally()
-    since_update: Tally = Tally()
-    best: float | None = None
-    waited: int = 0
-    metric: tuple[float, ...] = ()
-    begun: Mapping[str, int] = attrs.field(factory=dict)
-    averaged: int | None = None
-    from_model: str | None = None
-    history: History = History()
 
 
 def _nothing(_: object) -> None:
@@ -103,7 +62,7 @@ class Trainer:
         train: Split,
         val: Split | None = None,
         on_step: Callable[[Step], None] = _nothing,
-        score: Callable[[Captioner], float] | None = None,
+        score: Callable[[Captioner], Scored] | None = None,
         ranks: Ranks = ALONE,
         from_model: str | None = None,
     ) -> None:
@@ -114,14 +73,17 @@ class Trainer:
             train: what to learn.
             val: what to evaluate on.
             on_step: called after each update.
-            score: the value of the spec's metric for a model, if that is not nats; called by all ranks.
+            score: a model's captions by the spec's metric, if that is not nats; called by all ranks.
             ranks: that train together, from the first one's parameters.
             from_model: where these were taken from, for the record.
+
+        Raises:
+            SpecError: the schedule or the reward cannot be had as the spec says.
         """
         self._train = train
         self._ranks = ranks
-        self._epoch_steps = math.ceil(len(train.captions) / model.spec.train.batch)
-        self._learner = Learner(model, self._epoch_steps, ranks)
+        self._stages = Stages.of(model.spec.train, len(train.captions))
+        self._learner = Learner(model, self.epoch, ranks)
         self.stop = False
         self.guess = guessing_nats(train, val or train, model.vocabulary)
         self._val = val
@@ -131,11 +93,14 @@ class Trainer:
         if table.schedule.by_metric and val is None:
             text = "this schedule goes by the metric on val, and the data has no val split"
             raise model.spec.origin.error([Problem(("train", "schedule"), text)])
+        self._critic = SelfCritical.of(model.spec, model.vocabulary, train)
         self._place = Place(
-            captions=_digest(train),
+            captions=digest(train),
             batch=table.batch,
             shuffle=min(table.shuffle or images_together(train.features), train.images),
             from_model=from_model,
+            reward_batch=self._stages.all[-1].batch if table.reward else 0,
+            reward_begin=self._stages.rewarded or 0,
         )
         self._norm: tuple[float, int] | None = None  # the last that was measured, and its update
         self._resumed = time.perf_counter()
@@ -163,13 +128,17 @@ class Trainer:
 
     @property
     def epoch_steps(self) -> int:
-        """Updates in one epoch."""
-        return self._epoch_steps
+        """Updates in the first epoch."""
+        return self._stages.all[0].epoch_steps
 
     @property
     def steps(self) -> int:
         """Updates in the whole run."""
-        return self.epoch_steps * self.model.spec.train.epochs
+        return self._stages.steps
+
+    def epoch(self, step: int) -> int:
+        """The epoch of an update, from 1."""
+        return self._stages.done(step).after(step - 1)[0] + 1
 
     @property
     def history(self) -> History:
@@ -208,24 +177,14 @@ class Trainer:
         Raises:
             CheckpointError: the captions, the batch or the optimizer are not those of the place.
         """
-        if place.captions != self._place.captions:
-            raise CheckpointError(
-                "the training captions are not those that the run began with; resume it on the same data"
-            )
-        if place.batch != self._place.batch:
-            raise CheckpointError(
-                f"the run began with train.batch = {place.batch}, and cannot continue with {self._place.batch}"
-            )
-        wanted = self.model.spec.train.shuffle
-        if wanted is not None and min(wanted, self._train.images) != (
-            place.shuffle or self._train.images
-        ):
-            raise CheckpointError(
-                f"the run began with {_together(place.shuffle)} shuffled together, and cannot continue with "
-                f"train.shuffle = {wanted}"
-            )
+        shuffle = self.model.spec.train.shuffle
+        check_same_run(place, self._place, shuffle, self._train.images)
         self._learner.go_to(place.step, place.begun, place.averaged, slots, averages)
-        self._place = place
+        self._place = attrs.evolve(
+            place,
+            reward_batch=self._place.reward_batch,
+            reward_begin=self._place.reward_begin,
+        )
         self._resumed = time.perf_counter()
 
     def records(self) -> Iterator[Record]:
@@ -236,7 +195,24 @@ class Trainer:
             elif self.finished:
                 return
             else:
+                self.look_before_reward()
                 self._train_on()
+
+    def look_before_reward(self) -> bool:
+        """Score the captions that a reward is to make better, if that is what comes next, and has not been done.
+
+        Returns:
+            Whether the model is the best so far, as it is.
+        """
+        begins = self._critic is not None and self.step == self._place.reward_begin
+        if not begins or self._place.before_reward is not None or self._score is None:
+            return False
+        before, best = self._score(self.judged), self._place.best
+        better = best is None
+        self._place = attrs.evolve(
+            self._place, before_reward=before, best=before.value if better else best
+        )
+        return better
 
     def learns_nothing(self, record: Record) -> bool:
         """Whether an evaluation is worse than guessing words by their frequency, in train (if its loss is nats)
@@ -253,6 +229,8 @@ class Trainer:
 
     def comparable(self, record: Record) -> list[float]:
         """What of an evaluation can be compared with `guess`."""
+        if record.reward is not None:  # captions get better while nats get worse
+            return []
         likelihood = label(self.model.spec.train.loss) == LIKELIHOOD
         own = [record.train_nats] if likelihood else []
         return own if record.val_nats is None else [*own, record.val_nats]
@@ -267,21 +245,27 @@ class Trainer:
         return self._learner.descent.slots()
 
     def update(self, captions: Ints, features: Array, of: int | None = None) -> Step:
-        """One update on a batch (captions (N, T), features (N, F)), or on this rank's rows of a batch of `of`.
+        """One update by the loss on a batch (captions (N, T), features (N, F)), or on this rank's rows of a batch of `of`.
 
         Raises:
             Diverged: a number of it is not finite.
         """
+        places = np.arange(len(captions))
+        return self._update(Batch(captions, features, places, places, of or len(captions)))
+
+    def _update(self, batch: Batch, critic: SelfCritical | None = None) -> Step:
+        """One update on this rank's share of a batch, by the loss or by a reward."""
         began = time.perf_counter()
         table, number = self.model.spec.train, self.step + 1
         measured = table.clip is not None or number % EVERY == 0
         self._learner.begin(number)
         with np.errstate(all="ignore"):  # a divergence is told once, below
-            loss, tokens = self._find(captions, features, of or len(captions))
+            loss, judged = self._find(batch, critic)
             square = self._learner.descent.square() if measured else 0.0
-        sums = np.array([loss, tokens, len(captions), square])
+        tokens = np.count_nonzero(batch.captions[:, 1:] != self.model.vocabulary.null)
+        sums = np.array([loss, tokens, len(batch.captions), square, *attrs.astuple(judged)])
         self._ranks.sum(sums)
-        loss, tokens, count, square = sums.tolist()
+        loss, read, count, square, drawn, worth, words, nats = sums.tolist()
         norm = math.sqrt(square) if measured else None
         for name, value in (("loss", loss), ("norm of the gradient", norm)):
             if value is not None and not math.isfinite(value):
@@ -299,36 +283,45 @@ class Trainer:
             number=number,
             steps=self.steps,
             loss=loss,
-            tokens=round(tokens),
+            tokens=round(read),
             captions=round(count),
             seconds=time.perf_counter() - began,
             learning_rate_factor=factor,
             gradient_norm=norm,
+            judged=Judged(round(drawn), worth, round(words), nats),
         )
         self._count(step)
         return step
 
-    def _find(self, captions: Ints, features: Array, of: int) -> tuple[float, int]:
-        """Find the loss of the rows at hand as a part of their batch's, and its gradient; their tokens."""
-        descent = self._learner.descent
-        if not len(captions):  # there are more ranks than rows
+    def _find(self, batch: Batch, critic: SelfCritical | None) -> tuple[float, Judged]:
+        """Find the loss of the rows at hand as a part of their batch's, and the gradient; and what was judged."""
+        descent, wrt = self._learner.descent, self._learner.wrt
+        if not len(batch.captions):  # there are more ranks than rows
             descent.taken()
-            return 0.0, 0
+            return 0.0, Judged()
         words = [self.model.spec.model.seed, _DROPOUT, self.step + 1]
         if self._ranks.rank:  # no two ranks drop out the same
             words.append(self._ranks.rank)
-        rng = np.random.default_rng(words)
-        loss, _ = self.model.loss_and_gradients(
-            features, captions, rng, of, descent.take, wrt=self._learner.wrt
-        )
+        rng, judged = np.random.default_rng(words), Judged()
+        if critic is None:
+            loss, _ = self.model.loss_and_gradients(
+                batch.features, batch.captions, rng, batch.of, descent.take, wrt=wrt
+            )
+        else:
+            lots, judged = critic.lots(self.model, batch, self.step + 1)
+            drop = rng if critic.table.dropout else None
+            (total, _), _ = self.model.evaluate_lots(lots, drop, descent.take, wrt=wrt)
+            loss = float(total) / batch.of
         descent.taken()
-        return loss, int(np.count_nonzero(captions[:, 1:] != self.model.vocabulary.null))
+        return loss, judged
 
     def _factor(self, number: int) -> float:
-        """The schedule's factor at an update."""
-        at = Progress(number - 1, self.steps, self.epoch_steps, self._place.metric)
-        schedule = self.model.spec.train.schedule
-        return finite(schedule, "factor", schedule.factor(at))
+        """On the optimizer's learning rate at an update: the schedule's, and that of another learning rate."""
+        stage, rate = self._stages.done(number), rate_of(self.model.spec)
+        own = None if stage.reward is None else stage.reward.learning_rate
+        before = sum(record.step <= stage.begin for record in self.history.records)
+        factor = stage.factor(number - 1, self._place.metric[before:])
+        return factor * (1.0 if own is None or rate is None else own / rate)
 
     def _count(self, step: Step) -> None:
         """Take an update into the sums, and write the row of the last few if it ends them."""
@@ -344,6 +337,7 @@ class Trainer:
                 gradient_norm=tally.norms / tally.measured,
                 tokens=tally.tokens,
                 seconds=self.place.seconds,
+                reward=tally.judged.mean_reward,
             )
             updates, tally = (*updates, row), Tally()
         self._place = attrs.evolve(
@@ -357,44 +351,50 @@ class Trainer:
     @property
     def _due(self) -> bool:
         """Whether an evaluation comes next."""
-        every = self.model.spec.train.evaluate or self.epoch_steps
-        at_one = self.step % every == 0 or self.step >= self.steps
+        stage = self._stages.done(self.step)
+        at_one = stage.due(self.step, self.model.spec.train.evaluate)
         return at_one and self._place.since_record.captions > 0
 
     def _train_on(self) -> None:
         """Updates up to the next evaluation, at most to the end of the epoch."""
-        split, batch = self._train, self.model.spec.train.batch
-        epoch, done = divmod(self.step, self.epoch_steps)
+        split, stage = self._train, self._stages.at(self.step)
+        epoch, done = stage.after(self.step)
         rng = np.random.default_rng([self.model.spec.model.seed, _SHUFFLE, epoch])
         order = shuffled(split.image_idxs, split.images, self._place.shuffle or split.images, rng)
-        starts = range(done * batch, len(order), batch)
-        mine = (self._mine(order[i : i + batch]) for i in starts)
-        for i, (captions, features) in zip(
-            starts, split.batches(mine, self.model.dtype), strict=True
+        batches = [
+            order[i : i + stage.batch] for i in range(done * stage.batch, len(order), stage.batch)
+        ]
+        places, ahead = itertools.tee(map(self._mine, batches))
+        mine = (rows[own] for rows, own in zip(batches, ahead, strict=True))
+        critic = None if stage.reward is None else self._critic
+        for rows, own, (captions, features) in zip(
+            batches, places, split.batches(mine, self.model.dtype), strict=True
         ):
-            self._on_step(self.update(captions, features, min(batch, len(order) - i)))
+            images = split.image_idxs[rows[own]]
+            self._on_step(self._update(Batch(captions, features, images, own, len(rows)), critic))
             if self.stopped() or self._due:
                 return
 
     def _mine(self, rows: Ints) -> Ints:
-        """This rank's rows of a batch."""
+        """The places of this rank's rows in a batch."""
         if self._ranks.size == 1:
-            return rows
+            return np.arange(len(rows))
         lengths = np.count_nonzero(self._train.captions[rows] != self.model.vocabulary.null, axis=1)
-        return rows[share(lengths, self._ranks.rank, self._ranks.size)]
+        return share(lengths, self._ranks.rank, self._ranks.size)
 
     def _record(self) -> Record:
         table, sums = self.model.spec.train, self._place.since_record
         train_nats = sums.loss / max(sums.tokens, 1)
         judged = self.judged
         val_nats = None if self._val is None else nats_per_token(judged, self._val, self._ranks)
-        value = val_nats
+        value, scored = val_nats, None
         if table.metric != "nats" and self._score is not None:
             with np.errstate(all="ignore"):  # what diverged is told by its loss
-                value = self._score(judged)
+                scored = self._score(judged)
+            value = scored.value
         place = self.place
         record = Record(
-            epoch=math.ceil(self.step / self.epoch_steps),
+            epoch=self.epoch(self.step),
             step=self.step,
             seconds=place.seconds,
             learning_rate_factor=self._factor(self.step),
@@ -406,6 +406,10 @@ class Trainer:
             val_metric=value,
             best=False,
             tokens_per_second=sums.tokens / sums.seconds,
+            val_words=None if scored is None else scored.words,
+            reward=sums.judged.mean_reward,
+            drawn_words=sums.judged.mean_words,
+            drawn_entropy=sums.judged.entropy,
         )
         better = self._better(record)
         record = attrs.evolve(record, best=better)
@@ -432,13 +436,3 @@ class Trainer:
         if self.model.spec.train.metric == "nats":
             return best is None or value < best
         return value > (best or 0.0)
-
-
-def _together(images: int) -> str:
-    return f"the captions of {images:,} images" if images else "all captions"
-
-
-def _digest(train: Split) -> int:
-    """Of the captions trained on, with their order."""
-    captions, image_idxs = map(np.ascontiguousarray, (train.captions, train.image_idxs))
-    return zlib.crc32(image_idxs.data, zlib.crc32(captions.data))

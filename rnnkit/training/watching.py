@@ -18,6 +18,12 @@ from rnnkit.spec import Spec
 from rnnkit.training.history import Record
 from rnnkit.training.trainer import Trainer
 
+SHRUNK: Final = 0.8
+"""A reward that is earned by saying less: captions of so much of the words that they had before."""
+
+FOR_LONG: Final = 5
+"""Evaluations without a better one, of a run that learns from a reward."""
+
 LOOKED_AT: Final = 32
 """Images of val that are captioned at each evaluation."""
 
@@ -78,6 +84,8 @@ class Watch:
 
     def _troubles(self, record: Record) -> Iterator[tuple[str, str]]:
         trainer = self._trainer
+        if record.reward is not None:
+            yield from self._of_reward(record)
         if record.step >= trainer.epoch_steps and trainer.learns_nothing(record):
             nats = next(one for one in trainer.comparable(record) if not one <= trainer.guess)
             yield (
@@ -92,3 +100,22 @@ class Watch:
             text = monotony([one.caption for one in captions])
             if text:
                 yield "monotony", f"at update {record.step:,} {text}"
+
+    def _of_reward(self, record: Record) -> Iterator[tuple[str, str]]:
+        """What shows that a reward is earned at the cost of captions."""
+        place, table = self._trainer.place, self._trainer.model.spec.train
+        milder = "try a smaller train.reward.learning_rate, or more of train.reward.cross_entropy"
+        before, words = place.before_reward, record.val_words
+        if before is not None and words is not None and words < SHRUNK * before.words:
+            yield (
+                "shrunk",
+                f"at update {record.step:,} the captions of val have {words:.1f} words, and they had {before.words:.1f} "
+                f"before rewards: what they leave out costs them nothing; {milder}",
+            )
+        if place.waited >= FOR_LONG and record.val_metric is not None and place.best is not None:
+            ending = "" if table.patience else f"; train.patience = {FOR_LONG} ends such runs"
+            yield (
+                "fallen",
+                f"at update {record.step:,} the {table.metric} of val is {record.val_metric:.3f}, and none of the last "
+                f"{place.waited} evaluations was better than {place.best:.3f}: {milder}{ending}",
+            )

@@ -24,6 +24,7 @@ from rnnkit.kinds import (
     Optimizer,
     Plugin,
     RecurrentCell,
+    Reward,
     Schedule,
 )
 from rnnkit.registry.scaffold.names import Names, names_of
@@ -40,6 +41,7 @@ NETWORK: Final = {
     "optimizer": '{ use = "adam", learning_rate = 2e-3 }',
     "schedule": '"cosine"',
     "decoder": '"greedy"',
+    "reward": "",
 }
 """The parts of a spec, as TOML, for a plugin that is none of them."""
 
@@ -52,6 +54,7 @@ PLACES: Final[dict[type[Plugin], tuple[str, str]]] = {
     Schedule: ("schedule", '"{}"'),
     Initializer: ("image", '{{ use = "affine", weights = "{}" }}'),
     Decoder: ("decoder", '"{}"'),
+    Reward: ("reward", '\nmetric = "cider"\n\n[train.reward]\nreward = "{}"\nafter = 5'),
 }
 """Where in a spec each kind goes, and how; encoders are in none, for data folders have the features."""
 

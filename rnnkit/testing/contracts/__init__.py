@@ -1,5 +1,5 @@
 """Contracts of what has no gradient: optimizers, schedules, initializers, decoders, encoders,
-and what others begin with."""
+rewards, and what others begin with."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from rnnkit.kinds import (
     Optimizer,
     Plugin,
     RecurrentCell,
+    Reward,
     Rng,
     Schedule,
 )
@@ -23,6 +24,7 @@ from rnnkit.testing.contracts.encoder import encoder_contracts
 from rnnkit.testing.contracts.initializer import initializer_contracts
 from rnnkit.testing.contracts.made import made_contracts
 from rnnkit.testing.contracts.optimizer import optimizer_contracts
+from rnnkit.testing.contracts.reward import reward_contracts
 from rnnkit.testing.contracts.schedule import schedule_contracts
 from rnnkit.testing.example import Broken
 
@@ -49,6 +51,8 @@ def _contracts(plugin: Plugin) -> Iterator[Contract]:
             yield from decoder_contracts(plugin)
         case Encoder():
             yield from encoder_contracts(plugin)
+        case Reward():
+            yield from reward_contracts(plugin)
 
 
 def _quiet(contract: Contract) -> Contract:
