@@ -16,8 +16,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
-from rnnkit.errors import CourseError
+from rnnkit.cli import app
+from rnnkit.errors import CourseError, RnnkitError
 from rnnkit.testing.grading.autograder import make_autograder
 from rnnkit.testing.grading.classes import grade_class
 from rnnkit.testing.grading.grading import Grading, graded
@@ -151,6 +153,22 @@ def test_rnnkit_is_not_there_and_what_is_patched_stays_there(tmp_path: Path) -> 
     wrong = SOURCE.replace("dz = dnext_h * (1 - next_h**2)", "dz = dnext_h")
     (outcome,) = graded(handed_in(tmp_path, patched + wrong), Grading(only)).outcomes
     assert (outcome.value.right, outcome.earned) == (True, 5)
+
+
+def test_packages_that_the_assignment_names_can_be_imported_and_no_others(tmp_path: Path) -> None:
+    only = 'extends = "cs231n"\nonly = ["word_embedding"]\npackages = ["rich"]\n'
+    lazy = f"import rich\nfrom rich.segment import Segment\n{SOURCE}"
+    verdict = graded(handed_in(tmp_path, lazy), Grading(assignment(tmp_path, only)))
+    assert earned(verdict) == {"word_embedding": [True, True]}
+    verdict = graded(
+        handed_in(tmp_path, f"import attrs\n{SOURCE}"), Grading(assignment(tmp_path, SMALL))
+    )
+    assert "No module named 'attrs'" in verdict.outcomes[0].value.text
+    with pytest.raises(CourseError, match="packages: 'no_such' is not installed here"):
+        graded(
+            handed_in(tmp_path, ""),
+            Grading(assignment(tmp_path, 'packages = ["no_such"]\n' + SMALL)),
+        )
 
 
 def test_constants_and_what_depends_on_nothing_get_no_points(tmp_path: Path) -> None:
@@ -312,6 +330,40 @@ def test_gradescope_runs_the_zip(tmp_path: Path) -> None:
     assert [(t["score"], t["status"]) for t in told["tests"]] == [(3, "passed"), (0, "failed")]
     assert "they must be added up (np.add.at does)" in told["tests"][1]["output"]
     assert "should be" not in told["tests"][1]["output"]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["class", "--out", "o"], "--assignment: name what is to be graded"),
+        (["class", "--assignment", "ie590"], "--out: name the folder"),
+        (["class", "--assignment", "ie59", "--out", "o"], "did you mean 'ie590'?"),
+        (["nowhere", "--assignment", "ie590", "--out", "o"], "nowhere: no such folder"),
+        (["class", "--assignment", "ie590", "--out", "file"], "file cannot be made"),
+        (
+            ["class", "--assignment", "ie590", "--out", "class/o"],
+            "is in the folder of the submissions",
+        ),
+        (["class", "--assignment", "ie590", "--out", "mine"], "is not a page of rnnkit"),
+        (
+            ["nowhere", "--assignment", "ie590", "--results", "r.json"],
+            "nowhere: no such submission",
+        ),
+        (["--assignment", "ie590", "--make-autograder", "file"], "is not an autograder of rnnkit"),
+    ],
+)
+def test_a_mistake_on_the_command_line_is_told(
+    words: list[str], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("class").mkdir()
+    Path("class/a.py").touch()
+    Path("file").write_text("mine")
+    Path("mine").mkdir()
+    Path("mine/index.html").write_text("<h1>mine</h1>")
+    ran = CliRunner().invoke(app, ["grade", *words])
+    assert isinstance(ran.exception, RnnkitError)
+    assert told in str(ran.exception)
 
 
 @pytest.mark.heavy

@@ -89,6 +89,10 @@ def grade(
         return
     if out is None:
         raise CourseError("--out: name the folder for grades and pages")
+    from rnnkit.system.outputs import GRADES, PAGE, check_output
+
+    check_output(out / "grades.csv", GRADES, force=force)
+    check_output(out / "index.html", PAGE, force=force)
     solvable(read_assignment(assignment))
     _class(submissions, how, out, jobs)
 

@@ -32,6 +32,7 @@ FIGURE: Final = Output("a figure", re.compile(rb"\x89PNG.{0,200}Matplotlib", re.
 ONNX: Final = Output("a captioner of rnnkit in ONNX", re.compile(rb".{0,8}rnnkit", re.DOTALL))
 SAFETENSORS: Final = Output("weights in safetensors", re.compile(rb'.{8}\s*\{"', re.DOTALL))
 AUTOGRADER: Final = Output("an autograder of rnnkit", re.compile(rb"PK.{28}setup\.sh", re.DOTALL))
+GRADES: Final = Output("a table of rnnkit's grades", re.compile(rb"student,"))
 SCHEMA: Final = Output("a JSON Schema", re.compile(rb'\s*\{\s*"\$schema"'))
 
 

@@ -9,6 +9,7 @@ import importlib
 import re
 from collections.abc import Mapping, Sequence
 from importlib import resources
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, Literal
@@ -24,7 +25,17 @@ from rnnkit.testing.functions.finding import Found, called
 from rnnkit.testing.source import class_at, import_file
 
 _SIZES: Final = {"kB": 1_000, "MB": 1_000_000, "GB": 1_000_000_000}
-_TOP: Final = ("title", "extends", "only", "solution", "seconds", "memory", "functions", "plugins")
+_TOP: Final = (
+    "title",
+    "extends",
+    "only",
+    "solution",
+    "seconds",
+    "memory",
+    "packages",
+    "functions",
+    "plugins",
+)
 
 
 @attrs.frozen
@@ -76,6 +87,7 @@ class Assignment:
         folder: that files are relative to.
         tasks: in their order.
         files: that it was read from, and a solution that is a file.
+        packages: that submissions may import, beside NumPy.
     """
 
     name: str
@@ -84,6 +96,7 @@ class Assignment:
     folder: Path
     tasks: tuple[Task, ...]
     files: tuple[Path, ...] = ()
+    packages: tuple[str, ...] = ()
 
     @property
     def points(self) -> float:
@@ -159,7 +172,7 @@ def _tree(name: str, beside: Path, files: list[Path]) -> tuple[dict[str, Any], P
         tree, folder = parse(file.read_text(encoding="utf-8")), Path()
     else:
         raise CourseError(
-            f"there is no assignment {name!r}; {closest(name, shipped())} A file ends with .toml"
+            f"there is no assignment {name!r}, and a file ends with .toml; {closest(name, shipped())}"
         )
     unknown = [key for key in tree if key not in _TOP]
     if unknown:
@@ -198,9 +211,12 @@ def _assignment(tree: Mapping[str, Any], name: str, folder: Path) -> Assignment:
         raise CourseError(f"{name}: it has no [functions.NAME] and no [plugins.NAME]")
     if not tree.get("solution") and not all(task.is_plugin for task in tasks):
         raise CourseError(f"{name}: solution: name a module or a Python file with all of it right")
-    return Assignment(
-        name, str(tree.get("title", name)), str(tree.get("solution", "")), folder, tasks
-    )
+    packages = tree.get("packages", [])
+    for package in packages:
+        if not isinstance(package, str) or find_spec(package) is None:
+            raise CourseError(f"{name}: packages: {quoted(package)} is not installed here")
+    title, solution = str(tree.get("title", name)), str(tree.get("solution", ""))
+    return Assignment(name, title, solution, folder, tasks, packages=tuple(packages))
 
 
 def _task(name: str, table: Mapping[str, Any], where: str, *, is_plugin: bool) -> Task:

@@ -64,7 +64,7 @@ def grade_class(
     """
     assignment = read_assignment(how.assignment)
     everyone = submissions(folder)
-    out.mkdir(parents=True, exist_ok=True)
+    _make(out, folder)
     how = attrs.evolve(how, label=hashlib.sha256(str(out.resolve()).encode()).hexdigest()[:8])
     with sole_owner(out):
         how.sweep()
@@ -104,6 +104,17 @@ def grades(verdicts: Sequence[Verdict], assignment: Assignment) -> str:
         name = f"'{verdict.name}" if verdict.name[:1] in "=+-@" else verdict.name  # no formula
         writer.writerow([name, *row, f"{verdict.earned:g}", f"{verdict.points:g}"])
     return text.getvalue()
+
+
+def _make(out: Path, submissions: Path) -> None:
+    if out.resolve().is_relative_to(submissions.resolve()):
+        raise CourseError(
+            f"{out} is in the folder of the submissions; name another folder for --out"
+        )
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise CourseError(f"{out} cannot be made: {e.strerror}; name another folder") from e
 
 
 def _kept(one: Submission, how: Grading, assignment: Assignment, out: Path) -> Verdict | None:

@@ -99,13 +99,13 @@ class _Work:
         self, assignment: Assignment, how: Grading, seed: int, root: Path, scratch: Path
     ) -> None:
         self._assignment, self._how, self._seed = assignment, how, seed
-        self._root, self._scratch = root, scratch
+        self._root = root
         self._broken: dict[str, str] = {}
         memory = max(task.memory for task in assignment.tasks)
         self._memory = memory
         classes = any(task.is_plugin for task in assignment.tasks)
-        place = Place(root, scratch, "kinds" if classes else "nothing")
-        self.remote = Remote(place, memory)
+        self._place = Place(root, scratch, "kinds" if classes else "nothing", assignment.packages)
+        self.remote = Remote(self._place, memory)
 
     def outcome(self, task: Task) -> Outcome:
         """What comes of a task."""
@@ -154,7 +154,7 @@ class _Work:
             "answers": self._how.answers,
         }
         said: dict[str, Any] = {}
-        place = Place(self._root, self._scratch, "all")
+        place = attrs.evolve(self._place, rnnkit="all")
         with contextlib.suppress(Ended), Remote(place, self._memory) as remote:
             said = remote.explain(module, what, 5 * task.seconds)
         text, found = said.get("text"), said.get("patterns")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sysconfig
+from collections.abc import Iterable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -22,11 +24,13 @@ class Place:
         scratch: folder that it may write in.
         rnnkit: what it may import of it: nothing, as functions need; the interfaces of plugins, as classes do; or all,
             to explain what is wrong, and never to judge.
+        packages: others that it may import.
     """
 
     root: Path
     scratch: Path
     rnnkit: Literal["nothing", "kinds", "all"] = "nothing"
+    packages: tuple[str, ...] = ()
 
     @property
     def environment(self) -> dict[str, str]:
@@ -40,7 +44,8 @@ class Place:
         """What the process of a submission is started with."""
         paths = _python()
         imports = ["numpy", "numpy.linalg", "numpy.random", "numpy.fft", "numpy.ma"]
-        readable = [*paths.files, str(self.root)]
+        imports += self.packages
+        readable = [*paths.files, *_folders(self.packages), str(self.root)]
         path = [str(self.root), *paths.path]
         if self.rnnkit == "kinds":
             imports.append("rnnkit.testing.grading.plugins")
@@ -88,3 +93,12 @@ def _python() -> _Python:
         [*sites, str(own), *builtin],
         [str(f) for f in (own / "rnnkit").glob("*") if f.name != "compat"],
     )
+
+
+def _folders(packages: Iterable[str]) -> Iterator[str]:
+    """What packages consist of, with the libraries that wheels bring beside them."""
+    for package in packages:
+        spec = find_spec(package)
+        for folder in (spec.submodule_search_locations or []) if spec else []:
+            yield folder
+            yield f"{folder}.libs"
