@@ -38,6 +38,7 @@ _REASONS: Final = tuple(
         (r"plugins\|(gradcheck|build|train).*\|forward: return x", "it returns what is asked for"),
         (r"arguments\|report .*\|--data", "a page without captions, which says why it has none"),
         (r"arguments\|.*\|--metrics \s*$", "a list of no metrics"),
+        (r"arguments\|.*\|--$", "two dashes end the options, and nothing comes behind"),
         (r"arguments\|new .*\|--data", "a spec may name a folder that is not there yet"),
         (r"servers\|", "however it came, the archive is whole: its files are checked as data before they are moved into their place"),
         (r"captions\|.*\|captions\.json bytes", "letters of a caption or a name, which may be any"),
