@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import shutil
 import tempfile
 import time
@@ -65,7 +66,15 @@ class Grading:
 
 
 def graded(submission: Submission, how: Grading) -> Verdict:
-    """What comes of a submission; the same for the same submission and seed."""
+    """What comes of a submission; the same for the same submission and seed.
+
+    Raises:
+        CourseError: the assignment has mistakes, or the system is not one that can grade.
+    """
+    if os.name != "posix":
+        raise CourseError(
+            "grading needs Linux or macOS: submissions are limited by what these have"
+        )
     began = time.monotonic()
     assignment = read_assignment(how.assignment)
     key = how.key(submission, assignment)

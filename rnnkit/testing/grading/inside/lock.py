@@ -6,6 +6,7 @@ What the system does not have is left out, and said.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import platform
@@ -152,7 +153,8 @@ def limit_time(seconds: float) -> None:
 def _bound(which: int, most: int) -> None:
     hard = resource.getrlimit(which)[1]
     least = most if hard == resource.RLIM_INFINITY else min(most, hard)
-    resource.setrlimit(which, (least, least))
+    with contextlib.suppress(ValueError, OSError):  # macOS has no limit on address space
+        resource.setrlimit(which, (least, least))
 
 
 def lock_calls() -> str:
