@@ -20,12 +20,13 @@ from typer.testing import CliRunner
 
 from rnnkit.cli import app
 from rnnkit.errors import CourseError, RnnkitError
+from rnnkit.testing.functions.assignment import read_assignment
 from rnnkit.testing.grading.autograder import make_autograder
 from rnnkit.testing.grading.classes import grade_class
 from rnnkit.testing.grading.grading import Grading, graded
 from rnnkit.testing.grading.inside import wire
 from rnnkit.testing.grading.results import results
-from rnnkit.testing.grading.submissions import Submission, bring, code_of, submissions
+from rnnkit.testing.grading.submissions import Submission, bring, code_of, modules, submissions
 from rnnkit.testing.grading.verdicts import Verdict
 from tests import classroom
 from tests.gradescope import RESULTS
@@ -241,6 +242,34 @@ def test_a_zip_does_not_leave_its_folder(name: str, text: dict[str, str], tmp_pa
     with pytest.raises(CourseError, match="would leave its folder"):
         bring(Submission("a", tmp_path / name), tmp_path / "a" / "b")
     assert not (tmp_path / "a" / "away.py").exists()
+
+
+def test_a_zip_in_a_folder_is_unpacked(tmp_path: Path) -> None:
+    folder = tmp_path / "student"
+    folder.mkdir()
+    with zipfile.ZipFile(folder / "hw 3.zip", "w") as packed:
+        packed.writestr("ie590/rnn_layers.py", SOURCE)
+    bring(Submission("student", folder), tmp_path / "a")
+    task = read_assignment("cs231n").tasks[0]
+    assert modules(tmp_path / "a", task)[0] == "hw_3.ie590.rnn_layers"
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["from .more import sigmoid", "from more import sigmoid", "from ie590.more import sigmoid"],
+)
+def test_a_submission_of_several_files_imports_its_own(line: str, tmp_path: Path) -> None:
+    split = SOURCE.replace("def sigmoid(x):\n    return 1 / (1 + np.exp(-x))", line)
+    more = "import numpy as np\ndef sigmoid(x):\n    return 1 / (1 + np.exp(-x))\n"
+    files = {
+        "hw3/ie590/rnn_layers.py": split,
+        "hw3/ie590/more.py": more,
+        "hw3/ie590/__init__.py": "",
+    }
+    classroom.write([classroom.Student("somebody", files, 0)], tmp_path / "class")
+    only = 'extends = "cs231n"\nonly = ["lstm_step"]\n'
+    (one,) = submissions(tmp_path / "class")
+    assert earned(graded(one, Grading(assignment(tmp_path, only)))) == {"lstm_step": [True, True]}
 
 
 def test_a_zip_that_unpacks_to_too_much_is_refused(tmp_path: Path) -> None:

@@ -81,6 +81,8 @@ def bring(submission: Submission, to: Path) -> None:
             _unzip(path, to)
         elif path.is_dir():
             _copy(path, to)
+            for packed in sorted(path.glob("*.zip")):  # as learning platforms hand them out
+                _unzip(packed, to / _identifier(packed.stem))
         else:
             shutil.copyfile(path, _target(to, Path(path.name)))
         for notebook in [f for f in _files(to) if f.suffix == ".ipynb"]:

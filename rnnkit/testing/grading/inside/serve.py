@@ -137,6 +137,7 @@ class Task:
         os.chdir(config["scratch"])
         warnings.simplefilter("ignore")  # the judge calls with complex numbers, too
         locked = self.server.locked + ([calls] if calls else [])
+        sys.path[:0] = _folders(config["path"][0], self.request["module"])
         try:
             module = importlib.import_module(self.request["module"])
         except BaseException as e:
@@ -206,6 +207,14 @@ class Task:
             return explain(module, self.request["explain"])
         except BaseException as e:
             return {"error": _in_words(e)}
+
+
+def _folders(root: str, module: str) -> list[str]:
+    """The folders above a module: students import what is beside their file, or beside its package."""
+    found = [root]
+    for name in module.split(".")[:-1]:
+        found.append(os.path.join(found[-1], name))
+    return found
 
 
 def _fresh(cache: object) -> object:
