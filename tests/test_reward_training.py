@@ -207,6 +207,25 @@ def test_a_run_by_the_loss_goes_on_by_a_reward(tiny_data: Path, tmp_path: Path) 
     assert run.history.records[: len(first.history.records)] == first.history.records
 
 
+def test_a_run_from_a_model_begins_at_once_and_that_model_is_the_best_so_far(
+    run: Run, tiny_data: Path, tmp_path: Path
+) -> None:
+    changes = ["train.reward.after=0", "train.epochs=1", "train.reward.learning_rate=1e-9"]
+    again = rnnkit.train(
+        parse_spec(SPEC, overrides=changes),
+        tiny_data,
+        tmp_path / "run",
+        start_from=run.folder / "last.h5",
+    )
+    assert all(record.reward is not None for record in again.history.records)
+    before = read_model_file(run.folder / "last.h5").parameters
+    if not any(record.best for record in again.history.records):
+        best = read_model_file(again.folder / "best.h5").parameters
+        assert all(np.array_equal(best[name], w) for name, w in before.items())
+    for name, w in again.model.parameters.items():
+        np.testing.assert_allclose(w, before[name], rtol=0, atol=1e-6)
+
+
 def test_captions_of_characters_are_judged_by_their_words(tiny_data: Path, tmp_path: Path) -> None:
     run = rnnkit.train(
         parse_spec(SPEC, overrides=["data.tokens=char", "train.epochs=3", "train.evaluate=100"]),

@@ -152,7 +152,7 @@ class RewardTable:
         temperature: at which they are drawn. At 1 the gradient is that of the expected reward.
         batch: N, images an update, each with one of its captions by people; `train.batch` if left open.
         cross_entropy: how much of the usual gradient, of the training loss, is added.
-        dropout: whether dropout and its like are at work in the gradient. They never are where captions are drawn: without
+        drop: whether dropout and its like are at work in the gradient. They never are where captions are drawn: without
             them the gradient is that of what draws.
         learning_rate: instead of the optimizer's.
         schedule: the factor on it over the updates that learn from the reward, instead of `train.schedule`.
@@ -164,7 +164,7 @@ class RewardTable:
     temperature: float = attrs.field(default=1.0, validator=gt(0.0))
     batch: int | None = attrs.field(default=None, validator=optional([ge(1), le(MOST)]))
     cross_entropy: float = attrs.field(default=0.2, validator=ge(0.0))
-    dropout: bool = False
+    drop: bool = False
     learning_rate: float | None = attrs.field(default=None, validator=optional(gt(0.0)))
     schedule: Schedule = attrs.field(factory=lambda: builtin(Schedule, "constant"))
 

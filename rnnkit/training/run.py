@@ -324,8 +324,8 @@ def _check_has_learnt(spec: Spec) -> None:
     reward = spec.train.reward
     if reward is not None and not reward.after:
         text = (
-            "a network that has learnt nothing draws captions that are worth nothing: begin with some epochs by the "
-            "loss, as in after = 10"
+            "a network that has learnt nothing draws captions that are worth nothing: begin from a model, with --from, "
+            "or with some epochs by the loss, as in after = 10"
         )
         raise spec.origin.error([Problem(("train", "reward", "after"), text)])
 

@@ -309,7 +309,7 @@ class Trainer:
             )
         else:
             lots, judged = critic.lots(self.model, batch, self.step + 1)
-            drop = rng if critic.table.dropout else None
+            drop = rng if critic.table.drop else None
             (total, _), _ = self.model.evaluate_lots(lots, drop, descent.take, wrt=wrt)
             loss = float(total) / batch.of
         descent.taken()
@@ -370,8 +370,12 @@ class Trainer:
         for rows, own, (captions, features) in zip(
             batches, places, split.batches(mine, self.model.dtype), strict=True
         ):
-            images = split.image_idxs[rows[own]]
-            self._on_step(self._update(Batch(captions, features, images, own, len(rows)), critic))
+            if critic is None:
+                step = self.update(captions, features, len(rows))
+            else:
+                images = split.image_idxs[rows[own]]
+                step = self._update(Batch(captions, features, images, own, len(rows)), critic)
+            self._on_step(step)
             if self.stopped() or self._due:
                 return
 
