@@ -50,6 +50,16 @@ def test_a_right_plugin_is_a_row_of_the_table() -> None:
     assert row[-1] == "ok"
 
 
+def test_what_a_plugin_prints_is_shown_beside_the_result(right_cell: Path) -> None:
+    text = right_cell.read_text()
+    right_cell.write_text(text.replace(WRONG[0], f"print('\\x1b[31mred'); {WRONG[0]}"))
+    ran = gradcheck(f"{right_cell}::LeakyIntegrator", "--json")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert json.loads(ran.stdout)[0]["ok"]
+    assert "\\x1b[31mred" in ran.stderr
+    assert "\x1b" not in ran.stderr
+
+
 def test_a_class_in_a_file_is_checked_without_installing_it(right_cell: Path) -> None:
     ran = gradcheck(f"{right_cell}::LeakyIntegrator", "--json")
     assert ran.returncode == 0, ran.stdout + ran.stderr

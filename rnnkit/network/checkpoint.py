@@ -93,18 +93,29 @@ class Kept:
         """
         words = self.vocabulary
         if spec is not None:
-            model = assemble(spec, _sizes(spec, words, self.map))
+            is_open = spec.data.features is None or spec.data.length is None
+            own = self._own_spec() if is_open else spec
+            model = assemble(spec, _sizes(spec, own, words, self.map))
         else:
+            spec = self._own_spec()
             try:
-                spec = parse_spec(self.spec, name=f"{self.file}:spec")
-                model = assemble(spec, _sizes(spec, words, self.map))
+                model = assemble(spec, _sizes(spec, spec, words, self.map))
             except RnnkitError as e:
-                packages = [f"{p} {v}" for p, v in self._provenance.items()]
-                raise CheckpointError(
-                    f"{self.file}: this model cannot be built here; it was made with {listed(packages)}\n{e}"
-                ) from e
+                raise self._cannot_be_built(e) from e
         _fill(model, self.parameters, self.file)
         return attrs.evolve(model, seen=self.seen, pipeline=self.pipeline)
+
+    def _own_spec(self) -> Spec:
+        try:
+            return parse_spec(self.spec, name=f"{self.file}:spec")
+        except RnnkitError as e:
+            raise self._cannot_be_built(e) from e
+
+    def _cannot_be_built(self, error: RnnkitError) -> CheckpointError:
+        packages = [f"{p} {v}" for p, v in self._provenance.items()]
+        return CheckpointError(
+            f"{self.file}: this model cannot be built here; it was made with {listed(packages)}\n{error}"
+        )
 
 
 def save_model(
@@ -303,8 +314,12 @@ def _json(h5: Any, name: str, kind: type[Any], of: type[Any]) -> Any:
     return value
 
 
-def _sizes(spec: Spec, words: Vocabulary, of: tuple[int, ...] | None) -> Sizes:
-    return Sizes(spec.data.features or 0, words, spec.data.length or 0, of)
+def _sizes(spec: Spec, own: Spec, words: Vocabulary, of: tuple[int, ...] | None) -> Sizes:
+    """Those of the spec; what it leaves open is that of the file's own."""
+    width, length = (
+        getattr(spec.data, name) or getattr(own.data, name) or 0 for name in ("features", "length")
+    )
+    return Sizes(width, words, length, of)
 
 
 def _fill(model: Captioner, arrays: Mapping[str, Array], file: Path) -> None:
@@ -317,6 +332,11 @@ def _fill(model: Captioner, arrays: Mapping[str, Array], file: Path) -> None:
             raise CheckpointError(
                 f"{file}: {name!r} is {array.dtype} {array.shape}, but its spec makes it "
                 f"{parameter.dtype} {parameter.shape}"
+            )
+        if not np.isfinite(array).all():
+            raise CheckpointError(
+                f"{file}: {name!r} has numbers that are not finite: the file is damaged, or what it was trained "
+                "with has overflowed"
             )
         parameter[...] = array
 

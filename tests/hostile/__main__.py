@@ -8,9 +8,13 @@ import signal
 import sys
 import time
 from collections import Counter, defaultdict
+from typing import Final
 
 from tests.hostile.many import outcomes
 from tests.hostile.worker import KINDS, Outcome, plain
+
+SHOWN: Final = 20
+"""How many inputs are printed of each sort that must not be."""
 
 
 def main() -> int:
@@ -51,11 +55,10 @@ def main() -> int:
         print(f"    such as {those[0].number}: {those[0].label[:100]!a}: {those[0].call[:100]!a}")
     print(f"\nMust not be: {sum(map(len, wrong.values())):,}")
     for what, those in sorted(wrong.items(), key=lambda item: -len(item[1])):
-        one = those[0]
-        print(
-            f"  {len(those)} x {what!a}\n    {one.kind} {one.number}: {one.label}: {one.call[:300]!a}"
-        )
-        print(f"    {one.said[-300:]!a}")
+        print(f"  {len(those)} x {what!a}")
+        for one in those[:SHOWN]:
+            print(f"    {one.kind} {one.number}: {one.label[:100]!a}: {one.call[:300]!a}")
+            print(f"      {one.said[-300:]!a}")
     return 1 if wrong else 0
 
 

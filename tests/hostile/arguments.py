@@ -49,7 +49,8 @@ def make(rng: Random, folder: Path, base: Base) -> Case:
     args = [*command, *(word for words in given for word in words)]
     if rng.random() < 0.3:
         word = rng.choice(WORDS)
-        args.insert(rng.randrange(1, len(args) + 1), word)
+        # Behind two dashes, --out would be no option.
+        args.insert(len(args) if word == "--" else rng.randrange(1, len(args) + 1), word)
         said.append(word)
     label = AND.join(text[:30] for text in said if text not in SENSE)
     return Case(label, tuple(_kept_in(args)))
