@@ -512,7 +512,7 @@ def test_eval_and_the_log_tell_of_empty_captions(
     empty = "all 8 captions are empty: the network has learnt to end a caption at once"
     assert json.loads(ran.stdout)["monotony"] == empty
     assert ran.stderr == f"warning: {empty}\n"
-    monkeypatch.setattr("rnnkit.training.run.assemble", lambda *_: model)
+    monkeypatch.setattr("rnnkit.training.run.assemble", lambda *_, **__: model)
     seen: list[str] = []
     train(tmp_path, tiny_data, ["train.optimizer.learning_rate=1e-9"], on_warning=seen.append)
     assert [text for text in seen if "empty" in text] == [f"at update 8 {empty}"]

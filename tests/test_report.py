@@ -764,7 +764,7 @@ def test_settings_that_changed_are_told_with_the_update_up_to_which_they_held(
     assert [item.text for item in section.all("li")] == [
         "until update 5: train.epochs = 6; without train.clip",
         'until update 56: train.epochs = 7; train.optimizer = { use = "adam", '
-        "learning_rate = 0.01, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-08 }",
+        "learning_rate = 0.01, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-08, amsgrad = false, weight_decay = 0.0 }",
     ]
 
 

@@ -15,6 +15,7 @@ from typing import Final
 from rnnkit.errors import CourseError
 from rnnkit.system.files import write_whole
 from rnnkit.testing.functions.assignment import read_assignment
+from rnnkit.testing.grading.place import packages_of_plugins
 
 SETUP: Final = """#!/usr/bin/env bash
 # Gradescope runs this once, when it builds the image.
@@ -104,7 +105,7 @@ def _wheel() -> tuple[str, bytes]:
 
 def _sources() -> Iterator[tuple[str, bytes]]:
     """The files of rnnkit and of its plugins, by where they go."""
-    for package in ("rnnkit", "rnnkit_builtin"):
+    for package in ("rnnkit", *packages_of_plugins()):
         spec = importlib.util.find_spec(package)
         assert spec is not None
         assert spec.origin is not None

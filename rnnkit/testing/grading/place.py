@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sysconfig
 from collections.abc import Iterable, Iterator
+from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -57,6 +58,7 @@ class Place:
         return {
             "answers": answers,
             "imports": imports,
+            "hidden": packages_of_plugins(),
             "path": path,
             "readable": readable,
             "scratch": str(self.scratch),
@@ -86,13 +88,23 @@ def _python() -> _Python:
         Path, ("/lib", "/lib64", "/usr/lib", "/etc/ld.so.cache", "/dev/null", "/dev/urandom")
     )
     sites = {str(numpy.parent), sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
-    builtin = [str(p) for p in (own, own / "plugins") if (p / "rnnkit_builtin").is_dir()]
+    builtin = [
+        str(p)
+        for p in (own, own / "plugins")
+        if any((p / name).is_dir() for name in packages_of_plugins())
+    ]
     return _Python(
         [str(f) for f in files if f.exists()],
         [str(standard), str(standard / "lib-dynload")],
         [*sites, str(own), *builtin],
         [str(f) for f in (own / "rnnkit").glob("*") if f.name != "compat"],
     )
+
+
+def packages_of_plugins() -> list[str]:
+    """Where rnnkit's own distribution has its plugins: in packages beside `rnnkit`."""
+    entries = metadata.distribution("rnnkit").entry_points
+    return sorted({entry.module.partition(".")[0] for entry in entries} - {"rnnkit"})
 
 
 def _folders(packages: Iterable[str]) -> Iterator[str]:

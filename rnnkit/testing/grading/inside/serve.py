@@ -44,7 +44,7 @@ class Server:
         lock.die_with_parent()
         for name in self.config["imports"]:
             importlib.import_module(name)
-        for name in [n for n in sys.modules if n.partition(".")[0] == "rnnkit_builtin"]:
+        for name in [n for n in sys.modules if n.partition(".")[0] in self.config["hidden"]]:
             del sys.modules[name]  # a submission must not find solutions there
         sys.path[:] = self.config["path"]
         sys.meta_path[:] = [
