@@ -43,6 +43,7 @@ _REASONS: Final = tuple(
         (r"servers\|", "however it came, the archive is whole: its files are checked as data before they are moved into their place"),
         (r"captions\|.*\|captions\.json bytes", "letters of a caption or a name, which may be any"),
         (r"captions\|.*\|captions\.json \S+(caption|file_name|id|image_id) = ", "texts and numbers of images may be any; one that is not there is counted"),
+        (r"captions\|.*\|captions\.json \S*annotations\[\] = \"gone", "there is one caption less; an image that has none is counted"),
         (r"captions\|.*\|features\.npy (bytes|text)", "the form has no checksum: features may be any finite numbers, and odd ones are warned of"),
         (r"spec\|.*\|text", "still a spec: what has changed is a comment, a blank, or a value within its bounds"),
         (r"spec\|.*\|\S* ?= ?(\+?\d[\d_.]*(e\d+)?|true|false|\[\]|0b1\d+|\"(lstm|x|\.|~)|\{ use|\[\"aff|\[\{ use)", "a value that the key takes, within its bounds; or a later --set replaces it"),

@@ -10,7 +10,7 @@ from tests.hostile.values import WORDS
 
 FLAGS = ("--json", "--csv", "--raw", "--anyway")
 SENSE = (
-    "--split train", "--split val", "--seed 0", "--decoder beam", "--cell lstm", "--cell rnnkit:lstm", "--n 99999999999999999999",
+    "--split train", "--split val", "--seed 0", "--decoder beam", "--cell lstm", "--cell rnnkit:lstm", "--from lstm", "--n 99999999999999999999",
 )  # fmt: skip
 """Options whose value is none of the nonsense."""
 
