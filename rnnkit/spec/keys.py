@@ -89,7 +89,9 @@ def places_of(*words: str) -> list[str]:
     for names in (plain, tuple(ELSEWHERE.get(word, word) for word in plain)):
         found = [show(path) for path, keys in paths.items() if keys[-len(names) :] == names]
         if found:
-            return found
+            # What people bring from elsewhere is of the whole, as train.batch is, and not of a part of it.
+            fewest = min(path.count(".") for path in found)
+            return [path for path in found if path.count(".") == fewest]
     return []
 
 

@@ -18,7 +18,7 @@ from rnnkit.testing.contracts import contracts_of
 from rnnkit.testing.examine import Finding, examine, trouble
 from rnnkit.testing.example import Broken, Case, seeded
 from rnnkit.testing.idle import idle
-from rnnkit.testing.raised import in_words
+from rnnkit.testing.raised import in_words, raising
 from rnnkit.testing.randomness import watched
 from rnnkit.testing.reach import never_reached
 from rnnkit.testing.unwritten import told, told_of_spec, unwritten
@@ -187,7 +187,7 @@ def _gradient(case: Case, name: str, *, daring: bool = False) -> Check:
         except Exception as e:
             if daring:
                 return Finding(note=refused(name, in_words(e)))
-            return Finding(broken="builds", text=f"making it raises {in_words(e)}")
+            return Finding(broken="builds", text=raising("making it", e))
         if daring:
             problem = trouble(example)
             if problem:

@@ -15,7 +15,7 @@ from rnnkit.testing.diagnosis import Diagnosis, LeafFinding
 from rnnkit.testing.example import Broken, Example, Leaves, Pass, copied
 from rnnkit.testing.judge import Judge, appoint
 from rnnkit.testing.kinks import kink
-from rnnkit.testing.raised import in_words
+from rnnkit.testing.raised import raising
 from rnnkit.testing.rounding import unrest
 from rnnkit.testing.tolerances import FLOOR, NEARLY, ROUNDED
 
@@ -59,7 +59,7 @@ class Finding:
         try:
             return attrs.evolve(self, leaves=self.diagnosis.leaves(), diagnosis=None)
         except Exception as e:
-            return Finding(broken="runs", text=f"it raises {in_words(e)}")
+            return Finding(broken="runs", text=raising("it", e))
 
 
 def examine(example: Example, rng: Rng) -> Finding:
@@ -71,7 +71,7 @@ def examine(example: Example, rng: Rng) -> Finding:
     except MissingPackage:
         raise
     except Exception as e:
-        return Finding(broken="runs", text=f"it raises {in_words(e)}")
+        return Finding(broken="runs", text=raising("it", e))
 
 
 def trouble(example: Example) -> str:

@@ -12,12 +12,17 @@ import attr
 import attrs
 import numpy as np
 
-from rnnkit.errors import told
+from rnnkit.errors import PluginFault, told
 
 LIBRARIES: Final = tuple(
     f"{Path(str(module.__file__)).parent}{os.sep}" for module in (attr, attrs, np)
 )
 """Where no author's line is."""
+
+
+def raising(what: str, error: BaseException) -> str:
+    """`what raises Type: message [file:line]`; a plugin's fault says it all itself."""
+    return str(error) if isinstance(error, PluginFault) else f"{what} raises {in_words(error)}"
 
 
 def in_words(error: BaseException) -> str:

@@ -17,7 +17,7 @@ from rnnkit.spec import read_spec
 from rnnkit.testing.answers import answered
 from rnnkit.testing.checks import Check, checks_of_class, checks_of_spec
 from rnnkit.testing.examine import Finding
-from rnnkit.testing.raised import in_words
+from rnnkit.testing.raised import raising
 from rnnkit.testing.reasons import reasoned
 from rnnkit.testing.source import backward_of, class_at, kind_of
 
@@ -129,7 +129,7 @@ def run(target: Target, seed: int = 0, only: str = "", *, answers: bool = True) 
     except KeyboardInterrupt:
         raise
     except BaseException as e:  # it would end the program, and what is left to check
-        failures.append(Failure("runs", Finding(broken="runs", text=f"it raises {in_words(e)}")))
+        failures.append(Failure("runs", Finding(broken="runs", text=raising("it", e))))
     found = [failure.finding for failure in failures]
     explained = [f.explained() for f in found] if target.separate else reasoned(found)
     told = tuple(

@@ -11,7 +11,7 @@ import numpy as np
 from rnnkit.errors import MissingPackage, place_of
 from rnnkit.kinds import Array
 from rnnkit.testing.example import Broken, Example, Leaves, Pass, copied, equal_bits
-from rnnkit.testing.raised import in_words
+from rnnkit.testing.raised import raising
 
 R = TypeVar("R")
 
@@ -53,7 +53,7 @@ def without_warnings(what: str, run: Callable[[], R], blame: Pass = "backward") 
         except Warning as e:
             raise Broken("no warnings", f"{what} warns: {e} {place_of(e)}", blame) from e
         except Exception as e:
-            raise Broken("runs", f"{what} raises {in_words(e)}", blame) from e
+            raise Broken("runs", raising(what, e), blame) from e
 
 
 def same_bits(law: str, a: Leaves, b: Leaves, sentence: str) -> None:
