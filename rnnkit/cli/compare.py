@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
 PLOT: Final = "loss.png"
 
 
+def _finite(value: float | None) -> float | None:
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter(f"{value} is no loss that could be reached")
+    return value
+
+
 def compare(
     specs: Annotated[list[Path], typer.Argument(help="Specs, in TOML.", metavar="SPEC")],
     data: DataFolder = None,
@@ -38,6 +45,7 @@ def compare(
         typer.Option(
             "--until-loss",
             metavar="X",
+            callback=_finite,
             help="End a run when its mean loss per caption is X or less, over the last 50 updates (or one "
             "epoch, if that is shorter).",
         ),

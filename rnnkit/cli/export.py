@@ -128,6 +128,10 @@ def export(
         return
     assert out is not None  # by the check above
     weights = out.suffix == ".safetensors"
+    if weights and (data is not None or beam is not None or length_penalty is not None):
+        raise SpecError(
+            f"--data, --beam and --length-penalty are for ONNX; {out} has weights alone"
+        )
     if not parts:
         check_output(out, SAFETENSORS if weights else ONNX, (model,), force=force)
     found = load_model(model)

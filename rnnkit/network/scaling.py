@@ -11,12 +11,17 @@ from rnnkit.errors import SpecError
 from rnnkit.network.builder import assemble
 from rnnkit.network.sizes import Sizes
 from rnnkit.spec import Problem, Spec
+from rnnkit.system.memory import memory, size
 
 _ABOUT: Final = 0.1
 """How far from the number wanted the nearest may be, as a part of it."""
 
 _TRIED: Final = 64
 """Hidden sizes tried in a row where a plugin does not take each."""
+
+
+_SMALLEST: Final = 4
+"""Bytes of a parameter, at least."""
 
 
 def parameters_of(spec: Spec, sizes: Sizes) -> int:
@@ -41,8 +46,20 @@ def scaled_to(spec: Spec, wanted: int, sizes: Sizes) -> Spec:
         sizes: of the data.
 
     Raises:
-        SpecError: the spec's parts do not fit each other, at any size; or the nearest number is more than 10 % off.
+        SpecError: the spec's parts do not fit each other, at any size; the nearest number is more than 10 % off; or so
+            many parameters are more than there is memory for.
     """
+    room = memory()
+    if wanted * _SMALLEST > room:
+        raise spec.origin.error(
+            [
+                Problem(
+                    ("model", "rnn"),
+                    f"{wanted:,} parameters take {size(wanted * _SMALLEST)}, but the memory of this machine is {size(room)}; "
+                    "ask for fewer",
+                )
+            ]
+        )
     widest = max(level.hidden for level in spec.model.rnn)
 
     def at(k: int) -> Spec:
@@ -56,9 +73,9 @@ def scaled_to(spec: Spec, wanted: int, sizes: Sizes) -> Spec:
     def found(k: int) -> tuple[int, Spec]:
         """The parameters at the first size from here on that fits, with its spec."""
         first: SpecError | None = None
-        for size in range(k, k + _TRIED):
+        for hidden in range(k, k + _TRIED):
             try:
-                return parameters_of(at(size), sizes), at(size)
+                return parameters_of(at(hidden), sizes), at(hidden)
             except SpecError as e:
                 first = first or e
         assert first is not None

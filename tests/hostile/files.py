@@ -28,7 +28,10 @@ def spoil(rng: Random, file: Path) -> str:
 
 
 def _bytes(rng: Random, file: Path) -> str:
-    file.write_bytes(spoiled_bytes(rng, file.read_bytes()))
+    data = file.read_bytes()
+    while (spoiled := spoiled_bytes(rng, data)) == data:
+        pass
+    file.write_bytes(spoiled)
     return "bytes"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import attrs
@@ -52,6 +53,22 @@ def write_pca(path: Path, pca: PCA) -> None:
     """Write the projection into a new HDF5 file: datasets `mean`, `components` and `scale`."""
     with writing(path) as file:
         file["mean"], file["components"], file["scale"] = pca.mean, pca.components, pca.scale
+
+
+def pca_of(arrays: Mapping[str, Array]) -> PCA:
+    """The projection of arrays `mean`, `components` and `scale`, as a model file has them.
+
+    Raises:
+        KeyError: one is missing.
+        ValueError: their shapes do not fit each other.
+    """
+    mean, components, scale = (arrays[name] for name in ("mean", "components", "scale"))
+    if scale.ndim or components.ndim != 2 or components.shape[1:] != mean.shape:
+        raise ValueError(
+            f"the PCA has mean {mean.shape}, components {components.shape} and scale {scale.shape}, not (F,), (K, F) "
+            "and one number"
+        )
+    return PCA(mean, components, float(scale))
 
 
 def read_pca(path: Path) -> PCA:

@@ -14,7 +14,7 @@ import numpy as np
 
 from rnnkit.data.photos.identity import EncoderIdentity
 from rnnkit.data.photos.opening import Photo, open_photo
-from rnnkit.data.photos.pca import PCA, read_pca, write_pca
+from rnnkit.data.photos.pca import PCA, pca_of, read_pca, write_pca
 from rnnkit.data.photos.running import encoded, ready
 from rnnkit.errors import DataError
 from rnnkit.kinds import Array, Encoder
@@ -97,11 +97,14 @@ class ImagePipeline:
 
     @classmethod
     def of(cls, identity: EncoderIdentity, arrays: Mapping[str, Array]) -> Self:
-        """What has this identity and these `arrays`."""
+        """What has this identity and these `arrays`.
+
+        Raises:
+            KeyError, ValueError: they are no PCA.
+        """
         if not arrays:
             return cls(identity)
-        scale = float(arrays["scale"])
-        return cls(identity, PCA(arrays["mean"], arrays["components"], scale))
+        return cls(identity, pca_of(arrays))
 
 
 @cache

@@ -104,7 +104,9 @@ def write_report(
         environment=environment(datetime.now().astimezone()),
     )
     written = run / NAME if out is None else Path(out)
-    write_text_whole(written, render(page))
+    # A path may have bytes that are no text.
+    text = render(page).encode("utf-8", "backslashreplace").decode("utf-8")
+    write_text_whole(written, text)
     return written
 
 
