@@ -126,3 +126,8 @@ def test_a_comparison_at_equal_parameters(
     (n,) = compare([vanilla], tiny_data, equal_parameters=9_000)
     assert isinstance(n, Learnt)
     assert n.parameters == pytest.approx(9_000, rel=0.02)
+
+
+def test_more_parameters_than_memory_are_refused_before_they_are_tried() -> None:
+    with pytest.raises(SpecError, match=r"model\.rnn: 100,.*,000 parameters take 4e\+08 TB, but"):
+        scaled_to(parse_spec(SPEC), 10**20, SIZES)

@@ -92,6 +92,19 @@ def test_a_projection_is_subtracted_multiplied_and_scaled(tiny_data: Path) -> No
     assert (bare.width, reduced.width) == (78, 5)
 
 
+def test_a_projection_of_a_model_file_has_arrays_that_fit(tiny_data: Path) -> None:
+    with open_data(tiny_data) as dataset:
+        pipeline = dataset.pipeline
+    assert pipeline is not None
+    arrays = pipeline.arrays
+    assert ImagePipeline.of(pipeline.identity, arrays).difference(pipeline) is None
+    for name in arrays:
+        with pytest.raises(
+            ValueError, match=r"the PCA has mean \(.*, not \(F,\), \(K, F\) and one number"
+        ):
+            ImagePipeline.of(pipeline.identity, {**arrays, name: arrays[name][None]})
+
+
 def test_a_model_file_keeps_the_encoder_and_the_projection(
     model: Captioner, tmp_path: Path, tiny_data: Path
 ) -> None:
