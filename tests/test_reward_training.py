@@ -9,6 +9,7 @@ import pytest
 
 import rnnkit
 from rnnkit.errors import CheckpointError, SpecError
+from rnnkit.kinds import Progress
 from rnnkit.metrics import installed
 from rnnkit.network.checkpoint import read_model_file
 from rnnkit.spec import parse_spec
@@ -16,6 +17,7 @@ from rnnkit.training import Record, Run, Scored, Step, Trainer
 from rnnkit.training.history import Judged
 from rnnkit.training.stages import Stages
 from rnnkit.training.watching import Watch
+from rnnkit_builtin.schedules.plateau import Plateau
 from tests.ranks import finish, needs_mpi, start
 
 pytestmark = pytest.mark.skipif(not installed(), reason='needs pip install "rnnkit[eval]"')
@@ -236,6 +238,30 @@ def test_captions_of_characters_are_judged_by_their_words(tiny_data: Path, tmp_p
     assert last.reward is not None
     assert last.drawn_words is not None
     assert last.drawn_words > 15  # characters
+
+
+def test_a_schedule_goes_by_the_metric_of_its_own_stage_alone(
+    tiny_data: Path, tmp_path: Path
+) -> None:
+    by_loss = SPEC.partition("[train.reward]")[0].replace("rouge_l", "nats")
+    first = rnnkit.train(
+        parse_spec(by_loss, overrides=["train.epochs=1"]), tiny_data, tmp_path / "run"
+    )
+    plateau = Plateau(patience=0, threshold=0.9)  # hardly any evaluation is so much better
+    table = (
+        '{ after = 1, batch = 12, schedule = { use = "plateau", patience = 0, threshold = 0.9 } }'
+    )
+    more = ["train.epochs=2", "train.metric=rouge_l", f"train.reward={table}"]
+    steps: list[Step] = []
+    run = rnnkit.train(resume=first.folder, overrides=more, on_step=steps.append)
+    before = len(first.history.records)
+    assert before > 1
+    own = run.history.records[before:]
+    for step in steps:
+        metric = tuple(-r.val_metric for r in own if r.step < step.number and r.val_metric)
+        wanted = plateau.factor(Progress(0, 1, 1, metric))
+        assert step.learning_rate_factor == wanted, step.number
+    assert len({step.learning_rate_factor for step in steps}) > 1
 
 
 def test_it_is_told_when_captions_shrink_and_when_they_get_worse_for_long(tiny_data: Path) -> None:

@@ -47,7 +47,7 @@ class Place:
         since_update: sums since the last row of `updates.csv`.
         best: the best value of the metric so far.
         waited: evaluations since then.
-        metric: its values so far, turned so that smaller is better.
+        judged_since: evaluations before the metric was what it is.
         begun: parameter -> updates done before it began to learn, of those that learn and did not from the first one.
         averaged: updates done before averaging of the parameters began; None if they are not averaged.
         from_model: the model that its first parameters were taken from; None if they were initialized.
@@ -67,7 +67,7 @@ class Place:
     since_update: Tally = Tally()
     best: float | None = None
     waited: int = 0
-    metric: tuple[float, ...] = ()
+    judged_since: int = 0
     begun: Mapping[str, int] = attrs.field(factory=dict)
     averaged: int | None = None
     from_model: str | None = None

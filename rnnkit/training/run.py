@@ -244,7 +244,8 @@ def train(
         if kept is not None:
             place, slots, averages = saved_state(kept)
             if parse_spec(kept.spec).train.metric != model.spec.train.metric:
-                place = attrs.evolve(place, best=None, waited=0, metric=())  # they were of another
+                before = len(place.history.records)  # what was best was so by another
+                place = attrs.evolve(place, best=None, waited=0, judged_since=before)
             trainer.go_to(place, slots, averages)
             if trainer.finished:
                 on_start(trainer, folder)

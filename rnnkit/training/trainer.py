@@ -26,7 +26,7 @@ from rnnkit.training.order import images_together, shuffled
 from rnnkit.training.place import Place, Scored, check_same_run, digest
 from rnnkit.training.self_critical import Batch, SelfCritical, rate_of
 from rnnkit.training.sharing import share
-from rnnkit.training.stages import Stages
+from rnnkit.training.stages import Stage, Stages
 
 EVERY: Final = 10
 """Updates in a row of `updates.csv`; the gradient's norm, which costs a pass over it, is measured once."""
@@ -319,8 +319,7 @@ class Trainer:
         """On the optimizer's learning rate at an update: the schedule's, and that of another learning rate."""
         stage, rate = self._stages.done(number), rate_of(self.model.spec)
         own = None if stage.reward is None else stage.reward.learning_rate
-        before = sum(record.step <= stage.begin for record in self.history.records)
-        factor = stage.factor(number - 1, self._place.metric[before:])
+        factor = stage.factor(number - 1, self._metric(stage) if stage.schedule.by_metric else ())
         return factor * (1.0 if own is None or rate is None else own / rate)
 
     def _count(self, step: Step) -> None:
@@ -422,15 +421,18 @@ class Trainer:
             since_record=Tally(),
             best=value if better else self._place.best,
             waited=0 if better or value is None else self._place.waited + 1,
-            metric=self._place.metric + self._smaller_is_better(value),
             history=attrs.evolve(place.history, records=(*place.history.records, record)),
         )
         return record
 
-    def _smaller_is_better(self, value: float | None) -> tuple[float, ...]:
-        if value is None:
-            return ()
-        return (value if self.model.spec.train.metric == "nats" else -value,)
+    def _metric(self, stage: Stage) -> tuple[float, ...]:
+        """The metric at the evaluations of a stage, turned so that smaller is better."""
+        sign = 1.0 if self.model.spec.train.metric == "nats" else -1.0
+        return tuple(
+            sign * record.val_metric
+            for record in self.history.records[self._place.judged_since :]
+            if record.step > stage.begin and record.val_metric is not None
+        )
 
     def _better(self, record: Record) -> bool:
         """Whether an evaluation is the best so far; never one that shows nothing learnt."""
