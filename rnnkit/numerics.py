@@ -15,6 +15,7 @@ __all__ = [
     "blocks",
     "clip_by_norm",
     "clip_factor",
+    "drawn_by",
     "log_softmax",
     "normalize",
     "normalize_back",
@@ -47,6 +48,23 @@ def log_softmax(scores: Array, out: Array | None = None) -> Array:
     z: Array = np.subtract(scores, shift, out=out)
     z -= np.log(np.exp(z).sum(axis=-1, keepdims=True))
     return z
+
+
+def drawn_by(weights: Array, numbers: Array) -> tuple[Ints, Array]:
+    """Draw a column of each row, with a probability in proportion to its weight.
+
+    Args:
+        weights: (n, V), at least 0, not normalized; of a row without any, the column is 0.
+        numbers: (n,), uniform in [0, 1): what each row is drawn by.
+
+    Returns:
+        (columns, sums): (n,), and the sum of each row's weights (n,), float64.
+    """
+    below = np.cumsum(weights, axis=1, dtype=np.float64)
+    sums = below[:, -1]
+    # The first sum above the mark has a weight of its own: what has none is never drawn.
+    columns: Ints = np.argmax(below > (numbers * sums)[:, None], axis=1)
+    return columns, sums
 
 
 def sum_rows(rows: Array, index: Ints, count: int) -> Array:

@@ -9,6 +9,7 @@ import numpy as np
 
 from rnnkit.kinds import Array, Ints, Loss, Mask, Scalar, word_by_word
 from rnnkit.network.writer import Writer
+from rnnkit.numerics import drawn_by
 from rnnkit.spec.schema import builtin
 
 
@@ -70,12 +71,10 @@ class _Dice:
     def words(self, log_probs: Array) -> Ints:
         """The next token of each (n,), from log probabilities (n, V)."""
         best = log_probs.max(axis=1, keepdims=True)
-        below = np.cumsum(np.exp((log_probs - best) / self.temperature), axis=1, dtype=np.float64)
-        mark = self.numbers[self._live, self._step, None] * below[:, -1:]
-        # The first sum above the mark has a weight of its own: what has none is never drawn.
-        words: Ints = np.argmax(below > mark, axis=1)
+        weights = np.exp((log_probs - best) / self.temperature)
+        words, sums = drawn_by(weights, self.numbers[self._live, self._step])
         rows = np.arange(len(words))
-        gained = (log_probs[rows, words] - best[:, 0]) / self.temperature - np.log(below[:, -1])
+        gained = (log_probs[rows, words] - best[:, 0]) / self.temperature - np.log(sums)
         self.nats -= float(gained.sum())
         self._live, self._step = self._live[words != self.end], self._step + 1
         return words

@@ -13,6 +13,7 @@ import numpy as np
 from attrs.validators import and_, ge, gt, le, optional
 
 from rnnkit.kinds import Array, Decoded, Decoder, Ints, M, Rng, word_by_word
+from rnnkit.numerics import drawn_by
 
 
 @attrs.frozen
@@ -46,10 +47,7 @@ class Sample(Decoder):
         rng: Rng,
     ) -> Decoded:
         def draw(log_probs: Array) -> Ints:
-            below = np.cumsum(self.weights(log_probs), axis=1)
-            mark = rng.random((len(below), 1)) * below[:, -1:]
-            # The first sum above the mark has a weight of its own: what has none is never drawn.
-            words: Ints = np.argmax(below > mark, axis=1)
+            words, _ = drawn_by(self.weights(log_probs), rng.random(len(log_probs)))
             return words
 
         N, K = len(memory), self.draws
