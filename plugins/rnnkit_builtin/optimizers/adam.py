@@ -21,8 +21,22 @@ from rnnkit.numerics import penalized
 
 @attrs.frozen
 class AdamSlots(Slots):
+    """The running moments of the gradient."""
+
     m: Array
     v: Array
+
+    def take(self, g: Array, beta1: float, beta2: float) -> Array:
+        """Take in a gradient; returns an array of its shape to work in."""
+        t = np.multiply(g, 1.0 - beta1, out=np.empty_like(g))
+        m, v = self.m, self.v
+        m *= beta1
+        m += t
+        np.multiply(g, g, out=t)
+        t *= 1.0 - beta2
+        v *= beta2
+        v += t
+        return t
 
 
 @attrs.frozen
@@ -60,19 +74,13 @@ class Adam(Optimizer[AdamSlots]):
 
     def follow(self, w: Array, g: Array, slots: AdamSlots, step: int, factor: float) -> None:
         """Update w by the moments of g."""
-        m, v = slots.m, slots.v
-        t = np.multiply(g, 1.0 - self.beta1, out=np.empty_like(g))
-        m *= self.beta1
-        m += t
-        np.multiply(g, g, out=t)
-        t *= 1.0 - self.beta2
-        v *= self.beta2
-        v += t
+        t = slots.take(g, self.beta1, self.beta2)
+        v = slots.v
         if isinstance(slots, AmsgradSlots):
             v = np.maximum(slots.largest, v, out=slots.largest)
         np.sqrt(v, out=t)
         t /= math.sqrt(1.0 - self.beta2**step)
         t += self.epsilon
-        np.divide(m, t, out=t)
+        np.divide(slots.m, t, out=t)
         t *= self.learning_rate * factor / (1.0 - self.beta1**step)
         w -= t

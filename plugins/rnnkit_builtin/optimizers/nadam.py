@@ -49,15 +49,11 @@ class NAdam(Optimizer[AdamSlots]):
 
     def update(self, w: Array, dw: Array, slots: AdamSlots, step: int, factor: float) -> None:
         g = penalized(dw, w, self.weight_decay)
-        m, v = slots.m, slots.v
-        m *= self.beta1
-        m += (1.0 - self.beta1) * g
-        v *= self.beta2
-        v += (1.0 - self.beta2) * g * g
-        divisor = np.sqrt(v / (1.0 - self.beta2**step)) + self.epsilon
+        slots.take(g, self.beta1, self.beta2)
+        divisor = np.sqrt(slots.v / (1.0 - self.beta2**step)) + self.epsilon
         mu, ahead = _momentum(self, step), _momentum(self, step + 1)
         product = _product(self, step)
-        change = (1.0 - mu) / (1.0 - product) * g + ahead / (1.0 - product * ahead) * m
+        change = (1.0 - mu) / (1.0 - product) * g + ahead / (1.0 - product * ahead) * slots.m
         w -= self.learning_rate * factor * change / divisor
 
 

@@ -43,17 +43,13 @@ class RAdam(Optimizer[AdamSlots]):
 
     def update(self, w: Array, dw: Array, slots: AdamSlots, step: int, factor: float) -> None:
         g = penalized(dw, w, self.weight_decay)
-        m, v = slots.m, slots.v
-        m *= self.beta1
-        m += (1.0 - self.beta1) * g
-        v *= self.beta2
-        v += (1.0 - self.beta2) * g * g
+        slots.take(g, self.beta1, self.beta2)
         rate = self.learning_rate * factor / (1.0 - self.beta1**step)
         trust = self._trust(step)
         if trust == 0.0:
-            w -= rate * m
+            w -= rate * slots.m
         else:
-            w -= rate * trust * m / (np.sqrt(v) + self.epsilon)
+            w -= rate * trust * slots.m / (np.sqrt(slots.v) + self.epsilon)
 
     def _trust(self, step: int) -> float:
         """r sqrt(1 - b2^t); 0 where the second moment cannot be trusted."""
