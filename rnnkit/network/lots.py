@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import attrs
 import numpy as np
@@ -75,14 +75,10 @@ def evaluate_lots(
     Returns:
         (losses, dh, gradients): of each lot; then as `Head.evaluate` has them.
     """
-    ends = np.cumsum([len(lot.captions) for lot in lots])
     totals: list[Scalar] = []
     found: list[list[Made]] = []
-    dh = np.empty_like(h) if len(lots) > 1 else h
-    for lot, end in zip(lots, ends.tolist(), strict=True):
-        begin = end - len(lot.captions)
-        inside = (packing.rows >= begin) & (packing.rows < end)
-        at: Ints | slice = np.flatnonzero(inside) if len(lots) > 1 else slice(None)
+    parts: list[tuple[Ints | slice, Array]] = []
+    for lot, (begin, at) in zip(lots, _places(lots, packing), strict=True):
         weights = None
         if lot.weights is not None:
             weights = lot.weights[packing.rows[at] - begin].astype(h.real.dtype, copy=False)
@@ -100,11 +96,30 @@ def evaluate_lots(
         )
         totals.append(total)
         found.append(gradients)
-        if len(lots) > 1:
-            dh[at] = part
-        else:
-            dh = part
-    return totals, dh, _summed(found)
+        parts.append((at, part))
+    return totals, _whole(parts, h), _summed(found)
+
+
+def _places(lots: Sequence[Lot], packing: Packing) -> Iterator[tuple[int, Ints | slice]]:
+    """Of each lot its first row, and where its positions are; of a single one they are all, without a copy."""
+    if len(lots) == 1:
+        yield 0, slice(None)
+        return
+    begin = 0
+    for lot in lots:
+        end = begin + len(lot.captions)
+        yield begin, np.flatnonzero((packing.rows >= begin) & (packing.rows < end))
+        begin = end
+
+
+def _whole(parts: Sequence[tuple[Ints | slice, Array]], h: Array) -> Array:
+    """An array like h of its parts."""
+    if len(parts) == 1:
+        return parts[0][1]
+    dh = np.empty_like(h)
+    for at, part in parts:
+        dh[at] = part
+    return dh
 
 
 def _summed(found: Sequence[list[Made]]) -> list[Made]:
