@@ -142,10 +142,11 @@ def identity_of(encoder: Encoder) -> EncoderIdentity:
     named = inline(plain(encoder, qualified=True))
     entry = entry_of(encoder)
     assert entry is not None  # else it has no name
-    if not isinstance(encoder.shape, tuple):
-        raise wrong_return(encoder, "shape", encoder.shape, "a tuple of whole numbers")
-    for n in encoder.shape:
+    shape, digest = encoder.shape, encoder.digest()  # which may read all weights
+    if not isinstance(shape, tuple):
+        raise wrong_return(encoder, "shape", shape, "a tuple of whole numbers")
+    for n in shape:
         whole(encoder, "shape", n)
-    if not isinstance(encoder.digest(), str):
-        raise wrong_return(encoder, "digest", encoder.digest(), "a text")
-    return EncoderIdentity(named, entry.package, entry.version, encoder.digest(), encoder.shape)
+    if not isinstance(digest, str):
+        raise wrong_return(encoder, "digest", digest, "a text")
+    return EncoderIdentity(named, entry.package, entry.version, digest, shape)
