@@ -56,7 +56,7 @@ def write_pca(path: Path, pca: PCA) -> None:
 
 
 def pca_of(arrays: Mapping[str, Array]) -> PCA:
-    """The projection of arrays `mean`, `components` and `scale`, as a model file has them.
+    """The projection of arrays `mean`, `components` and `scale`, as files have them.
 
     Raises:
         KeyError: one is missing.
@@ -82,10 +82,8 @@ def read_pca(path: Path) -> PCA:
         components = find_dataset(file, path, ("components",), np.floating, ("dimensions", "width"))
         scale = find_dataset(file, path, ("scale",), np.floating, ())
         with reading(path):
-            pca = PCA(np.asarray(mean[()]), np.asarray(components[()]), float(scale[()]))
-    if pca.components.shape[1] != len(pca.mean):
-        raise DataError(
-            f"{path}: components is {pca.components.shape}, but mean has {len(pca.mean)} numbers; components "
-            "must be (K, F) and mean (F,)"
-        )
-    return pca
+            found = {"mean": mean[()], "components": components[()], "scale": scale[()]}
+    try:
+        return pca_of({name: np.asarray(a) for name, a in found.items()})
+    except ValueError as e:
+        raise DataError(f"{path}: {e}") from e
