@@ -16,7 +16,7 @@ import numpy as np
 
 from rnnkit.errors import PluginFault, cut, told
 from rnnkit.kinds import Plugin
-from rnnkit.registry.entry_points import entry_of
+from rnnkit.registry.entry_points import entry_of, packages_with_plugins
 
 _OWN: Final = Path(__file__).parents[1]
 
@@ -163,9 +163,7 @@ def _packages() -> tuple[set[str], set[str]]:
     own, others = set[str](), set[str]()
     try:
         for package in distributions():
-            points = [p for p in package.entry_points if p.group.startswith("rnnkit.")]
-            names = {p.module.partition(".")[0] for p in points}
-            (own if package.name == "rnnkit" else others).update(names)
+            (own if package.name == "rnnkit" else others).update(packages_with_plugins(package))
     except Exception:  # damaged metadata of any package
         return own, others
     return own, others

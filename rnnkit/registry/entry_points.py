@@ -166,6 +166,12 @@ def usable(kind: type[K]) -> Iterator[tuple[Entry, type[K]]]:
             continue
 
 
+def packages_with_plugins(distribution: metadata.Distribution) -> set[str]:
+    """The packages, as they are imported, in which a distribution has the plugins that it declares."""
+    declared = (p for p in distribution.entry_points if p.group.startswith("rnnkit."))
+    return {point.module.partition(".")[0] for point in declared}
+
+
 _LOADED: dict[Entry, type[Plugin]] = {}
 
 

@@ -12,6 +12,8 @@ from typing import Any, Final, Literal
 import attrs
 import numpy as np
 
+from rnnkit.registry.entry_points import packages_with_plugins
+
 DISK: Final = 50_000_000
 """Bytes that a submission may write."""
 
@@ -103,8 +105,7 @@ def _python() -> _Python:
 
 def packages_of_plugins() -> list[str]:
     """Where rnnkit's own distribution has its plugins: in packages beside `rnnkit`."""
-    entries = metadata.distribution("rnnkit").entry_points
-    return sorted({entry.module.partition(".")[0] for entry in entries} - {"rnnkit"})
+    return sorted(packages_with_plugins(metadata.distribution("rnnkit")) - {"rnnkit"})
 
 
 def _folders(packages: Iterable[str]) -> Iterator[str]:
