@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final, TypedDict
 
-import numpy as np
+from rnnkit.system.machine import blas, processor
 
 PACKAGES: Final = (
     *("rnnkit", "numpy", "h5py", "torch", "jax", "jaxlib", "onnxruntime"),
@@ -37,9 +37,8 @@ def this_machine() -> Machine:
             versions[package] = version(package)
         except PackageNotFoundError:
             continue
-    config = np.show_config(mode="dicts")
-    blas = config["Build Dependencies"]["blas"] if config else {}
-    versions[f"numpy's {blas.get('name', 'blas')}"] = str(blas.get("version", "unknown"))
+    library, _, number = blas().partition(" ")
+    versions[f"numpy's {library}"] = number or "unknown"
     pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return Machine(
         cpu=_cpu(),
@@ -53,9 +52,7 @@ def this_machine() -> Machine:
 
 def _cpu() -> str:
     """The processor's name, and its widest vectors."""
-    text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    name = re.search(r"model name\s*:\s*(.+)", text)
-    flags = re.search(r"flags\s*:\s*(.+)", text)
+    flags = re.search(r"flags\s*:\s*(.+)", Path("/proc/cpuinfo").read_text(encoding="utf-8"))
     known = flags[1].split() if flags else []
     widest = next((f for f in ("avx512f", "avx2", "avx") if f in known), None)
-    return (name[1] if name else platform.machine()) + (f", {widest}" if widest else "")
+    return processor() + (f", {widest}" if widest else "")
