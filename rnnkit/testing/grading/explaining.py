@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from rnnkit.kinds import Plugin
 from rnnkit.testing.answers import answered
+from rnnkit.testing.examine import Finding
 from rnnkit.testing.functions.arguments import Arguments
 from rnnkit.testing.functions.assignment import Task
 from rnnkit.testing.functions.checks import Checked
@@ -43,17 +44,19 @@ def explained(module: ModuleType, what: Mapping[str, Any]) -> dict[str, Any]:
             found = finding.explained()
             if what["answers"]:
                 found = answered(found, finding.diagnosis)
-            return {
-                "text": "\n".join(describe(found))[:_MOST],
-                "patterns": list(patterns(found))[:10],
-            }
-    return {"text": "", "patterns": []}
+            return _said(found)
+    return _said(None)
 
 
 def _of_class(cls: type[Plugin], what: Mapping[str, Any]) -> dict[str, Any]:
     report = run(of_class(cls, what["name"], ""), what["seed"], answers=what["answers"])
     failure = report.telling
-    if failure is None:
+    return _said(None if failure is None else failure.finding)
+
+
+def _said(finding: Finding | None) -> dict[str, Any]:
+    """What is told of it, which has an end; nothing if nothing is wrong."""
+    if finding is None:
         return {"text": "", "patterns": []}
-    text = "\n".join(describe(failure.finding))[:_MOST]
-    return {"text": text, "patterns": list(patterns(failure.finding))[:10]}
+    text = "\n".join(describe(finding))[:_MOST]
+    return {"text": text, "patterns": list(patterns(finding))[:10]}

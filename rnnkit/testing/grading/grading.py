@@ -180,12 +180,8 @@ def _lost(task: Task, text: str) -> Outcome:
 
 
 def _wanted(task: Task) -> str:
-    names = (
-        [task.name]
-        if task.loss or task.is_plugin
-        else [f"{task.name}_forward", f"{task.name}_backward"]
-    )
-    return f"no file defines {names[0]}"
+    name = task.name if task.loss or task.is_plugin else f"{task.name}_forward"
+    return f"no file defines {name}"
 
 
 def kept(file: Path) -> Verdict | None:
