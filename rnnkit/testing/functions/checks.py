@@ -8,25 +8,31 @@ import inspect
 import io
 import re
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import attrs
 import numpy as np
 
 from rnnkit.errors import CourseError
+from rnnkit.kinds import Array
 from rnnkit.registry.docstrings import section
 from rnnkit.testing.checks import Check
 from rnnkit.testing.examine import Finding, examine
 from rnnkit.testing.example import Broken, seeded
 from rnnkit.testing.functions.arguments import Arguments, shape_text
 from rnnkit.testing.functions.assignment import Assignment, Task
-from rnnkit.testing.functions.changes import explained
 from rnnkit.testing.functions.finding import Found, Function, place, unwritten
 from rnnkit.testing.functions.settings import printed, settings
-from rnnkit.testing.functions.values import PRINTED, compared, outputs_of, with_label
+from rnnkit.testing.functions.values import (
+    PRINTED,
+    beside_solution,
+    compared,
+    outputs_of,
+    with_label,
+)
 from rnnkit.testing.pairs import GATES, Pair, scaled
-from rnnkit.testing.raised import in_words
+from rnnkit.testing.raised import raising
 
 
 class Muted(io.TextIOBase):
@@ -89,7 +95,7 @@ class Checked:
             except CourseError as e:
                 finding = Finding(broken="arguments", text=str(e), blame="forward")
             except Exception as e:
-                finding = Finding(broken="runs", text=f"it raises {in_words(e)}", blame="forward")
+                finding = Finding(broken="runs", text=raising("it", e), blame="forward")
             if muted.heard:
                 said = "what it prints is not shown, as it is called many times"
                 finding = attrs.evolve(finding, note="; ".join(filter(None, (finding.note, said))))
@@ -103,20 +109,9 @@ class Checked:
         solution = self.assignment.solved(self.task)
         assert solution.forward is not None
         for setting in settings(solution.forward, self.arguments, seed, self.task.options or {}):
-            wanted = outputs_of(solution, setting.arguments)
-            try:
-                got = outputs_of(self.found, setting.arguments)
-            except Exception as e:
-                raise self._explained(e, setting.arguments) from e
-            finding = compared(got, list(wanted.values()), "it must be")
+            finding = beside_solution(solution, setting, self._outputs)
             if not finding.ok:
-                why = explained(
-                    list(got.values()),
-                    lambda changed: list(outputs_of(solution, changed).values()),
-                    setting.arguments,
-                )
-                text = f"{finding.text}\n  {why}" if why else finding.text
-                return with_label(attrs.evolve(finding, text=text), setting.label)
+                return finding
         return Finding()
 
     def _printed(self, seed: int) -> Finding:
@@ -144,12 +139,14 @@ class Checked:
             worst, note = max(worst, finding.error), note or finding.note
         return Finding(max(worst, float(np.finfo(float).eps)), note=note)
 
-    @staticmethod
-    def _explained(error: Exception, arguments: Any) -> Exception:
-        """An error of the functions, with the shapes that they were given."""
-        if isinstance(error, Broken | CourseError):
-            return error
-        return Broken("runs", f"it raises {in_words(error)}{_given(arguments)}", "forward")
+    def _outputs(self, arguments: Mapping[str, Any]) -> dict[str, Array]:
+        """What forward returns beside its cache; its errors say with which shapes."""
+        try:
+            return outputs_of(self.found, arguments)
+        except (Broken, CourseError):
+            raise
+        except Exception as e:
+            raise Broken("runs", raising("it", e) + _given(arguments), "forward") from e
 
     def _gaps(self) -> Iterator[str]:
         """A few lines for each function that is not written yet, or not there."""

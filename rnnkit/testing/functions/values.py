@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import attrs
@@ -10,8 +10,9 @@ import numpy as np
 
 from rnnkit.kinds import Array
 from rnnkit.testing.examine import Finding
-from rnnkit.testing.functions.changes import in_time, other_function
+from rnnkit.testing.functions.changes import explained, in_time, other_function
 from rnnkit.testing.functions.finding import Found
+from rnnkit.testing.functions.settings import Setting
 from rnnkit.testing.pairs import Pair
 from rnnkit.testing.patterns import ELEMENTWISE, Gap, explain
 
@@ -32,6 +33,30 @@ def outputs_of(found: Found, arguments: Mapping[str, Any]) -> dict[str, Array]:
     pair = Pair(found.forward, found.backward or (lambda *given: None), arguments)
     outputs, _ = pair.run(pair.leaves)
     return dict(outputs)
+
+
+def beside_solution(
+    solution: Found, setting: Setting, compute: Callable[[Mapping[str, Any]], Mapping[str, Array]]
+) -> Finding:
+    """What is computed at a setting, beside what a solution computes there.
+
+    Args:
+        solution: what is right.
+        setting: with the arguments.
+        compute: from arguments to outputs, by the names that the function gives them.
+    """
+
+    def solve(arguments: Mapping[str, Any]) -> list[Array]:
+        return list(outputs_of(solution, arguments).values())
+
+    wanted = solve(setting.arguments)  # first, as arguments may be changed in place
+    got = compute(setting.arguments)
+    finding = compared(got, wanted, "it must be")
+    if finding.ok:
+        return finding
+    why = explained(list(got.values()), solve, setting.arguments)
+    text = f"{finding.text}\n  {why}" if why else finding.text
+    return with_label(attrs.evolve(finding, text=text), setting.label)
 
 
 def compared(

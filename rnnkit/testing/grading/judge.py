@@ -15,10 +15,9 @@ from rnnkit.testing.examine import Finding, examine
 from rnnkit.testing.example import Broken, seeded
 from rnnkit.testing.functions.arguments import Arguments
 from rnnkit.testing.functions.assignment import Assignment, Task
-from rnnkit.testing.functions.changes import explained
 from rnnkit.testing.functions.finding import Found
 from rnnkit.testing.functions.settings import settings
-from rnnkit.testing.functions.values import compared, outputs_of, with_label
+from rnnkit.testing.functions.values import beside_solution, outputs_of, with_label
 from rnnkit.testing.grading.remote import Ended, Functions
 from rnnkit.testing.grading.verdicts import Part
 from rnnkit.testing.pairs import GATES, Pair, scaled
@@ -117,22 +116,14 @@ class Judge(TaskJudge):
         return Pair(of.forward, scaled if self._task.loss else of.backward, arguments)
 
     def _value(self, of: Functions) -> Finding:
-        for setting in self._settings(self._seed):
-            wanted = list(outputs_of(self._solution, setting.arguments).values())
-            got = outputs_of(Found("", of.forward, is_loss=self._task.loss), setting.arguments)
-            finding = compared(got, wanted, "it must be")
-            if not finding.ok:
-                why = explained(list(got.values()), self._solve, setting.arguments)
-                return with_label(
-                    Finding(
-                        broken="value", text=f"{finding.text}\n  {why}" if why else finding.text
-                    ),
-                    setting.label,
-                )
-        return Finding()
+        def compute(arguments: Mapping[str, Any]) -> dict[str, Array]:
+            return outputs_of(Found("", of.forward, is_loss=self._task.loss), arguments)
 
-    def _solve(self, arguments: Mapping[str, Any]) -> list[Array]:
-        return list(outputs_of(self._solution, arguments).values())
+        for setting in self._settings(self._seed):
+            finding = beside_solution(self._solution, setting, compute)
+            if not finding.ok:
+                return finding
+        return Finding()
 
     def _gradient(self, of: Functions) -> Finding:
         if not self._task.loss and not of.parameters:
