@@ -6,8 +6,8 @@
     scores = head(h)
     loss   = 1/N * sum over unmasked positions of weight * loss(scores, captions[:, 1:])
 
-where the weight is that of the caption, 1 unless it is given. The image enters at one of four places (Tanti, Gatt & Camilleri, "Where to put the image in an image caption
-generator", 2018, section 3); h0 = 0 but for the first:
+where the weight is that of the caption, 1 unless it is given. The image enters at one of four places (Tanti, Gatt &
+Camilleri, "Where to put the image in an image caption generator", 2018, section 3); h0 = 0 but for the first:
 
     init   h0 = v          (N, sum of all H), a share for each recurrent layer
     pre    x_0 = v         an input (N, D) that the recurrent layers read before the first word

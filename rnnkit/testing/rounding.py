@@ -1,4 +1,7 @@
-"""How far rounding moves a right gradient: where a gate saturates, 1 - i is the difference of two nearly equal numbers."""
+"""How far rounding moves a right gradient.
+
+Where a gate saturates, 1 - i is the difference of two nearly equal numbers, and has few digits left.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,9 @@ NUDGES: Final = 4
 def unrest(
     example: Example, cotangents: Leaves, cache: Any, name: str, direction: Array, rng: Rng
 ) -> float:
-    """How far the slope along a direction of one leaf moves if what forward has computed and kept moves in its last place.
+    """How far the slope along a direction of one leaf moves if what is in the cache moves in its last place.
+
+    Inputs that are kept there do not move, as nothing has rounded them.
 
     A derivative that is computed from the inputs, as by a complex step, does not go through the cache, and may be off
     as far from a right gradient (Vignes, "A stochastic arithmetic for reliable scientific computation", 1993).

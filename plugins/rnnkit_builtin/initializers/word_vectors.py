@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import gzip
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 import attrs
 import numpy as np
@@ -120,11 +120,11 @@ def read_vectors(file: str | Path, words: Sequence[str]) -> dict[int, Array]:
 
 
 @contextmanager
-def _opened(file: Path) -> Iterator[IO[bytes]]:
+def _opened(file: Path) -> Iterator[Iterable[bytes]]:
     with file.open("rb") as plain:
         packed = plain.read(2) == GZIP
     with gzip.open(file) if packed else file.open("rb") as lines:
-        yield lines  # type: ignore[misc]  # gzip's file is one, too
+        yield lines
 
 
 def _head(line: bytes) -> bool:
