@@ -241,6 +241,34 @@ def test_charts_of_the_learning_rate_and_the_gradient_are_those_of_the_updates(
         ]
 
 
+def test_charts_of_rewards_are_those_of_the_history(tiny_data: Path, tmp_path: Path) -> None:
+    options = ["train.metric=rouge_l", "train.epochs=3", "train.evaluate=4", "train.reward.after=1"]
+    rnnkit.train(rnnkit.parse_spec(SPEC, overrides=options), tiny_data, tmp_path / "run")
+    learning = page_of(write_report(tmp_path / "run")).by_id("learning")
+    figures = {f.one("h3").text: f for f in learning.all("figure")}
+    history = read_history(tmp_path / "run")
+
+    def said(title: str) -> list[str]:
+        return [s.one("text").text for s in figures[title].all("g", "spot")]
+
+    def four(value: float | None) -> str:
+        return f"{float(f'{value:.4g}'):g}"
+
+    judged = [r for r in history.records if r.reward is not None]
+    assert said("Reward of drawn captions: cider-d") == [
+        f"update {u.step}: {four(u.reward)}" for u in history.updates if u.reward is not None
+    ]
+    assert said("Entropy of the next word") == [
+        f"update {r.step}: drawn {four(r.drawn_entropy)}" for r in judged
+    ]
+    ends = [(r.step, four(r.drawn_words), four(r.val_words)) for r in judged]
+    assert said("Words of a caption")[-len(ends) :] == [
+        f"update {step}: drawn {drawn} · val {val}" for step, drawn, val in ends
+    ]
+    rows = [[c.text for c in row.all("td")] for row in learning.one("tbody").all("tr")]
+    assert [row[6] for row in rows[-len(judged) :]] == [f"{r.reward:.4f}" for r in judged]
+
+
 def test_all_evaluations_stand_in_a_table(run: Path, page: Node) -> None:
     table = page.by_id("learning").one("table")
     rows = [[c.text for c in row.all("td")] for row in table.one("tbody").all("tr")]

@@ -121,6 +121,24 @@ def test_events_are_the_history(spec: Path, tiny_data: Path, tmp_path: Path) -> 
     assert min(speeds.values()) > 0
 
 
+def test_rewards_are_told(spec: Path, tiny_data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    options = ("train.epochs=3", "train.metric=bleu4", "train.reward.after=2")
+    history = trained(
+        spec=spec, data=tiny_data, out=out, overrides=[*options, "train.reward.learning_rate=1e-3"]
+    )
+    rewards = {u.step: u.reward for u in history.updates if u.reward is not None}
+    found = scalars(out, "reward/drawn")
+    assert {s: v for s, v in found.items() if s in rewards} == pytest.approx(rewards, rel=1e-6)
+    assert rewards
+    assert min(found) > min(u.step for u in history.updates)
+    words = {r.step: r.val_words for r in history.records if r.val_words is not None}
+    assert scalars(out, "captions/words") == pytest.approx(words, rel=1e-6)
+    entropy, drawn = scalars(out, "reward/entropy"), scalars(out, "reward/words")
+    assert entropy.keys() == drawn.keys() == found.keys()
+    assert min(entropy.values()) > 0
+
+
 def test_the_last_updates_count_though_they_are_fewer_than_ten(
     spec: Path, tiny_data: Path, tmp_path: Path
 ) -> None:

@@ -23,9 +23,10 @@ class EventWriter:
     - loss/train: per caption; nats/train, perplexity/train: per token, as training saw it.
     - optimizer/learning_rate (its factor, for an optimizer without one) and optimizer/gradient_norm.
     - speed/tokens_per_second: in updates alone.
+    - reward/drawn: of captions that were drawn, where a reward is learnt from; reward/words and reward/entropy.
 
     And at each evaluation nats/val and perplexity/val, and metric/NAME where another metric than nats says
-    which model is the best. The spec is there as text.
+    which model is the best, with captions/words of val. The spec is there as text.
     """
 
     def __init__(self, folder: Path, trainer: Trainer) -> None:
@@ -76,6 +77,10 @@ class EventWriter:
             self._add("optimizer/gradient_norm", sums.norms / sums.measured, step.number)
         if sums.seconds:
             self._add("speed/tokens_per_second", sums.tokens / sums.seconds, step.number)
+        judged = sums.judged
+        self._add_known("reward/drawn", judged.mean_reward, step.number)
+        self._add_known("reward/words", judged.mean_words, step.number)
+        self._add_known("reward/entropy", judged.entropy, step.number)
         self._since = Tally()
 
     def on_record(self, record: Record) -> None:
@@ -85,11 +90,16 @@ class EventWriter:
             self._add("perplexity/val", perplexity(record.val_nats), record.step)
         if record.val_metric is not None and self._metric != "nats":
             self._add(f"metric/{self._metric}", record.val_metric, record.step)
+        self._add_known("captions/words", record.val_words, record.step)
         self._writer.flush()
 
     def close(self) -> None:
         """Write what is still in memory."""
         self._writer.close()
+
+    def _add_known(self, name: str, value: float | None, step: int) -> None:
+        if value is not None:
+            self._add(name, value, step)
 
     def _add(self, name: str, value: float, step: int) -> None:
         self._writer.add_scalar(name, value, step)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from rnnkit.describing.report.charts import Chart, Series, draw, smoothed
 from rnnkit.describing.report.numbers import count, tick
 from rnnkit.metrics import TITLES
+from rnnkit.registry.labels import name_of
 from rnnkit.spec import Spec
 from rnnkit.training import History, Record
 
@@ -43,6 +44,7 @@ def _charts(history: History, spec: Spec) -> Iterator[Chart | None]:
             [Series("val", "val", values, dots=True)],
             note="The best model is chosen by this; higher is better.",
         )
+    yield from _of_reward(history, spec)
     rate = getattr(spec.train.optimizer, "learning_rate", None)
     factor = 1.0 if rate is None else float(rate)
     yield draw(
@@ -70,6 +72,40 @@ def _charts(history: History, spec: Spec) -> Iterator[Chart | None]:
     )
 
 
+def _of_reward(history: History, spec: Spec) -> Iterator[Chart | None]:
+    """What came of learning from a reward; empty charts for a run without one."""
+    if spec.train.reward is None:
+        return
+    records = [r for r in history.records if r.reward is not None]
+    yield draw(
+        f"Reward of drawn captions: {name_of(spec.train.reward.reward)}",
+        [
+            Series(
+                "",
+                "plain",
+                tuple((float(u.step), u.reward) for u in history.updates if u.reward is not None),
+            )
+        ],
+        note="Of captions of train. It rises even where captions of val get worse.",
+    )
+    drawn = tuple((float(r.step), r.drawn_words) for r in records if r.drawn_words is not None)
+    val = tuple((float(r.step), r.val_words) for r in history.records if r.val_words is not None)
+    yield draw(
+        "Words of a caption",
+        [Series("drawn", "train", drawn, dots=True), Series("val", "val", val, dots=True)],
+        note="Captions that shrink lose what they say.",
+    )
+    entropy = tuple(
+        (float(r.step), r.drawn_entropy) for r in records if r.drawn_entropy is not None
+    )
+    yield draw(
+        "Entropy of the next word",
+        [Series("drawn", "train", entropy, dots=True)],
+        note="In nats, where captions are drawn. Near 0, all captions of an image are alike.",
+        from_zero=True,
+    )
+
+
 def _nats(history: History) -> list[Series]:
     seen = tuple((float(u.step), u.nats) for u in history.updates)
     window = max(1, len(seen) // 40)
@@ -90,7 +126,18 @@ def rows(history: History, spec: Spec) -> tuple[list[str], list[list[str]]]:
     """All evaluations as a table: its headings, and its rows."""
     metric = spec.train.metric
     named = [] if metric == "nats" else [TITLES[metric]]
-    headings = ["epoch", "update", "train nats", "val nats", "perplexity", *named, "tokens/s", "s"]
+    judged = ["reward"] if spec.train.reward is not None else []
+    headings = [
+        "epoch",
+        "update",
+        "train nats",
+        "val nats",
+        "perplexity",
+        *named,
+        *judged,
+        "tokens/s",
+        "s",
+    ]
     table = []
     for r in history.records:
         val = (
@@ -102,6 +149,7 @@ def rows(history: History, spec: Spec) -> tuple[list[str], list[list[str]]]:
             ]
         )
         score = [] if not named else ["-" if r.val_metric is None else f"{r.val_metric:.4f}"]
+        worth = [] if not judged else ["-" if r.reward is None else f"{r.reward:.4f}"]
         table.append(
             [
                 count(r.epoch),
@@ -109,6 +157,7 @@ def rows(history: History, spec: Spec) -> tuple[list[str], list[list[str]]]:
                 f"{r.train_nats:.3f}",
                 *val,
                 *score,
+                *worth,
                 count(r.tokens_per_second),
                 f"{r.seconds:,.1f}",
             ]
