@@ -13,6 +13,7 @@ from rnnkit.numerics import sigmoid
 from rnnkit.testing.diagnosis import LeafFinding
 from rnnkit.testing.examine import Finding, examine
 from rnnkit.testing.example import Example, Leaves
+from rnnkit.testing.tolerances import NEARLY
 
 Spoil = Callable[[dict[str, Array], Leaves, Leaves], dict[str, Array]]
 """(right gradients, cotangents, leaves) -> the wrong gradients."""
@@ -386,3 +387,21 @@ def test_what_rounding_in_the_cache_explains_is_right(monkeypatch: pytest.Monkey
     assert examine(saturated(off=1e-11), np.random.default_rng(29)).broken == "gradient"
     monkeypatch.setattr("rnnkit.testing.examine.unrest", lambda *_: 0.0)
     assert not examine(saturated(off=0.0), np.random.default_rng(29)).ok  # else it shows nothing
+
+
+def test_what_the_cache_keeps_in_fewer_digits_explains_nothing() -> None:
+    rng = np.random.default_rng(29)
+    x = rng.standard_normal((6, 4))
+
+    def forward(leaves: Leaves) -> tuple[Leaves, tuple[Array, Array]]:
+        z = x @ leaves["W"]
+        return {"y": z**2}, (z, z.astype(np.float32))
+
+    def backward(_: Leaves, cotangents: Leaves, cache: tuple[Array, Array]) -> Leaves:
+        z, leak = cache
+        return {"W": x.T @ (cotangents["y"] * 2 * (0.9 * z + 0.1 * leak))}
+
+    example = Example({"W": rng.standard_normal((4, 5))}, forward, backward, single="skip")
+    found = examine(example, np.random.default_rng(29))
+    assert found.broken == "gradient"
+    assert found.error < NEARLY
