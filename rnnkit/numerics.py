@@ -44,7 +44,7 @@ def blocks(z: Array, count: int) -> list[Array]:
 
 def log_softmax(scores: Array, out: Array | None = None) -> Array:
     """x - log(sum(exp(x))) over the last axis, in `out` if given; finite for any finite scores."""
-    shift = np.max(scores.real, axis=-1, keepdims=True)
+    shift = scores.real.max(axis=-1, keepdims=True)
     z: Array = np.subtract(scores, shift, out=out)
     z -= np.log(np.exp(z).sum(axis=-1, keepdims=True))
     return z

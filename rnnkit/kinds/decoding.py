@@ -30,6 +30,7 @@ def word_by_word(
     tokens = np.full((len(memory), limit), end)
     log_probs = np.zeros(len(memory))
     live, last = np.arange(len(memory)), np.full(len(memory), start)
+    rows = live
     for t in range(limit):
         if not len(live):
             break
@@ -37,12 +38,14 @@ def word_by_word(
         if no_repeat:
             block_repeats(scores, tokens[live, :t], no_repeat)
         last = choose(scores)
-        gained = scores[np.arange(len(live)), last]
+        gained = scores[rows, last]
         tokens[live, t] = last
         log_probs[live] += gained
-        on = np.flatnonzero((last != end) & (gained > -np.inf))
-        if len(on) < len(live):
-            live, last, memory = live[on], last[on], memory.take(on)
+        goes_on = (last != end) & (gained > -np.inf)
+        if not goes_on.all():
+            on = np.flatnonzero(goes_on)
+            live, last, rows = live[on], last[on], rows[: len(on)]
+            memory = memory.take(on) if len(on) else memory
     return finished(tokens[:, None], log_probs[:, None], end)
 
 

@@ -220,8 +220,9 @@ class GatedRecurrence(Recurrence[GatedParams[P], S, GatedTape[S, C]], Generic[P,
                 if dzh is not dzx:
                     dzh[span][part] = dzx[span][part] if part_dzh is None else part_dzh
                 dcell = map_arrays(np.add, dcell, dp)
-            path = dzh[begin : begin + _rounded(end - begin)] @ p.Wh.T
-            ds_prev.h[live] += path[live]
+            # Wh as the left factor: OpenBLAS takes up to 1.5 times as long for dzh @ Wh.T.
+            path = p.Wh @ dzh[begin : begin + _rounded(end - begin)].T
+            ds_prev.h[live] += path.T[live]
             ds, ds_prev = ds_prev, ds
         if not params and not input:
             return dzx[:M], ds, None
@@ -266,16 +267,16 @@ class GatedRecurrence(Recurrence[GatedParams[P], S, GatedTape[S, C]], Generic[P,
 
     def advance(self, projected: Array, s: S) -> S:
         zh = s.h @ self.params.Wh
+        parts = pieces(len(zh), zh.shape[1])
+        if len(parts) < 2:
+            return self._advanced(projected, zh, s)
+        made = [
+            partial(self._advanced, projected[part], zh[part], rows_of(s, part)) for part in parts
+        ]
+        return map_arrays(lambda *a: np.concatenate(a), *together(made))
 
-        def step(part: slice) -> S:
-            before = rows_of(s, part)
-            made = self.cell.step(self.params.cell, projected[part], zh[part], before)
-            return stepped(self.cell, made, before)[0]
-
-        rows = pieces(len(zh), zh.shape[1]) or [slice(0)]  # of no rows, too, a state is wanted
-        parts = [partial(step, part) for part in rows]
-        first, *others = together(parts)
-        return map_arrays(lambda *a: np.concatenate(a), first, *others) if others else first
+    def _advanced(self, zx: Array, zh: Array, s: S) -> S:
+        return stepped(self.cell, self.cell.step(self.params.cell, zx, zh, s), s)[0]
 
 
 def _room(rows: int, width: int, dtype: DType) -> Array:

@@ -306,7 +306,7 @@ class Captioner(AtAGlance, Writer[Remembered]):
         """One token (n,) for each row of a memory -> log probabilities of the next (n, V), next memory."""
         x = memory.lexicon.rows(tokens)
         states, h = self.body.step(x, memory.states, memory.image)
-        return self.head.log_probs(h), attrs.evolve(memory, states=states)
+        return self.head.log_probs(h), Remembered(states, memory.image, memory.lexicon)
 
     def _glance(self) -> Glance:
         spec, tokens = self.spec, "characters" if self.vocabulary.by_character else "words"

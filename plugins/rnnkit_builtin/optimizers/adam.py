@@ -78,9 +78,9 @@ class Adam(Optimizer[AdamSlots]):
         v = slots.v
         if isinstance(slots, AmsgradSlots):
             v = np.maximum(slots.largest, v, out=slots.largest)
+        root = math.sqrt(1.0 - self.beta2**step)  # taken out of the fraction: one pass less
         np.sqrt(v, out=t)
-        t /= math.sqrt(1.0 - self.beta2**step)
-        t += self.epsilon
+        t += self.epsilon * root
         np.divide(slots.m, t, out=t)
-        t *= self.learning_rate * factor / (1.0 - self.beta1**step)
+        t *= self.learning_rate * factor * root / (1.0 - self.beta1**step)
         w -= t
