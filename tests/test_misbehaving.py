@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Iterator
@@ -182,3 +183,39 @@ def test_only_the_rows_of_a_plugin_that_ends_the_program_fail(
     assert "step_back raises SystemExit: 0" in out + err
     assert (tmp_path / "runs").exists()
     assert list((tmp_path / "runs").glob("*-vanilla/last.h5"))
+
+
+@pytest.mark.parametrize("method", ["forward", "backward"])
+def test_what_a_plugin_prints_is_no_result_of_any_command(
+    method: str,
+    package: Path,
+    tiny_data: Path,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    spec, run = tmp_path / "spec.toml", tmp_path / "run"
+    old, new = PUT["activation"]
+    table = f'{{ use = "bad-activation", method = "{method}", how = "prints" }}'
+    spec.write_text(SPEC.replace(old, new.format(table)))
+    commands: tuple[tuple[str | Path, ...], ...] = (
+        ("train", spec, "--data", tiny_data, "--out", run),
+        ("build", spec, "--data", tiny_data, "--json"),
+        ("caption", run, "--n", "1", "--json"),
+        ("caption", run, "--n", "1", "--csv"),
+        ("eval", run, "--n", "1", "--metrics", "rouge_l", "--json"),
+        ("report", run, "--n", "1", "--out", tmp_path / "run.html"),
+        ("compare", spec, "--data", tiny_data, "--out", tmp_path / "runs", "--json"),
+    )
+    for args in commands:
+        monkeypatch.setattr(sys, "argv", ["rnnkit", *map(str, args)])
+        with pytest.raises(SystemExit) as end:
+            main()
+        out, err = capfd.readouterr()
+        assert end.value.code == 0, err
+        assert "noise" not in out, args
+        assert "\x1b" not in err, args
+        if method == "forward" or args[0] in ("train", "compare"):
+            assert "noise \\x1b[31m\n" in err, args
+        if "--json" in args:
+            json.loads(out)

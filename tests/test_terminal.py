@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from rnnkit.cli import show
-from rnnkit.system.terminal import shown
+from rnnkit.system.terminal import results, results_alone, say, shown
 from rnnkit.training.display import _columns
 from tests.specs import BRIEF
 
@@ -66,6 +66,38 @@ def test_control_characters_are_shown_and_not_sent() -> None:
     assert shown(HOSTILE) == TOLD
     assert shown("two\nlines\tand a tab") == "two\nlines\tand a tab"
     assert shown("狗 é", "latin-1") == "\\u72d7 é"
+
+
+def test_results_are_alone_while_others_print(capsys: pytest.CaptureFixture[str]) -> None:
+    whole = sys.stdout
+    with results_alone(), results_alone():
+        print("text \x1b[1m", end="")
+        sys.stdout.buffer.write("é \x9b \r\n".encode())
+        say("a result")
+        show.print_json({"a": 1})
+        show.console().print("a table")
+        assert results() is whole
+    out, err = capsys.readouterr()
+    assert out == 'a result\n{\n  "a": 1\n}\na table\n'
+    assert err == "text \\x1b[1mé \\x9b \\r\n"
+    assert sys.stdout is results() is whole
+
+
+def test_results_are_alone_beside_a_bar_at_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    with results_alone(), show.bar(to=show.console(), far=lambda: "") as progress:
+        progress.add_task("working", total=1)
+        print("noise \x1b]0;owned\x07 \x9b2J")
+    assert "noise \\x1b]0;owned\\x07 \\x9b2J" in terminal.getvalue()
+    assert not {"\x07", "\x9b"} & {*terminal.getvalue()}
+    assert "\x1b]" not in terminal.getvalue()
 
 
 def test_a_table_shows_names_as_they_are() -> None:

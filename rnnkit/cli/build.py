@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +9,7 @@ import typer
 
 from rnnkit.cli.options import AsJson, DataFolder, Force, Overrides, SpecFile
 from rnnkit.system.memory import size
-from rnnkit.system.terminal import Shown, say
+from rnnkit.system.terminal import say
 
 if TYPE_CHECKING:
     from rnnkit.describing.summary import Size, Summary
@@ -42,7 +41,7 @@ def build(
     read = as_spec(spec, override or ())
     if out:
         check_output(out, MODEL, (spec,), force=force)
-    with redirect_stdout(Shown()), opened(read, data) as dataset:
+    with opened(read, data) as dataset:
         model = build_model(read, dataset)
         words = size_in_words(read, dataset) if dataset else None
         assumed = about_features(model, dataset)

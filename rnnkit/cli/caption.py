@@ -12,7 +12,7 @@ import typer
 from rnnkit.cli.completing import runs
 from rnnkit.cli.options import AsJson, DecoderText, Force, ModelData, SplitName
 from rnnkit.system.process import settle
-from rnnkit.system.terminal import say
+from rnnkit.system.terminal import results, say
 
 if TYPE_CHECKING:
     from rnnkit.captioning.images import Captioned
@@ -155,13 +155,12 @@ def _print_json(shown: Sequence[Captioned]) -> None:
 
 def _print_csv(shown: Sequence[Captioned]) -> None:
     import csv
-    import sys
 
     def rows() -> Iterator[tuple[str, str, float]]:
         for item in shown:
             for text, log_prob in ((item.caption, item.log_prob), *item.others):
                 yield _name(item), text, log_prob
 
-    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer = csv.writer(results(), lineterminator="\n")
     writer.writerow(("image", "caption", "log_prob"))
     writer.writerows(rows())

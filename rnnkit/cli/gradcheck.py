@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +11,7 @@ from rnnkit.cli.completing import assignments, kinds, plugins
 from rnnkit.cli.options import AsJson
 from rnnkit.parallel import job
 from rnnkit.system.process import settle
-from rnnkit.system.terminal import Shown, say
+from rnnkit.system.terminal import say
 
 if TYPE_CHECKING:
     from rnnkit.testing.examine import Finding
@@ -87,7 +86,7 @@ def gradcheck(
         from rnnkit.testing.targets import run_each
 
         plain = ranks.size > 1
-        with redirect_stdout(Shown()), show.working("checking", wanted=not ranks.rank, plain=plain):
+        with show.working("checking", wanted=not ranks.rank, plain=plain):
             targets = _targets(name or [], kind, spec or [], assignment, arguments)
             reports = run_each(targets, seed, case, ranks, answers=not no_answers)
         code = 0 if ranks.rank else _tell(reports, seed, case, as_json, not no_answers, plain)

@@ -11,6 +11,8 @@ import typer
 import typer.core
 import typer.main
 
+from rnnkit.system.terminal import results_alone
+
 
 class Later(typer.core.TyperCommand):
     """What stands in a list of commands for one that is not built yet: its name and its help."""
@@ -21,8 +23,15 @@ class Later(typer.core.TyperCommand):
 
     @cached_property
     def built(self) -> Any:
-        """The command itself, with its options, or the group with its commands."""
-        return typer.main.get_command(self._app)
+        """The command itself, with its options, or the group with its commands.
+
+        Standard output is for their results alone: help and completion are not theirs.
+        """
+        made: Any = typer.main.get_command(self._app)
+        for command in (made, *getattr(made, "commands", {}).values()):
+            if command.callback is not None:
+                command.callback = results_alone()(command.callback)
+        return made
 
     def make_context(self, *args: Any, **options: Any) -> Any:
         """That of the command itself, so that it is the one that runs, shows its help and completes."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import redirect_stdout
 from math import prod
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +10,7 @@ import typer
 
 from rnnkit.cli.completing import kinds, plugins
 from rnnkit.cli.options import AsJson
-from rnnkit.system.terminal import Shown, say
+from rnnkit.system.terminal import say
 
 if TYPE_CHECKING:
     from rnnkit.describing.plugin_card import Card
@@ -60,19 +59,18 @@ def show(
 
     widths = _widths(sizes)
     pages = []
-    with redirect_stdout(Shown()):  # what a plugin prints is no part of its card
-        for plugin, cls in _plugins(name, kind):
-            made = card(plugin)
-            spent: Cost | str | None
-            try:
-                spent = cost(cls, widths)
-            except NotImplementedError:
-                spent = "some of its methods are not written yet"
-            except (TraceError, ValueError) as e:
-                spent = str(e)
-            origin = f"{made.package} {made.version}".rstrip()
-            target = of_class(cls, made.name if isinstance(plugin, Entry) else name, origin)
-            pages.append((made, spent, None if no_check else run(target)))
+    for plugin, cls in _plugins(name, kind):
+        made = card(plugin)
+        spent: Cost | str | None
+        try:
+            spent = cost(cls, widths)
+        except NotImplementedError:
+            spent = "some of its methods are not written yet"
+        except (TraceError, ValueError) as e:
+            spent = str(e)
+        origin = f"{made.package} {made.version}".rstrip()
+        target = of_class(cls, made.name if isinstance(plugin, Entry) else name, origin)
+        pages.append((made, spent, None if no_check else run(target)))
     if as_json:
         terminal.print_json([_json(*page) for page in pages])
         return

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from rnnkit.cli.options import Force
-from rnnkit.system.terminal import say
+from rnnkit.system.terminal import results, say
 
 
 def schema(
@@ -23,7 +23,7 @@ def schema(
     from rnnkit.system.outputs import SCHEMA, check_output
 
     if out is None:
-        print(text(), end="")
+        print(text(), end="", file=results())
     else:
         check_output(out, SCHEMA, force=force)
         write_text_whole(out, text())

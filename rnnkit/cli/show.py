@@ -20,8 +20,9 @@ from rnnkit.system.console import Plain as Plain
 from rnnkit.system.console import bar as bar
 from rnnkit.system.console import console as console
 from rnnkit.system.console import reminding as reminding
+from rnnkit.system.console import still_alone
 from rnnkit.system.json_text import json_text
-from rnnkit.system.terminal import shown
+from rnnkit.system.terminal import results, shown
 from rnnkit.system.terminal import warn as warn
 
 _FOLDED: Final = 16
@@ -124,7 +125,7 @@ def working(text: str, *, wanted: bool = True, plain: bool = False) -> Iterator[
         return f"{text}: {time.monotonic() - began:,.0f} s"
 
     if wanted and to.is_terminal:
-        with to.status(Text(shown(text, to.encoding))):
+        with to.status(Text(shown(text, to.encoding))), still_alone():
             yield
     else:
         with reminding(far, wanted=wanted):
@@ -133,7 +134,7 @@ def working(text: str, *, wanted: bool = True, plain: bool = False) -> Iterator[
 
 def print_json(value: object) -> None:
     """JSON on standard output, untouched by terminal width; in ASCII, which any encoding leaves as it is."""
-    print(json_text(value, indent=2))
+    print(json_text(value, indent=2), file=results())
 
 
 def count(n: int | None) -> str:

@@ -20,7 +20,7 @@ from rnnkit.errors import RegistryError, closest, told
 from rnnkit.kinds import API, KINDS, Cell, FreeStep, GatedCell, GatedStep, Plugin, RecurrentCell
 from rnnkit.registry.declarations import Declaration, declarations
 from rnnkit.registry.options import unreadable_options
-from rnnkit.system.terminal import Shown
+from rnnkit.system.terminal import aside
 
 K = TypeVar("K", bound=Plugin)
 
@@ -239,7 +239,7 @@ def blaming(what: str) -> Iterator[None]:
         RegistryError: whatever the code raises, as `what: error [file:line]`; only Ctrl-C is the user's.
     """
     try:
-        with contextlib.redirect_stdout(Shown()):
+        with contextlib.redirect_stdout(aside()):
             yield
     except (RegistryError, KeyboardInterrupt):
         raise

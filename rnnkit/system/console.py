@@ -8,13 +8,13 @@ from __future__ import annotations
 import importlib.util
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console
 from rich.text import Text
 
-from rnnkit.system.terminal import say, shown
+from rnnkit.system.terminal import are_alone, results, results_alone, say, shown
 
 if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn
@@ -52,10 +52,16 @@ def console(plain: bool = False, *, stderr: bool = False) -> Console:
 
     Where it is no terminal and no notebook, or is to be used as none, it is wide enough for every table.
     """
-    found = Plain(stderr=stderr)
+    file = results() if are_alone() and not stderr else None  # a notebook's own has no file
+    found = Plain(stderr=stderr, file=file)
     if is_live(found) and not plain:
         return found
-    return Plain(stderr=stderr, width=_WIDE, soft_wrap=True, force_terminal=False)
+    return Plain(stderr=stderr, file=file, width=_WIDE, soft_wrap=True, force_terminal=False)
+
+
+def still_alone() -> AbstractContextManager[None]:
+    """Where rich shows something that moves, it takes standard output for itself; results stay alone in this."""
+    return results_alone() if are_alone() else nullcontext()
 
 
 @contextmanager
@@ -102,6 +108,7 @@ def bar(
     moves = wanted and barred and shows_bars(to)
     with (
         Progress(*columns, console=to, disable=not moves, transient=True) as progress,
+        still_alone(),
         reminding(far, wanted=wanted and not moves),
     ):
         yield progress

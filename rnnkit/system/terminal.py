@@ -2,16 +2,19 @@
 
 `settle_output` prepares standard output and standard error once, for a program: any encoding takes any text, and
 a reader that has gone or a disk that is full ends no work whose own files are fine. `shown` makes a text harmless;
-whatever prints, `say` first of all, puts its texts through it.
+whatever prints, `say` first of all, puts its texts through it. In `results_alone`, in which every command runs,
+standard output has what rnnkit prints to `results`, and nothing else.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import os
 import sys
-from typing import Final, TextIO
+from collections.abc import Iterator
+from typing import Any, Final, TextIO
 
 from rnnkit.system.sink import Sink
 
@@ -41,17 +44,54 @@ def shown(text: str, encoding: str = "utf-8") -> str:
 
 def say(text: str, *, err: bool = False) -> None:
     """Print a text in lines of its own, on standard output or on standard error."""
-    stream = sys.stderr if err else sys.stdout
+    stream = sys.stderr if err else results()
     encoding = getattr(stream, "encoding", None) or "utf-8"
     print(shown(text, encoding), file=stream, flush=True)
 
 
-class Shown(io.TextIOBase):
-    """Standard error for what others print: control characters are shown there, too, never sent."""
+_RESULTS: list[TextIO] = []
+"""Standard output, while what others print goes elsewhere."""
 
-    def write(self, text: str) -> int:
-        sys.stderr.write(shown(text, getattr(sys.stderr, "encoding", None) or "utf-8"))
-        return len(text)
+
+def results() -> TextIO:
+    """Where rnnkit prints what was asked for."""
+    return _RESULTS[-1] if _RESULTS else sys.stdout
+
+
+def are_alone() -> bool:
+    """Whether standard output has results alone."""
+    return bool(_RESULTS)
+
+
+@contextlib.contextmanager
+def results_alone() -> Iterator[None]:
+    """Have what anything but rnnkit prints, such as a plugin, on standard error, without control characters."""
+    _RESULTS.append(results())
+    try:
+        with contextlib.redirect_stdout(aside()):
+            yield
+    finally:
+        _RESULTS.pop()
+
+
+def aside() -> TextIO:
+    """A standard output for what others print: it is shown on standard error."""
+    return io.TextIOWrapper(_Aside(), "utf-8", "backslashreplace", newline="", write_through=True)
+
+
+class _Aside(io.BytesIO):
+    """The bytes of it, which are kept nowhere; for those who write bytes, too."""
+
+    name = "<stderr>"
+
+    def write(self, data: Any, /) -> int:
+        text = bytes(data).decode("utf-8", "backslashreplace")
+        encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
+        print(shown(text, encoding), end="", file=sys.stderr, flush=True)
+        return len(data)
+
+    def fileno(self) -> int:
+        return sys.stderr.fileno()
 
 
 def warn(text: str) -> None:

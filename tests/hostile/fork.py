@@ -26,7 +26,7 @@ from tests.hostile.case import Base, Case
 ROOM: Final = 6 * 10**9
 """Bytes of addresses that a process may have, so that no call takes the machine down."""
 
-PATIENCE: Final = 60
+PATIENCE: Final = 300
 """Seconds of the clock after which a call is ended, where others may be at work, too."""
 
 _MODULES = "modules"

@@ -39,11 +39,20 @@ RETURNS = (
 MORE = (
     "pass", "def __repr__(self): raise ValueError('no repr')", "def __str__(self): return 3", "forward = max",
     "def __eq__(self, other): raise ValueError", "def __hash__(self): raise SystemExit", "__doc__ = 3", "api = 7", "api = 'x'",
-    "def __getattribute__(self, n): raise AttributeError(n)", "__slots__ = ('x',)", "def __repr__(self): return '\\x1b[31m[/x]'",
+    "def __getattribute__(self, n): raise AttributeError(n)", "def __attrs_post_init__(self): 1 / 0", "def __attrs_post_init__(self): exit()",
+    "def __attrs_post_init__(self): raise Strange()", "def __attrs_pre_init__(self): raise ValueError", "def __init__(self): pass",
+    "def __new__(cls, *a, **b): raise KeyError", "def __new__(cls, *a, **b): return 3", "def __init__(self, *a, **b): 1 / 0",
+    "def __getattr__(self, n): 1 / 0", "def __bool__(self): raise ValueError", "__len__ = lambda self: 1 / 0", "a: int = 3; a = property(lambda self: 1 / 0)", "__slots__ = ('x',)", "def __repr__(self): return '\\x1b[31m[/x]'",
 )  # fmt: skip
 OPTIONS = (
     "pass", "a: int = 3", "a: 'Nowhere' = 3", "a: object = None", "a: float = float('nan')", "a: int = 'x'", "a: int",
     "a: int = attrs.field(default=1, validator=lambda *x: 1 / 0)", "a: list = []", "a: int = attrs.Factory(lambda: 1 / 0)",
+    "a: int = attrs.Factory(lambda: exit())", "a: int = attrs.Factory(lambda self: self.b, takes_self=True)", "a: int = attrs.field(init=False)",
+    "a: int = attrs.field(default=1, converter=lambda x: 1 / 0)", "a: int = attrs.field(default=1, converter=lambda x: x + 'x')",
+    "a: int = attrs.field(default=1, validator=lambda *x: exit())", "a: int = attrs.field(default=1, validator=3)", "a: int = attrs.Factory(int, 1)",
+    "a: int = attrs.field(default=1, validator=attrs.validators.gt('x'))", "a: float = attrs.field(default=1.0, repr=lambda x: 1 / 0)",
+    "a: int = attrs.field(default=1, metadata={'option': 1 / 1})", "_a: int = 3", "a: int = attrs.field(default=1, alias='b')",
+    "a: Activation = attrs.Factory(lambda: Wild())", "a: tuple[int, ...] = (1, 'x')", "a: int = attrs.field(default=1, kw_only=True, eq=lambda x: 1 / 0)",
 )  # fmt: skip
 META = ("", "", "", "(repr=False)", "(init=False)", "(slots=False)", "(eq=False)")
 STRANGE = """
@@ -77,7 +86,7 @@ def make(rng: Random, folder: Path, base: Base) -> Case:
     )
     source = (
         source.replace("\n@attrs", f"\n{STRANGE}\n@attrs")
-        if "Strange" in forward + backward
+        if "Strange" in forward + backward + more
         else STRANGE + source
     )
     site = folder / "site"
