@@ -297,7 +297,7 @@ def test_drawing_without_its_packages_says_what_to_install(
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(MissingPackage, match=r'pip install "rnnkit\[photos\]"'):
         open_photo(PICTURE)
-    with pytest.raises(DataError, match=r'pip install "rnnkit\[plots\]"'):
+    with pytest.raises(MissingPackage, match=r'pip install "rnnkit\[plots\]"'):
         save_figure(tmp_path / "f.png", [Shown("no picture", ())])
 
 

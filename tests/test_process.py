@@ -20,7 +20,8 @@ from rnnkit.network.model import Captioner
 from rnnkit.network.sizes import Sizes
 from rnnkit.registry import load, names
 from rnnkit.spec import parse_spec
-from rnnkit.system import cores
+from rnnkit.system import cores, groups
+from rnnkit.system.memory import memory
 from rnnkit.system.process import pieces, together
 from rnnkit.training import Trainer
 
@@ -208,6 +209,18 @@ def test_once_numpy_is_there_settling_changes_nothing() -> None:
     assert settled("import numpy") == ["1", "None", "None"]
 
 
+def put_in_groups(
+    own: str | None, files: dict[str, str], root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(f"{text}\n")
+    if own is not None:
+        (root / "own").write_text(f"{own}\n")
+    monkeypatch.setattr(groups, "_GROUPS", root)
+    monkeypatch.setattr(groups, "_OWN", root / "own")
+
+
 @pytest.mark.parametrize(
     ("own", "files", "found"),
     [
@@ -239,13 +252,33 @@ def test_a_container_has_as_many_cores_as_its_quota_pays_for(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for name, text in files.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(f"{text}\n")
-    if own is not None:
-        (tmp_path / "own").write_text(f"{own}\n")
-    monkeypatch.setattr(cores, "_GROUPS", tmp_path)
-    monkeypatch.setattr(cores, "_OWN", tmp_path / "own")
+    put_in_groups(own, files, tmp_path, monkeypatch)
     monkeypatch.setattr(cores, "cores", lambda: frozenset(range(6)))
     assert cores.quota() == found
     assert cores.count() == max(1, min(6, int(min(found, 6))))
+
+
+@pytest.mark.parametrize(
+    ("own", "files", "found"),
+    [
+        ("0::/", {"memory.max": "max"}, None),
+        ("0::/", {"memory.max": "1000000"}, 1_000_000),
+        ("0::/pods/a", {"pods/memory.max": "1000000", "pods/a/memory.max": "2000000"}, 1_000_000),
+        ("0::/pods/a", {"pods/memory.max": "max", "pods/a/memory.max": "2000000"}, 2_000_000),
+        ("0::/pods/b", {"pods/a/memory.max": "1000000"}, None),
+        ("5:memory:/a", {"memory/a/memory.limit_in_bytes": "3000000"}, 3_000_000),
+        ("5:memory:/a", {"memory/memory.limit_in_bytes": "3000000"}, 3_000_000),
+        (None, {}, None),
+    ],
+)
+def test_a_container_has_as_much_memory_as_the_least_of_its_groups(
+    own: str | None,
+    files: dict[str, str],
+    found: int | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    put_in_groups(None, {}, tmp_path, monkeypatch)
+    of_the_machine = memory()
+    put_in_groups(own, files, tmp_path, monkeypatch)
+    assert memory() == (of_the_machine if found is None else found)

@@ -45,14 +45,14 @@ def serve(
     warnings.filterwarnings("ignore", category=UserWarning, module="PIL")
     # Connections and the opening of photos take their part of the cores.
     settle(sharing=2, keep_freed=False)
-    from rnnkit.errors import RnnkitError
+    from rnnkit.errors import MissingPackage
 
     try:
         from rnnkit.captioning.serving import Limits, application, open_models
         from rnnkit.captioning.serving.app import LOCAL
         from rnnkit.captioning.serving.running import listen, server_of, url_of
     except ImportError as e:
-        raise RnnkitError(f'rnnkit serve needs {e.name}: pip install "rnnkit[serve]"') from e
+        raise MissingPackage(f'rnnkit serve needs {e.name}: pip install "rnnkit[serve]"') from e
     served = open_models(models, data, partial(say, err=True))
     limits = Limits()
     with listen(host, port) as listening:

@@ -9,7 +9,7 @@ from typing import Final, Generic, TypeAlias, TypeVar
 
 import attrs
 
-from rnnkit.errors import DataError, RnnkitError
+from rnnkit.errors import DataError, MissingPackage, RnnkitError
 from rnnkit.metrics.scorers import SCORERS, missing_models
 from rnnkit.metrics.tokenizer import tokenize
 from rnnkit.registry import closest
@@ -72,7 +72,8 @@ def scores(
     Raises:
         DataError: the images of both are not the same, there is none, or one has no reference with words; some
             captions are texts and others tokens, or a token is empty or has a blank in it.
-        RnnkitError: there is no such metric, or what computes it is not installed.
+        RnnkitError: there is no such metric, or Java, which it needs, is not there.
+        MissingPackage: what computes it is not installed.
     """
     return judge(captions, references, metrics).overall
 
@@ -126,7 +127,8 @@ def check(metrics: Sequence[str]) -> None:
     """Make sure that these metrics can be computed here, before any work goes into captions.
 
     Raises:
-        RnnkitError: there is no such metric, or what computes it is not installed.
+        RnnkitError: there is no such metric, or Java, which it needs, is not there.
+        MissingPackage: what computes it is not installed.
     """
     if isinstance(metrics, str):
         raise RnnkitError(f"metrics are given in a list, such as [{metrics!r}], not as {metrics!r}")
@@ -134,7 +136,7 @@ def check(metrics: Sequence[str]) -> None:
         if metric not in SCORERS:
             raise RnnkitError(f"no metric is called {metric!r}; {closest(metric, SCORERS)}")
     if metrics and not installed():
-        raise RnnkitError(
+        raise MissingPackage(
             'BLEU, ROUGE-L, CIDEr and the like need pycocoevalcap: pip install "rnnkit[eval]"'
         )
     for metric in metrics:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
-from rnnkit.errors import RnnkitError
+from rnnkit.errors import MissingPackage, RnnkitError
 from rnnkit.parallel.ranks import ALONE, Ranks
 from rnnkit.system.terminal import say
 
@@ -36,7 +36,7 @@ def job() -> Iterator[Ranks]:
 
         ranks = MPIRanks()
     except (ImportError, RuntimeError) as e:
-        raise RnnkitError(
+        raise MissingPackage(
             'working in more than one process needs mpi4py and an MPI: pip install "rnnkit[mpi]", '
             f"and then start it with that MPI's mpiexec ({e})"
         ) from e

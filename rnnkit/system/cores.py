@@ -6,14 +6,8 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Final
 
-_GROUPS: Final = Path("/sys/fs/cgroup")
-"""Where Linux has the groups of processes that limits are for."""
-
-_OWN: Final = Path("/proc/self/cgroup")
-"""Where it has which of them this process is in."""
+from rnnkit.system.groups import own_groups
 
 
 def cores() -> frozenset[int]:
@@ -35,7 +29,7 @@ def count() -> int:
 
 def _quotas() -> Iterator[float]:
     """Those of the groups that this process is in, and of the groups that these are in."""
-    for group in _own_groups():
+    for group in own_groups("cpu"):
         with contextlib.suppress(OSError, ValueError, ZeroDivisionError):  # "max" is no number
             limit, period = (group / "cpu.max").read_text().split()
             yield int(limit) / int(period)
@@ -45,17 +39,3 @@ def _quotas() -> Iterator[float]:
             )
             if int(limit) > 0:  # -1 if there is none
                 yield int(limit) / int(period)
-
-
-def _own_groups() -> Iterator[Path]:
-    """Folders of the first and second version of cgroups, from the innermost to the outermost."""
-    try:
-        lines = _OWN.read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return
-    for line in lines:
-        _, controllers, path = line.split(":", 2)
-        if controllers == "" or "cpu" in controllers.split(","):
-            root = _GROUPS / controllers
-            own = root / path.lstrip("/")
-            yield from (folder for folder in (own, *own.parents) if folder.is_relative_to(root))

@@ -5,14 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
-_GROUPS: Final = (
-    Path("/sys/fs/cgroup/memory.max"),
-    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
-)
-"""Where Linux has the limit of a container."""
+from rnnkit.system.groups import own_groups
+
+_LIMITS: Final = ("memory.max", "memory.limit_in_bytes")
+"""The files of a group of processes that limit it, in the second and the first version of cgroups."""
 
 
 def memory() -> int:
@@ -32,9 +30,10 @@ def size(n: float) -> str:
 def _limits() -> Iterator[int]:
     with contextlib.suppress(AttributeError, ValueError, OSError):  # other systems do not tell
         yield os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    for file in _GROUPS:
-        with contextlib.suppress(OSError, ValueError):  # "max" is no number
-            yield int(file.read_text())
+    for group in own_groups("memory"):
+        for name in _LIMITS:
+            with contextlib.suppress(OSError, ValueError):  # "max" is no number
+                yield int((group / name).read_text())
     with contextlib.suppress(ImportError):  # not Unix
         import resource
 

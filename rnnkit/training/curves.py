@@ -9,7 +9,7 @@ from pathlib import Path
 
 import attrs
 
-from rnnkit.errors import RnnkitError
+from rnnkit.errors import MissingPackage
 from rnnkit.system.files import write_text_whole, write_whole
 from rnnkit.training.results import Learnt, Point, Result
 
@@ -32,13 +32,13 @@ def draw_curves(results: Sequence[Result], file: Path, until_loss: float | None 
     """Draw loss against updates into a PNG, one line for each run; the losses of single updates are faint.
 
     Raises:
-        RnnkitError: matplotlib is not installed.
+        MissingPackage: matplotlib is not installed.
         CheckpointError: the file cannot be written.
     """
     try:
         from matplotlib.figure import Figure
     except ImportError as e:
-        raise RnnkitError(f'drawing {file} needs matplotlib: pip install "rnnkit[plots]"') from e
+        raise MissingPackage(f'drawing {file} needs matplotlib: pip install "rnnkit[plots]"') from e
     figure = Figure(figsize=(8, 5), dpi=120, layout="constrained")
     axes = figure.add_subplot(xlabel="updates", ylabel="loss per caption", title="training loss")
     for i, result in enumerate(_learnt(results)):

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from rnnkit.captioning.evaluation import perplexity
-from rnnkit.errors import CheckpointError, RnnkitError
+from rnnkit.errors import CheckpointError, MissingPackage
 from rnnkit.spec import write_spec
 from rnnkit.training import Record, Step, Trainer
 from rnnkit.training.history import Tally
@@ -37,13 +37,13 @@ class EventWriter:
             trainer: as it begins, or goes on.
 
         Raises:
-            RnnkitError: tensorboardX is not installed.
+            MissingPackage: tensorboardX is not installed.
             CheckpointError: the file cannot be written.
         """
         try:
             from tensorboardX import SummaryWriter
         except ImportError as e:
-            raise RnnkitError(
+            raise MissingPackage(
                 'event files need tensorboardX: pip install "rnnkit[tensorboard]"; or train without them, with '
                 "--no-tensorboard"
             ) from e

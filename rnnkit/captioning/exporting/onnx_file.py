@@ -8,7 +8,7 @@ from pathlib import Path
 import attrs
 
 from rnnkit.captioning.exporting.search import Search, search_of
-from rnnkit.errors import RegistryError, RnnkitError
+from rnnkit.errors import MissingPackage, RegistryError
 from rnnkit.kinds import Array, InOnnx
 from rnnkit.network.model import Captioner
 from rnnkit.registry.labels import label
@@ -74,13 +74,13 @@ def export_onnx(
             compute the same; with the place.
         RegistryError: the model's encoder is not installed here.
         CheckpointError: the file cannot be written.
-        RnnkitError: onnx or ONNX Runtime is not installed.
+        MissingPackage: onnx or ONNX Runtime is not installed.
     """
     search = search_of(model.spec, beam, length_penalty)
     try:
         from rnnkit.captioning.exporting.onnx.making import make
     except ImportError as e:
-        raise RnnkitError(f'{out} needs onnx: pip install "rnnkit[onnx]"') from e
+        raise MissingPackage(f'{out} needs onnx: pip install "rnnkit[onnx]"') from e
     chosen = None if parts else search
     if chosen is not None:
         _tell_of_another(model, chosen, note)

@@ -9,7 +9,7 @@ from types import ModuleType
 
 from rnnkit.captioning.exporting.torch_layout import from_torch, to_torch
 from rnnkit.data.vocabulary import Vocabulary
-from rnnkit.errors import DataError, RnnkitError
+from rnnkit.errors import DataError, MissingPackage
 from rnnkit.kinds import Array
 from rnnkit.network.model import Captioner
 from rnnkit.system.files import write_whole
@@ -25,7 +25,7 @@ def write_torch(model: Captioner, file: Path) -> None:
     Raises:
         DataError: a cell or a layer has no module in PyTorch.
         CheckpointError: the file cannot be written.
-        RnnkitError: safetensors is not installed.
+        MissingPackage: safetensors is not installed.
     """
     library, tensors = _library(file), to_torch(model)
     words = json.dumps(list(model.vocabulary.words), ensure_ascii=False)
@@ -44,7 +44,7 @@ def read_torch(model: Captioner, file: Path, renamed: Sequence[tuple[str, str]] 
     Raises:
         DataError: the file cannot be read or is for other words; a tensor is missing, of another shape, or left
             over; or a cell or a layer has no module in PyTorch.
-        RnnkitError: safetensors is not installed.
+        MissingPackage: safetensors is not installed.
     """
     tensors, words = _read(file)
     if words is not None:
@@ -105,7 +105,7 @@ def _library(file: Path) -> ModuleType:
     try:
         import safetensors.numpy
     except ImportError as e:
-        raise RnnkitError(f'{file} needs safetensors: pip install "rnnkit[safetensors]"') from e
+        raise MissingPackage(f'{file} needs safetensors: pip install "rnnkit[safetensors]"') from e
     return safetensors.numpy
 
 

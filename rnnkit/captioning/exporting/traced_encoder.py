@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from rnnkit.errors import DataError
+from rnnkit.errors import MissingPackage
 from rnnkit.kinds import Array, Picture
 from rnnkit.tracing import Sizes, trace
 
@@ -24,7 +24,7 @@ def encode_in_onnx(encode: Callable[[Picture], Array], size: int) -> bytes:
 
     Raises:
         TraceError: it cannot be traced, or uses what ONNX has not; with the line, and what to write instead.
-        DataError: onnx is not installed.
+        MissingPackage: onnx is not installed.
     """
     try:
         from rnnkit.captioning.exporting.onnx.emitter import emit
@@ -32,7 +32,7 @@ def encode_in_onnx(encode: Callable[[Picture], Array], size: int) -> bytes:
         from rnnkit.captioning.exporting.onnx.scope import Scope, port
         from rnnkit.captioning.exporting.onnx.values import Values
     except ImportError as e:
-        raise DataError('an encoder goes to ONNX with onnx: pip install "rnnkit[onnx]"') from e
+        raise MissingPackage('an encoder goes to ONNX with onnx: pip install "rnnkit[onnx]"') from e
 
     def pictures(sizes: Sizes, rng: np.random.Generator) -> dict[str, Picture]:
         return {"pictures": rng.integers(0, 256, (sizes["N"], size, size, 3), np.uint8)}

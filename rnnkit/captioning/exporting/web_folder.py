@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from rnnkit.data.preparing.new_folder import new_folder, writing
-from rnnkit.errors import DataError, RnnkitError
+from rnnkit.errors import DataError, MissingPackage
 from rnnkit.parallel import ALONE
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def export_web(
         DataError: the folder is there or cannot be written, a file of the runtime is missing, the model does not know
             its encoder, or that is no network in ONNX.
         TraceError: a plugin cannot be traced.
-        RnnkitError: an extra is not installed.
+        MissingPackage: an extra is not installed.
     """
     missing = [name for name in RUNTIME if not (runtime / name).is_file()]
     if missing:
@@ -68,7 +68,9 @@ def export_web(
         from rnnkit.captioning.exporting.onnx.making import make
         from rnnkit.captioning.serving.models import open_models
     except ImportError as e:
-        raise RnnkitError(f'{out} needs {e.name}: pip install "rnnkit[onnx,serve,photos]"') from e
+        raise MissingPackage(
+            f'{out} needs {e.name}: pip install "rnnkit[onnx,serve,photos]"'
+        ) from e
     with new_folder(out, ALONE) as part, writing(out):
         (served,) = open_models([model], data, note)
         encoder = served.pipeline.encoder.in_onnx()

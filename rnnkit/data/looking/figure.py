@@ -13,7 +13,7 @@ import numpy as np
 
 from rnnkit.data.dataset import Dataset
 from rnnkit.data.looking.pictures import load_picture
-from rnnkit.errors import DataError
+from rnnkit.errors import DataError, MissingPackage
 from rnnkit.kinds import Picture
 from rnnkit.system.terminal import shown as visible
 
@@ -87,12 +87,13 @@ def save_figure(file: Path, shown: Sequence[Shown]) -> None:
         shown: at least one.
 
     Raises:
-        DataError: the figure cannot be written; or matplotlib is missing.
+        DataError: the figure cannot be written.
+        MissingPackage: matplotlib is not installed.
     """
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise DataError('drawing needs matplotlib: pip install "rnnkit[plots]"') from error
+        raise MissingPackage('drawing needs matplotlib: pip install "rnnkit[plots]"') from error
     columns = min(_COLUMNS, len(shown))
     rows = -(-len(shown) // columns)
     figure = Figure(figsize=(4.2 * columns, 4.4 * rows), layout="constrained")

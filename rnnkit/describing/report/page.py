@@ -15,7 +15,7 @@ from rnnkit.describing.report.settings import Stretch
 from rnnkit.describing.report.vocabulary import Words
 from rnnkit.describing.summary import Summary
 from rnnkit.describing.templates import templates
-from rnnkit.errors import RnnkitError
+from rnnkit.errors import MissingPackage
 from rnnkit.metrics import TITLES
 
 
@@ -72,7 +72,7 @@ def check_installed() -> None:
     """Make sure that a page can be made here, before any work goes into it.
 
     Raises:
-        RnnkitError: what it takes is not installed.
+        MissingPackage: what it takes is not installed.
     """
     try:
         import jinja2  # noqa: F401
@@ -80,7 +80,7 @@ def check_installed() -> None:
         import PIL  # noqa: F401
         import pygments  # noqa: F401
     except ImportError as e:
-        raise RnnkitError(f'a report needs {e.name}: pip install "rnnkit[report]"') from e
+        raise MissingPackage(f'a report needs {e.name}: pip install "rnnkit[report]"') from e
 
 
 def render(page: Page) -> str:
