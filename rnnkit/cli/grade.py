@@ -84,13 +84,14 @@ def grade(
     from rnnkit.testing.grading.grading import Grading
 
     how = Grading(assignment, seed, not no_answers)
+    from rnnkit.system.outputs import GRADES, GRADESCOPE, PAGE, check_output
+
     if results is not None:
+        check_output(results, GRADESCOPE, (submissions,), force=force)
         _one(submissions, how, results)
         return
     if out is None:
         raise CourseError("--out: name the folder for grades and pages")
-    from rnnkit.system.outputs import GRADES, PAGE, check_output
-
     check_output(out / "grades.csv", GRADES, force=force)
     check_output(out / "index.html", PAGE, force=force)
     solvable(read_assignment(assignment))

@@ -18,7 +18,7 @@ from rnnkit.network.derived import derived
 from rnnkit.registry import Entry, entry_of_class, load_entry
 from rnnkit.registry.docstrings import attributes, paragraphs
 from rnnkit.registry.labels import label
-from rnnkit.registry.options import Annotation, alternatives, noun, option_types
+from rnnkit.registry.options import Annotation, alternatives, default_of, noun, option_types
 from rnnkit.testing.variants import variants
 
 CITATION = re.compile(r"\((?:1[89]|20)\d\d\)")
@@ -157,7 +157,7 @@ def _options(cls: type[Any]) -> tuple[Option, ...]:
     said = attributes(cls)
     fields = attrs.fields_dict(cls)
     return tuple(
-        Option(name, _type(want), _default(fields[name].default), said.get(name, ""))
+        Option(name, _type(want), _default(default_of(fields[name])), said.get(name, ""))
         for name, want in option_types(cls).items()
     )
 
@@ -195,8 +195,6 @@ def _default(value: Any) -> str:
         return "required"
     if value is None:
         return "left open"
-    if isinstance(value, attrs.Factory):  # type: ignore[arg-type]  # attrs types it as a function
-        return _default(value.factory())
     if isinstance(value, Plugin):
         return label(value)
     if isinstance(value, tuple):

@@ -118,12 +118,12 @@ def entries_called(name: str, kind: type[Plugin] | None = None) -> list[Entry]:
         RegistryError: there is none; with the nearest name there is.
     """
     kinds = KINDS if kind is None else (kind,)
-    package, _, short = name.rpartition(":")
+    package, colon, short = name.rpartition(":")
     found = [
         entry
         for k in kinds
         for entry in entries_of(k)
-        if entry.name == short and package in ("", entry.package)
+        if entry.name == short and (not colon or package == entry.package)
     ]
     if not found:
         noun = "plugin" if kind is None else kind.noun
@@ -197,9 +197,9 @@ def _sound(claims: Sequence[Entry]) -> Sequence[Entry]:
 
 
 def _find(kind: type[Plugin], name: str) -> Entry:
-    package, _, short = name.rpartition(":")
+    package, colon, short = name.rpartition(":")
     claims = _claims(kind).get(short, ())
-    if package:
+    if colon:
         claims = tuple(e for e in claims if e.package == package)
     claims = tuple(_sound(claims))
     if not claims:

@@ -7,6 +7,7 @@ has no word for it.
 
 from __future__ import annotations
 
+import numbers
 import types
 import typing
 from collections.abc import Callable, Iterator
@@ -37,10 +38,22 @@ def is_option(field: attrs.Attribute[Any]) -> bool:
     return field.init and field.metadata.get("option", True) is True
 
 
+def unset(table: object) -> list[str]:
+    """The options that have no value in a table or plugin: its class has another `__init__` than that of attrs."""
+    cls: type[Any] = type(table)
+    fields = attrs.fields(cls) if attrs.has(cls) else ()
+    return [field.name for field in fields if is_option(field) and not hasattr(table, field.name)]
+
+
 def default_of(field: attrs.Attribute[Any]) -> object:
-    """The default of a field, made if a factory makes it; `attrs.NOTHING` if there is none."""
+    """The default of a field, made if a factory makes it; `attrs.NOTHING` if there is none.
+
+    None if it follows from other fields.
+    """
     default: Any = field.default
-    return default.factory() if isinstance(default, attrs.Factory) else default  # type: ignore[arg-type]  # typed as a function
+    if not isinstance(default, attrs.Factory):  # type: ignore[arg-type]  # typed as a function
+        return default
+    return None if default.takes_self else default.factory()
 
 
 def validators(field: attrs.Attribute[Any]) -> Iterator[Any]:
@@ -117,7 +130,7 @@ def noun(want: Annotation) -> str:
 
 
 def unreadable_options(cls: type) -> Iterator[str]:
-    """A sentence for each option that no spec could set."""
+    """A sentence for each option that no spec could set, or whose default it could not."""
     try:
         hints = option_types(cls)
     except NameError as e:
@@ -126,6 +139,28 @@ def unreadable_options(cls: type) -> Iterator[str]:
     for name, want in hints.items():
         if not _readable(want):
             yield f"option {name!r} has type {want}, which a spec cannot hold"
+        elif not _fits(default_of(getattr(attrs.fields(cls), name)), want):
+            yield f"option {name!r} is a {noun(want)}, and its default is not"
+
+
+def _fits(default: object, want: Annotation) -> bool:
+    """Whether a default is of its option's type; None leaves any option open."""
+    if default is None or default is attrs.NOTHING:
+        return True
+    return any(_fits_one(default, choice) for choice in alternatives(want))
+
+
+def _fits_one(default: object, want: Annotation) -> bool:
+    item = element(want)
+    if typing.get_origin(want) is Literal:
+        return default in typing.get_args(want)
+    if item is not None:
+        return isinstance(default, tuple) and all(_fits(each, item) for each in default)
+    if want is int or want is float:
+        number = numbers.Integral if want is int else numbers.Real
+        return isinstance(default, number) and not isinstance(default, bool)
+    kind = plugin_kind(want) or want
+    return isinstance(kind, type) and isinstance(default, kind) and not unset(default)
 
 
 def _readable(want: Annotation) -> bool:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import math
 import numbers
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import attrs
 import numpy as np
 
+from rnnkit.errors import PluginFault
 from rnnkit.kinds import Arrays, Decoded, Decoder, DType, Initializer, Params, Plugin, named_arrays
-from rnnkit.registry.blame import fault, wrong_return
+from rnnkit.registry.blame import fault, shown, wrong_return
+from rnnkit.registry.entry_points import entry_of_class
+from rnnkit.registry.options import unset
+
+P = TypeVar("P", bound=Plugin)
 
 _NUMBERS: Final = "fciub"
 
@@ -24,6 +29,20 @@ def pair(plugin: Plugin, method: str, made: Any, wanted: str, count: int = 2) ->
     if not isinstance(made, tuple) or len(made) != count:
         raise wrong_return(plugin, method, made, wanted)
     return made
+
+
+def instance(cls: type[P], plugin: Any) -> P:
+    """What a class has made of options: must be one of its own, with each option in it.
+
+    Raises:
+        PluginFault: it is not.
+    """
+    if not isinstance(plugin, cls):
+        who = entry_of_class(cls) or f"{cls.noun} {cls.__module__}.{cls.__qualname__}"
+        raise PluginFault(f"{who}: the class makes {shown(plugin)}, and not a {cls.noun}")
+    for name in unset(plugin):
+        raise fault(plugin, "__init__", f"leaves the option {name!r} without a value")
+    return plugin
 
 
 def array(plugin: Plugin, method: str, made: Any, shape: tuple[int, ...], what: str) -> Any:

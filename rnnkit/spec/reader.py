@@ -31,6 +31,7 @@ from rnnkit.registry.options import (
     option_types,
     plugin_kind,
 )
+from rnnkit.registry.returned import instance
 from rnnkit.spec.keys import instead
 from rnnkit.spec.origin import TOLD, Origin, Place, Problem
 from rnnkit.spec.overrides import apply_overrides, as_texts, not_toml, read_override
@@ -295,10 +296,11 @@ class _Reader:
         if len(self.problems) > before:
             return typing.cast(T, _WRONG)
         try:
-            return cls(**values)
+            read = cls(**{fields[name].alias or name: v for name, v in values.items()})
         except (TypeError, ValueError) as e:
             self.invalid(cls, values, path, e)
             return typing.cast(T, _WRONG)
+        return instance(cls, read) if issubclass(cls, Plugin) else read
 
     def invalid(
         self, cls: type[Any], values: Mapping[str, object], path: Path, error: Exception
@@ -317,7 +319,8 @@ class _Reader:
                 except (TypeError, ValueError) as e:
                     self.wrong((*path, field.name), str(e.args[0]))
         if len(self.problems) == before:
-            self.wrong(path, str(error.args[0] if error.args else error))
+            said = str(error.args[0] if error.args else error)
+            self.wrong(path, said or f"{cls.__name__} raises {type(error).__name__}")
 
     def unfit(self, path: Path, wanted: str, v: object) -> Any:
         several = isinstance(v, list) and path in self._overridden

@@ -52,8 +52,7 @@ def _tables(name: str, table: Any, header: str, qualified: bool) -> Iterator[str
 
 def _set_options(table: Any) -> Iterator[tuple[str, object]]:
     for field in attrs.fields(type(table)):
-        value = getattr(table, field.name)
-        if is_option(field) and value is not None:
+        if is_option(field) and (value := getattr(table, field.name)) is not None:
             yield field.name, value
 
 

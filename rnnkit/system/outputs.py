@@ -33,6 +33,7 @@ ONNX: Final = Output("a captioner of rnnkit in ONNX", re.compile(rb".{0,8}rnnkit
 SAFETENSORS: Final = Output("weights in safetensors", re.compile(rb'.{8}\s*\{"', re.DOTALL))
 AUTOGRADER: Final = Output("an autograder of rnnkit", re.compile(rb"PK.{28}setup\.sh", re.DOTALL))
 GRADES: Final = Output("a table of rnnkit's grades", re.compile(rb"student,"))
+GRADESCOPE: Final = Output("results for Gradescope", re.compile(rb'\s*\{\s*"score"'))
 SCHEMA: Final = Output("a JSON Schema", re.compile(rb'\s*\{\s*"\$schema"'))
 
 

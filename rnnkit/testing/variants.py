@@ -16,6 +16,7 @@ from rnnkit.errors import RegistryError
 from rnnkit.kinds import Layer, Loss, Plugin, RecurrentCell
 from rnnkit.kinds.activation import Activation
 from rnnkit.registry.options import option_types
+from rnnkit.registry.returned import instance
 from rnnkit.testing.choices import Choice, choices, examples, options
 from rnnkit.testing.constants import constants
 
@@ -133,9 +134,11 @@ def _base(cls: type[K], extra: list[K]) -> K:
     problem: Exception | None = None
     for values in itertools.islice(itertools.product(*candidates), TRIED):
         try:
-            return cls(**{_alias(f): value for f, value in zip(required, values, strict=True)})
+            base = cls(**{_alias(f): value for f, value in zip(required, values, strict=True)})
         except (TypeError, ValueError) as e:
             problem = e
+        else:
+            return instance(cls, base)
     if extra:
         return extra[0]
     names = ", ".join(f.name for f in required)

@@ -8,7 +8,7 @@ from typing import Final
 from tests.hostile.case import AND
 
 _REASONS: Final = tuple(
-    (re.compile(pattern, re.ASCII), reason)
+    (re.compile(pattern, re.ASCII | re.DOTALL), reason)
     for pattern, reason in (
         # kind | call | what is wrong
         (r"data\|.*\|scenes_", "what scenes show is read by examples/judge_scenes.py alone; data info finds it by its digest"),
@@ -27,9 +27,10 @@ _REASONS: Final = tuple(
         (r"model\|train .*\|last\.h5", "it goes on from previous.h5, and says so"),
         (r"model\|train .*\|best\.h5", "training goes on from last.h5; who uses best.h5 is told"),
         (r"model\|train .*\|(history\.csv|spec\.toml)", "the checkpoint has the spec and the history, which are written anew"),
-        (r"model\|.*\.h5 (extra|version|note|seen|cut|rnnkit|provenance)", "captions do not depend on it"),
-        (r"model\|.*\.h5 bytes", "under a digest made right again, weights may be any finite numbers"),
-        (r"model\|.*\.h5 (parameters\S*|pca\S*) (type|large numbers|1e38|spoiled text)", "under a digest made right again, weights may be any finite numbers"),
+        (r"(model|weights)\|.*\.h5 (extra|version|note|seen|cut|rnnkit|provenance)", "captions do not depend on it"),
+        (r"model\|(report|eval) .*\.h5 encoder gone", "captions of features need no encoder; who captions photos is told"),
+        (r"(model|weights)\|.*\.h5 bytes", "under a digest made right again, weights may be any finite numbers"),
+        (r"(model|weights)\|.*\.h5 (parameters\S*|pca\S*) (type|large numbers|1e38|spoiled text)", "under a digest made right again, weights may be any finite numbers"),
         (r"plugins\|(plugins list|schema)", "all others are there, and the one that is wrong is named with its package"),
         (r"plugins\|plugins show", "the card is what it says of itself, with what its checks find"),
         (r"plugins\|build .*base/spec\.toml", "the network has nothing of the plugin"),
@@ -37,10 +38,12 @@ _REASONS: Final = tuple(
         (r"plugins\|(gradcheck|build|train).*\|(forward|backward): (print|import sys; sys\.stdout)", "what it prints is no result, and what it computes is right"),
         (r"plugins\|(gradcheck|build|train).*\|forward: return x", "it returns what is asked for"),
         (r"data\|(?!data info).*\|\w+_images\.txt nothing", "a folder may be without the names of its pictures"),
-        (r"data\|.*\|vocab\.json \.word_to_idx = \"gone", "the other half of the vocabulary has all of it"),
-        (r"spec\|.*\|(decoder|optimizer|schedule|cell|loss) = \{\}", "a table with nothing in it is the default"),
+        (r"data\|.*\|vocab\.json \.(word_to_idx|idx_to_word) = \"gone", "the other half of the vocabulary has all of it"),
+        (r"data\|eval.*\|captions_val\.json bytes", "a letter of what people wrote, which may be any; data info finds it by its digest"),
+        (r"(spec|weights)\|.*\|(decoder|optimizer|schedule|cell|loss|reward) = \{\}", "a table with nothing in it is the default"),
         (r"plugins\|build .*\|forward: x \+= 1", "what is built is not checked; gradcheck finds it"),
-        (r"arguments\|plugins show .*\|(beam|lstm|adam|tanh|affine)$", "there is such a plugin"),
+        (r"arguments\|(plugins show|gradcheck) .*\|(beam|lstm|adam|tanh|affine|rnnkit:lstm)$", "there is such a plugin"),
+        (r"arguments\|.*\|--(json|csv|raw|anyway) --$", "a flag, and two dashes that end the options"),
         (r"arguments\|compare .*\|--until-loss \d", "a target that is reached at once"),
         (r"arguments\|report .*\|--data", "a page without captions, which says why it has none"),
         (r"arguments\|.*\|--metrics \s*$", "a list of no metrics"),
@@ -51,8 +54,17 @@ _REASONS: Final = tuple(
         (r"captions\|.*\|captions\.json \S+(caption|file_name|id|image_id) = ", "texts and numbers of images may be any; one that is not there is counted"),
         (r"captions\|.*\|captions\.json \S*annotations\[\] = \"gone", "there is one caption less; an image that has none is counted"),
         (r"captions\|.*\|features\.npy (bytes|text)", "the form has no checksum: features may be any finite numbers, and odd ones are warned of"),
-        (r"spec\|.*\|text", "still a spec: what has changed is a comment, a blank, or a value within its bounds"),
-        (r"spec\|.*\|\S* ?= ?(\+?\d[\d_.]*(e\d+)?|true|false|\[\]|0b1\d+|\"(lstm|x|\.|~)|\{ use|\[\"aff|\[\{ use)", "a value that the key takes, within its bounds; or a later --set replaces it"),
+        (r"spec\|train .*--data .*\|(data\.)?path ?= ?", "--data is used instead"),
+        (r"courses\|gradcheck .*\|arguments: ", "it makes an argument, or one of other functions, and what is written is right with it"),
+        (r"courses\|grade .*\|(submission|locked): ", "what is wrong with a submission is told in its page, and costs its points alone"),
+        (r"courses\|.*\|assignment: text", "still an assignment: what has changed is a comment, a title, or a value within its bounds"),
+        (r"courses\|.*\|assignment: (title = \"|(functions\.\w+\.)?(seconds|value|gradient) = |packages = \[\]|only = \[\]|loss = (true|false))", "a value that the key takes"),
+        (r"courses\|.*\|assignment: (arguments\.\w+|by) = ", "it makes an argument, with which the solution is right"),
+        (r"weights\|.*\|vectors ", "numbers of a vector may be any finite ones; a line that begins with no word of the data is another word's"),
+        (r"weights\|import .*\|weights\.safetensors (header __metadata__|bytes)", "weights may be any finite numbers, and who wrote them is a note"),
+        (r"weights\|.*\|(--force|--rename)", "there is nothing to replace, or to rename"),
+        (r"(spec|weights)\|.*\|text", "still a spec: what has changed is a comment, a blank, or a value within its bounds"),
+        (r"(spec|weights)\|.*\|\S* ?= ?(\+?\d[\d_.]*(e\d+)?|true|false|\[\]|0b1\d+|\"(lstm|x|\.|~|cider-d|\*)|\{ use|\[\"aff|\[\{ use)", "a value that the key takes, within its bounds; or a later --set replaces it"),
     )
 )  # fmt: skip
 

@@ -34,7 +34,12 @@ def make(rng: Random, folder: Path, base: Base) -> Case:
         (["gradcheck", "tanh"], ["--kind", "--case", "--seed", "--json"]),
         (["compare", spec, "--out", OUT], ["--seeds", "--seed", "--parameters", "--until-loss", "--metrics"]),
         (["build", spec], ["--data", "--json"]),
-        (["train"], ["--resume", "--out", "--data", "--set"]),
+        (["train"], ["--resume", "--out", "--data", "--set", "--from"]),
+        (["grade"], ["--assignment", "--out", "--seed", "--jobs", "--results", f" {run}", " nowhere"]),
+        (["import", f"{run}/weights.safetensors", spec, "--out", OUT], ["--rename", "--data", "--set"]),
+        (["schema"], ["--out"]),
+        (["plugins", "derive"], [f" {spec}::X", " nowhere.py::X", " ::"]),
+        (["data", "describe"], ["--encoder", f" {data}", " nowhere"]),
     )  # fmt: skip
     command, options = rng.choice(commands)
     given = []
@@ -60,7 +65,7 @@ def _kept_in(args: list[str]) -> list[str]:
     """The same, but what is to be written is named so that it is the case's."""
     return [
         OUT + arg.replace("/", "_")
-        if before == "--out" and not arg.startswith((OUT, "/dev/"))
+        if before in ("--out", "--results") and not arg.startswith((OUT, "/dev/"))
         else arg
         for before, arg in zip(["", *args], args, strict=False)
     ]

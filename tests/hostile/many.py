@@ -11,7 +11,9 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Final
 
+from rnnkit.captioning.exporting.safetensors_file import write_torch
 from rnnkit.data.scenes import write_scenes
+from rnnkit.network.checkpoint import load_model
 from rnnkit.training import train
 from tests.hostile.case import Base
 from tests.hostile.fork import warm
@@ -65,5 +67,6 @@ def _base(folder: Path) -> Base:
     write_scenes(folder / "data", train=20, val=8, seed=1)
     spec = folder / "spec.toml"
     spec.write_text(SPEC.format(data=folder / "data"))
-    train(spec, out=folder / "runs" / "run")
+    run = train(spec, out=folder / "runs" / "run")
+    write_torch(load_model(run.folder / "best.h5"), run.folder / "weights.safetensors")
     return Base(folder / "data", folder / "runs" / "run", spec)

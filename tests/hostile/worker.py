@@ -14,7 +14,7 @@ from typing import Final, NoReturn
 
 import attrs
 
-from tests.hostile import arguments, folders, plugins, servers, specs
+from tests.hostile import arguments, courses, folders, plugins, servers, specs, weights
 from tests.hostile.accepted import reason_of
 from tests.hostile.case import OUT, Base, Case
 from tests.hostile.fork import Ended, run
@@ -32,6 +32,8 @@ KINDS: Final[Mapping[str, Callable[[Random, Path, Base], Case]]] = {
     "model": folders.model,
     "captions": folders.prepare,
     "plugins": plugins.make,
+    "courses": courses.make,
+    "weights": weights.make,
     "servers": servers.make,
 }
 
@@ -86,7 +88,8 @@ def once(kind: str, number: int, seed: int, base: Base, rooms: Path) -> Outcome:
     ended = run(case, room)
     out, err = (_text(room / "tmp" / name) for name in ("stdout", "stderr"))
     faults = [*_faults(ended, err + out)]
-    if "--json" in case.args and not ended.code and not _is_json(out):
+    in_json = "--json" in case.args or case.args[:1] == ("schema",)
+    if in_json and not ended.code and not _is_json(out):
         faults.append("no JSON")
     changed = sorted({name for name, _ in before ^ _files(base.spec.parent, room)})
     faults += [f"changed {name}" for name in changed[:3]]

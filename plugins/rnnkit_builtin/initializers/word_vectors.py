@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import gzip
 import math
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -108,7 +109,7 @@ def read_vectors(file: str | Path, words: Sequence[str]) -> dict[int, Array]:
                     fields = rest.split()
                     if len(fields) <= size:  # else the word has blanks, and is another
                         found[wanted[word]] = _vector(fields, size, f"{file}:{number}")
-    except (OSError, EOFError) as e:
+    except (OSError, EOFError, zlib.error) as e:
         why = getattr(e, "strerror", None) or e
         raise ValueError(f"cannot read the word vectors in {file}: {why}") from e
     if not found:
@@ -121,6 +122,8 @@ def read_vectors(file: str | Path, words: Sequence[str]) -> dict[int, Array]:
 
 @contextmanager
 def _opened(file: Path) -> Iterator[Iterable[bytes]]:
+    if file.exists() and not file.is_file():  # a pipe or a device may never end
+        raise OSError("it is no file")
     with file.open("rb") as plain:
         packed = plain.read(2) == GZIP
     with gzip.open(file) if packed else file.open("rb") as lines:

@@ -13,7 +13,7 @@ from rnnkit.errors import DataError, MissingPackage
 from rnnkit.kinds import Array
 from rnnkit.network.model import Captioner
 from rnnkit.system.files import write_whole
-from rnnkit.system.why import check_ordinary, what_is, why
+from rnnkit.system.why import Refused, check_ordinary, what_is, why
 
 WORDS = "words"
 """The entry of the file's metadata that has the words in the order of their tokens, as a JSON array."""
@@ -70,6 +70,8 @@ def _read(file: Path) -> tuple[dict[str, Array], str | None]:
                 raise TypeError(tensor.dtype.name)
     except (SafetensorError, TypeError, KeyError, AttributeError) as e:
         raise DataError(f"{file} {_what_is_wrong(file, e)}") from e
+    except Refused as e:
+        raise DataError(f"{file} {e}") from e
     except OSError as e:
         raise DataError(why(e, file, "a safetensors file")) from e
     return tensors, metadata.get(WORDS)
@@ -92,7 +94,7 @@ def _what_is_wrong(file: Path, error: Exception) -> str:
 def _check_words(vocabulary: Vocabulary, words: str, file: Path) -> None:
     try:
         other = Vocabulary.from_words(json.loads(words), str(file), vocabulary.joiner)
-    except (ValueError, TypeError) as e:
+    except (ValueError, TypeError, RecursionError) as e:
         raise DataError(f"{file}: its words are no JSON array of texts: {e}") from e
     difference = vocabulary.difference(other)
     if difference:

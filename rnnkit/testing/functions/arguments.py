@@ -19,6 +19,7 @@ from rnnkit.spec.toml import parse
 from rnnkit.system.limits import MOST_ELEMENTS
 from rnnkit.system.why import Refused, check_ordinary
 from rnnkit.testing.functions.finding import Function
+from rnnkit.testing.functions.form import TABLE, TEXT, TEXTS, check_form
 
 Recipe: TypeAlias = Any
 """How one argument is made: see arguments.toml."""
@@ -64,6 +65,10 @@ class Arguments:
             raise CourseError(f"{where}: arguments: begin each table with [[arguments]]")
         for unknown in set(tree) - {"arguments", "sizes"}:
             raise CourseError(f"{where}: {unknown}: there are only [sizes] and [[arguments]]")
+        for table in tables:
+            for key, form in (("sizes", TABLE), ("having", TEXTS), ("named", TEXT)):
+                check_form({key: table[key]} if key in table else {}, {key: form}, where)
+        check_form({"sizes": sizes}, {"sizes": TABLE}, where)
         for table in (sizes, *(t.get("sizes", {}) for t in tables)):
             for letter, n in table.items():
                 if type(n) is not int or not 1 <= n <= MOST_ELEMENTS:
@@ -136,6 +141,13 @@ def make(recipe: Recipe, sizes: Mapping[str, int], rng: Rng | np.random.RandomSt
     Raises:
         CourseError: the recipe has a mistake.
     """
+    try:
+        return _made(recipe, sizes, rng)
+    except (TypeError, ValueError, OverflowError, IndexError) as e:
+        raise CourseError(f"{quoted(recipe)} says of no argument how it is made: {e}") from e
+
+
+def _made(recipe: Recipe, sizes: Mapping[str, int], rng: Rng | np.random.RandomState) -> Any:
     match recipe:
         case str() if recipe.startswith("text:"):
             return recipe.removeprefix("text:")

@@ -22,20 +22,46 @@ from rnnkit.kinds import Plugin
 from rnnkit.spec.toml import parse
 from rnnkit.testing.functions.arguments import Recipe, toml_file
 from rnnkit.testing.functions.finding import Found, called
+from rnnkit.testing.functions.form import (
+    LISTS,
+    POINTS,
+    PRINTED,
+    SWITCH,
+    TABLE,
+    TABLES,
+    TEXT,
+    TEXTS,
+    check_form,
+)
 from rnnkit.testing.source import class_at, import_file
 
 _SIZES: Final = {"kB": 1_000, "MB": 1_000_000, "GB": 1_000_000_000}
-_TOP: Final = (
-    "title",
-    "extends",
-    "only",
-    "solution",
-    "seconds",
-    "memory",
-    "packages",
-    "functions",
-    "plugins",
-)
+MOST_BYTES: Final = 10**15
+"""What no process may take more than."""
+
+_TOP: Final = {
+    "title": TEXT,
+    "extends": TEXT,
+    "only": TEXTS,
+    "solution": TEXT,
+    "seconds": POINTS,
+    "memory": TEXT,
+    "packages": TEXTS,
+    "functions": TABLES,
+    "plugins": TABLES,
+}
+_OF_A_TASK: Final = {
+    "value": POINTS,
+    "gradient": POINTS,
+    "loss": SWITCH,
+    "show": TEXT,
+    "seconds": POINTS,
+    "memory": TEXT,
+    "options": LISTS,
+    "arguments": TABLE,
+    "printed": PRINTED,
+    "solution": TEXT,
+}
 
 
 @attrs.frozen
@@ -113,8 +139,8 @@ class Assignment:
             if self.solution.endswith(".py"):
                 return import_file(self.folder / self.solution)
             return importlib.import_module(self.solution)
-        except ImportError as e:
-            raise CourseError(f"{self.name}: solution {self.solution!r}: {e}") from e
+        except (ImportError, TypeError, ValueError) as e:
+            raise CourseError(f"{self.name}: solution {quoted(self.solution)}: {e}") from e
 
     def solved(self, task: Task) -> Found:
         """A function of the solution.
@@ -174,12 +200,10 @@ def _tree(name: str, beside: Path, files: list[Path]) -> tuple[dict[str, Any], P
         raise CourseError(
             f"there is no assignment {name!r}, and a file ends with .toml; {closest(name, shipped())}"
         )
-    unknown = [key for key in tree if key not in _TOP]
-    if unknown:
-        raise CourseError(f"{name}: {unknown[0]}: {closest(unknown[0], _TOP)}")
+    check_form(tree, _TOP, name)
     if "extends" not in tree:
         return tree, folder
-    base, of_base = _tree(str(tree.pop("extends")), folder, files)
+    base, of_base = _tree(tree.pop("extends"), folder, files)
     return _merged(base, tree), folder if "solution" in tree else of_base
 
 
@@ -213,22 +237,15 @@ def _assignment(tree: Mapping[str, Any], name: str, folder: Path) -> Assignment:
         raise CourseError(f"{name}: solution: name a module or a Python file with all of it right")
     packages = tree.get("packages", [])
     for package in packages:
-        if not isinstance(package, str) or find_spec(package) is None:
+        if not package.isidentifier() or find_spec(package) is None:
             raise CourseError(f"{name}: packages: {quoted(package)} is not installed here")
-    title, solution = str(tree.get("title", name)), str(tree.get("solution", ""))
+    title, solution = tree.get("title", name), tree.get("solution", "")
     return Assignment(name, title, solution, folder, tasks, packages=tuple(packages))
 
 
 def _task(name: str, table: Mapping[str, Any], where: str, *, is_plugin: bool) -> Task:
-    known = [field.name for field in attrs.fields(Task) if field.name not in ("name", "is_plugin")]
-    for key in table:
-        if key not in known:
-            raise CourseError(f"{where}: {key}: {closest(key, known)}")
+    check_form(table, _OF_A_TASK, where)
     given = dict(table)
-    for key in ("value", "gradient", "seconds"):
-        number = given.get(key, 1)
-        if isinstance(number, bool) or not isinstance(number, int | float) or not 0 <= number < 1e6:
-            raise CourseError(f"{where}: {key}: {quoted(number)} is not a number from 0")
     if "memory" in given:
         given["memory"] = _bytes(given["memory"], where)
     shows = ("explanation", "verdict", "nothing")
@@ -243,4 +260,9 @@ def _bytes(text: object, where: str) -> int:
     found = re.fullmatch(r"(\d+(?:\.\d+)?) ?(kB|MB|GB)", str(text))
     if not found:
         raise CourseError(f'{where}: memory: {quoted(text)} is no size; write it as "2 GB"')
-    return int(float(found[1]) * _SIZES[found[2]])
+    size = float(found[1]) * _SIZES[found[2]]
+    if not 0 < size < MOST_BYTES:
+        raise CourseError(
+            f"{where}: memory: {quoted(text)} is not between 0 and {MOST_BYTES / 1e12:g} TB"
+        )
+    return int(size)

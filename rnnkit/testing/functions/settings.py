@@ -9,7 +9,9 @@ from typing import Any
 import attrs
 import numpy as np
 
+from rnnkit.errors import CourseError, quoted
 from rnnkit.kinds import Rng
+from rnnkit.system.limits import MOST_ELEMENTS
 from rnnkit.testing.example import seeded
 from rnnkit.testing.functions.arguments import Arguments, flags, make
 from rnnkit.testing.functions.finding import Function
@@ -63,9 +65,17 @@ def printed(recipes: Mapping[str, Any]) -> dict[str, Any]:
 
     Args:
         recipes: parameter -> recipe; `seed` is of the generator, and `skip` what was drawn from it before.
+
+    Raises:
+        CourseError: an argument cannot be made.
     """
-    rng = np.random.RandomState(recipes.get("seed", 0))
-    rng.standard_normal(recipes.get("skip", 0))
+    seed, skip = recipes.get("seed", 0), recipes.get("skip", 0)
+    if not all(type(n) is int and 0 <= n < 2**32 for n in (seed, skip)) or skip > MOST_ELEMENTS:
+        raise CourseError(
+            f"seed {quoted(seed)} and skip {quoted(skip)} must be whole numbers from 0"
+        )
+    rng = np.random.RandomState(seed)
+    rng.standard_normal(skip)
     return {k: make(v, {}, rng) for k, v in recipes.items() if k not in ("seed", "skip")}
 
 
