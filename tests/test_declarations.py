@@ -13,12 +13,15 @@ import pytest
 
 from rnnkit import registry
 from rnnkit.cli import app
-from rnnkit.errors import RegistryError
+from rnnkit.errors import PluginFault, RegistryError
 from rnnkit.kinds import Activation
 from rnnkit.registry import Entry, entry_points
+from rnnkit.spec import parse_spec, write_spec
+from rnnkit.spec.plugins import load_plugin
 from rnnkit.testing.source import class_at
 from rnnkit.testing.variants import variants
 from rnnkit_builtin.activations.relu import Relu
+from tests.specs import LSTM
 from tests.test_registry import run
 
 GOOD = """\
@@ -251,6 +254,11 @@ BROKEN = {
     "mute": "class E(Exception):\n    def __str__(self):\n        raise ValueError\nraise E\n",
     "builtin": GOOD.replace("    pass", "    forward = max"),
     "number": GOOD.replace("    pass", "    forward = 3"),
+    "default": GOOD.replace("    pass", "    a: int = attrs.Factory(lambda: 1 / 0)"),
+    "word": GOOD.replace("    pass", "    a: int = 'x'"),
+    "bare": GOOD.replace("    pass", "    a: Relu = attrs.Factory(lambda: Bare())").replace(
+        "\n@attrs", "\n@attrs.frozen(init=False)\nclass Bare(Relu):\n    b: int = 3\n\n@attrs"
+    ),
     "object": "class O:\n    def __repr__(self):\n        raise OSError('no')\nGood = O()\n",
     "meta": "from abc import ABCMeta\nfrom rnnkit.kinds import Activation\n"
     "class M(ABCMeta):\n    def __repr__(cls):\n        raise OSError('no')\n"
@@ -269,6 +277,9 @@ SAID = {
     "mute": "fails to import: E: its message cannot be made, which raises ValueError [",
     "builtin": "forward is <built-in function max>, of which Python cannot tell the arguments: write",
     "number": "forward is 3, of which Python cannot tell the arguments: write it with def",
+    "default": "fails when it is looked at: ZeroDivisionError: division by zero [",
+    "word": "the default of option 'a' is no whole number",
+    "bare": "the default of option 'a' is no activation name",
     "object": "fails when it is looked at: OSError: no [",
     "meta": "fails when it is looked at: OSError: no [",
     "dir": "fails when it is looked at: OSError: no [",
@@ -325,6 +336,43 @@ def test_a_file_that_breaks_when_it_is_touched_is_told(
         assert str(file) in str(caught.value)
     assert capsys.readouterr().out == ""
     monkeypatch.delitem(sys.modules, file.stem, raising=False)
+
+
+def test_defaults_that_follow_from_others_are_left_open(site: Site) -> None:
+    source = GOOD.replace("    pass", "    a: int = 3\n    _b: int = attrs.field(default=4)\n")
+    source += "    c: int = attrs.Factory(lambda self: self.a + 1, takes_self=True)\n"
+    site.module("derived", source)
+    site.package("tiny_site-1.5", "[rnnkit.activations]\nderived = tiny_site.derived:Good\n")
+    assert [*site.problems().values()] == [None]
+    made = load_plugin("activation", "derived", a=5, _b=6)
+    assert (made.a, made._b, made.c) == (5, 6, 6)
+    assert "c = 6" in write_spec(
+        parse_spec(
+            LSTM.replace("[model]", '[model]\nimage = ["affine", { use = "derived", a = 5 }]')
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("    a: int = 3", "__init__ leaves the option 'a' without a value"),
+        (
+            "    def __new__(cls):\n        return 3",
+            "the class makes int 3, which is no activation",
+        ),
+    ],
+)
+def test_a_class_that_makes_something_else_of_its_options_is_blamed(
+    site: Site, body: str, said: str
+) -> None:
+    source = GOOD.replace("    pass", body)
+    if "__new__" not in body:
+        source = source.replace("@attrs.frozen", "@attrs.frozen(init=False)")
+    site.module("wrong", source)
+    site.package("tiny_site-1.5", "[rnnkit.activations]\nwrong = tiny_site.wrong:Good\n")
+    with pytest.raises(PluginFault, match=rf"activation 'wrong' from tiny-site 1\.5 .*: {said}"):
+        load_plugin("activation", "wrong")
 
 
 def test_ctrl_c_while_a_plugin_is_imported_is_the_users(site: Site) -> None:

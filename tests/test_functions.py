@@ -13,9 +13,10 @@ import pytest
 
 from rnnkit.errors import CourseError
 from rnnkit.testing import check_functions
-from rnnkit.testing.functions.arguments import make
+from rnnkit.testing.functions.arguments import Arguments, make
 from rnnkit.testing.functions.assignment import read_assignment, shipped
 from rnnkit.testing.functions.finding import find, unwritten
+from rnnkit.testing.functions.settings import settings
 from rnnkit.testing.functions.targets import of_module
 from rnnkit.testing.targets import run
 from tests.mistakes.running import SOURCE, written
@@ -179,6 +180,17 @@ def test_a_notebook_shows_a_table_and_escapes_what_is_in_it() -> None:
         ('solution = "a.py"', "it has no [functions.NAME]"),
         ('solution = "no.such.module"\n[functions.f]\nvalue = 1', "No module named"),
         ("[", "a.toml"),
+        ("packages = 3", "packages: 3 is not an array of texts"),
+        ("only = [3]", "only: [3] is not an array of texts"),
+        ("functions = 3", "functions: 3 is not tables, one for each name"),
+        ('extends = "cs231n"\nmemory = "0 GB"', "is not between 0 and"),
+        ('extends = "cs231n"\npackages = ["..x"]', "'..x' is not installed here"),
+        (
+            'extends = "cs231n"\n[functions.rnn_step]\noptions = { a = 3 }',
+            "is not a table of arrays",
+        ),
+        ('solution = ""\n[plugins.f]\nsolution = 3', "solution: 3 is not a text"),
+        ('solution = "..x"\n[functions.f]\nvalue = 1', "solution '..x': "),
     ],
 )
 def test_a_mistake_in_an_assignment_is_named(text: str, told: str, tmp_path: Path) -> None:
@@ -190,6 +202,29 @@ def test_a_mistake_in_an_assignment_is_named(text: str, told: str, tmp_path: Pat
 
     with pytest.raises(CourseError, match=told.replace("[", r"\[")):
         used()
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("sizes = 3", "sizes: 3 is not a table"),
+        ("[[arguments]]\nhaving = 3", "having: 3 is not an array of texts"),
+        ("[[arguments]]\nnamed = []", "named: [] is not a text"),
+        ("[[arguments]]\nx = { values = [[1], [1, 2]] }", "says of no argument how it is made"),
+        (
+            '[[arguments]]\nx = { shape = "N", ramp = ["a", 1] }',
+            "says of no argument how it is made",
+        ),
+        ('[[arguments]]\nx = { shape = "N", below = -3 }', "has no length"),
+    ],
+)
+def test_a_mistake_in_a_table_of_arguments_is_named(text: str, told: str, tmp_path: Path) -> None:
+    def f(x: object) -> None: ...
+
+    file = tmp_path / "a.toml"
+    file.write_text(text)
+    with pytest.raises(CourseError, match=told.replace("[", r"\[")):
+        list(settings(f, Arguments.read(file), 0))
 
 
 def test_an_assignment_is_another_one_with_other_points(tmp_path: Path) -> None:

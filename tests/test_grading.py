@@ -378,6 +378,10 @@ def test_gradescope_runs_the_zip(tmp_path: Path) -> None:
             ["nowhere", "--assignment", "ie590", "--results", "r.json"],
             "nowhere: no such submission",
         ),
+        (
+            ["class/a.py", "--assignment", "ie590", "--results", "file"],
+            "file exists and is not results for Gradescope",
+        ),
         (["--assignment", "ie590", "--make-autograder", "file"], "is not an autograder of rnnkit"),
     ],
 )

@@ -35,11 +35,11 @@ def test_no_input_ends_in_more_than_a_sentence() -> None:
     from tests.hostile.many import outcomes
     from tests.hostile.worker import KINDS
 
-    found = list(outcomes(28, seed=0, workers=1))
+    found = list(outcomes(27, seed=0, workers=1))
     assert not [
         (one.kind, one.number, one.call, one.faults, one.said) for one in found if one.faults
     ]
-    assert Counter(one.kind for one in found) == dict.fromkeys(KINDS, 4)
+    assert Counter(one.kind for one in found) == dict.fromkeys(KINDS, 3)
     assert [one.label for one in found if one.accepted == ""] == []
     assert {one.code for one in found} <= {0, 1, 2}
     assert all(one.said for one in found if one.code == 2)

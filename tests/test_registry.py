@@ -57,6 +57,7 @@ def test_a_plugin_knows_where_it_comes_from() -> None:
     [
         (RecurrentCell, "lsmt", "no cell is called 'lsmt'; did you mean 'lstm'?"),
         (Activation, "xyz", "no activation is called 'xyz'; there is elu, gelu, identity"),
+        (RecurrentCell, ":lstm", "no cell is called ':lstm'; did you mean 'lstm'?"),
         (Layer, "nobody:affine", "no layer is called 'nobody:affine'"),
     ],
 )

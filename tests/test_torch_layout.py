@@ -275,6 +275,8 @@ def test_a_file_that_is_none_is_told(tmp_path: Path) -> None:
         read_torch(model, pickled)
     with pytest.raises(DataError, match="does not exist"):
         read_torch(model, tmp_path / "nowhere.safetensors")
+    with pytest.raises(DataError, match="is a folder, where a file must be"):
+        read_torch(model, tmp_path)
     cut = tmp_path / "cut.safetensors"
     cut.write_bytes((RECORDED / "lstm.safetensors").read_bytes()[:-4])
     with pytest.raises(DataError, match="is not a safetensors file"):

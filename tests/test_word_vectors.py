@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from pathlib import Path
 
 import numpy as np
@@ -128,4 +129,13 @@ def test_a_file_that_ends_too_soon_is_told(tmp_path: Path) -> None:
     file = tmp_path / "glove.gz"
     file.write_bytes(gzip.compress(GLOVE.encode() * 100)[:-20])
     with pytest.raises(ValueError, match="cannot read the word vectors in"):
+        read_vectors(file, ["nothing"])
+    packed = bytearray(gzip.compress(GLOVE.encode() * 100))
+    packed[20:24] = b"\xff" * 4
+    file.write_bytes(packed)
+    with pytest.raises(ValueError, match="cannot read the word vectors in"):
+        read_vectors(file, ["nothing"])
+    file.unlink()
+    os.mkfifo(file)
+    with pytest.raises(ValueError, match=r"cannot read the word vectors in .*: it is no file"):
         read_vectors(file, ["nothing"])

@@ -140,7 +140,7 @@ def unreadable_options(cls: type) -> Iterator[str]:
         if not _readable(want):
             yield f"option {name!r} has type {want}, which a spec cannot hold"
         elif not _fits(default_of(getattr(attrs.fields(cls), name)), want):
-            yield f"option {name!r} is a {noun(want)}, and its default is not"
+            yield f"the default of option {name!r} is no {noun(want)}"
 
 
 def _fits(default: object, want: Annotation) -> bool:

@@ -39,7 +39,7 @@ def instance(cls: type[P], plugin: Any) -> P:
     """
     if not isinstance(plugin, cls):
         who = entry_of_class(cls) or f"{cls.noun} {cls.__module__}.{cls.__qualname__}"
-        raise PluginFault(f"{who}: the class makes {shown(plugin)}, and not a {cls.noun}")
+        raise PluginFault(f"{who}: the class makes {shown(plugin)}, which is no {cls.noun}")
     for name in unset(plugin):
         raise fault(plugin, "__init__", f"leaves the option {name!r} without a value")
     return plugin
