@@ -351,6 +351,12 @@ def test_a_picture_that_cannot_be_had_leaves_its_reason(tmp_path: Path) -> None:
         assert "does not say" in str(choose_pictures(data)[0].picture)
 
 
+def test_captions_that_need_more_room_than_a_picture_are_drawn(tmp_path: Path) -> None:
+    caption = " ".join([r"word\x1b]0;owned\x07"] * 12)
+    save_figure(tmp_path / "f.png", [Shown("no picture", (caption,) * 12)] * 4)
+    assert (tmp_path / "f.png").stat().st_size > 10_000
+
+
 def test_the_figure_has_pictures_captions_and_grey_boxes(tmp_path: Path) -> None:
     red = np.zeros((40, 40, 3), np.uint8)
     red[:, :, 0] = 255

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -103,7 +104,10 @@ def save_figure(file: Path, shown: Sequence[Shown]) -> None:
     for axes, one in zip(grid, shown, strict=False):
         _draw(axes, one)
     try:
-        figure.savefig(file, bbox_inches="tight")
+        with warnings.catch_warnings():
+            # Of captions that need more room than their picture: the file is as large as all of them.
+            warnings.filterwarnings("ignore", "constrained_layout not applied")
+            figure.savefig(file, bbox_inches="tight")
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise DataError(f"cannot write {file}: {reason}") from error
