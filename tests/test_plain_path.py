@@ -47,7 +47,7 @@ def test_fifty_losses_are_those_of_the_plain_path(
     monkeypatch.setattr(rnnkit.system.process, "_threads", 2)
     monkeypatch.setattr(rnnkit.system.process, "GRAIN", 64)
     monkeypatch.setattr("rnnkit.network.head.HEAD_ROWS", 50)
-    monkeypatch.setattr("rnnkit.network.head.LOSS_SIZE", 10 * V)
+    monkeypatch.setattr("rnnkit.network.losses.LOSS_SIZE", 10 * V)
     monkeypatch.setattr("rnnkit.training.blocks.UPDATE_SIZE", 100)
     model = assemble(
         parse_spec(SPEC.format(cell=cell, dtype=dtype)), Sizes(F, Vocabulary.standard(V), T)

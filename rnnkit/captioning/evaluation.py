@@ -13,12 +13,13 @@ import attrs
 import numpy as np
 
 from rnnkit.captioning.images import Captioned, caption_split, check_fits
-from rnnkit.data import Dataset, Split, Vocabulary, as_characters
+from rnnkit.data import Dataset, Split, Vocabulary
 from rnnkit.data.annotations import ImageId
 from rnnkit.data.references import read_references
 from rnnkit.data.summary import count_targets
 from rnnkit.kinds import Decoder
 from rnnkit.metrics import DEFAULT, check, scores
+from rnnkit.network.sizes import tokenized
 from rnnkit.network.writer import Writer, as_decoder
 from rnnkit.parallel import ALONE, Ranks
 from rnnkit.registry.labels import label
@@ -116,7 +117,7 @@ def evaluate(
     captions = caption_split(model, dataset, split, limit, decoder, ranks, references)
     said = {one.image: one.caption for one in captions}
     wanted = {one.image: one.truth for one in captions}
-    tokens = as_characters(dataset, model.vocabulary) if model.vocabulary.by_character else dataset
+    tokens = tokenized(model.spec, dataset, model.vocabulary)
     return Evaluation(
         split=split,
         images=len(captions),

@@ -9,11 +9,13 @@ import attrs
 import numpy as np
 
 from rnnkit.data import Dataset, Vocabulary, characters_of
+from rnnkit.data.ordering import same_words
 from rnnkit.data.references import References, read_references
 from rnnkit.data.vocabulary import PTB, WRITTEN
 from rnnkit.errors import DataError
 from rnnkit.kinds import Array, Decoded, Decoder, Ints, Rng
 from rnnkit.network.maps import map_misfit
+from rnnkit.network.sizes import wants_frequent_first
 from rnnkit.network.writer import Writer
 from rnnkit.parallel import ALONE, Ranks
 
@@ -104,6 +106,8 @@ def check_fits(model: Writer[Any], dataset: Dataset) -> None:
     vocabulary, models = dataset.vocabulary, model.vocabulary
     if models.by_character:
         vocabulary = characters_of(vocabulary)
+    if wants_frequent_first(model.spec) and same_words(vocabulary, models):
+        vocabulary = models
     # Characters of captions as they were written are more than those of the words.
     more = models.cut == WRITTEN and not dataset.vocabulary.by_character
     fits = {*vocabulary.words} <= {*models.words} if more else vocabulary == models

@@ -176,7 +176,7 @@ class Vocabulary:
         """The same of a caption that is cut into words or characters already."""
         if length is not None:
             words = words[: length - 2]
-        tokens = [self.start, *map(self._token, words), self.end]
+        tokens = [self.start, *map(self.token, words), self.end]
         if length is not None:
             tokens += [self.null] * (length - len(tokens))
         return np.array(tokens, dtype=np.int32)
@@ -194,7 +194,12 @@ class Vocabulary:
                 words.append(self.words[token])
         return composed(join(words) if self.cut == PTB else self.joiner.join(words))
 
-    def _token(self, word: str) -> int:
+    def token(self, word: str) -> int:
+        """The token of a word; that of `<UNK>` if it has none.
+
+        Raises:
+            DataError: it has none, and neither has `<UNK>`.
+        """
         token = self._tokens.get(word, self.unknown)
         if token is None:
             raise DataError(f"the vocabulary has neither the word {word!r} nor {UNKNOWN}")

@@ -25,6 +25,7 @@ from rnnkit.kinds.decoding import block_repeats, finished, word_by_word
 from rnnkit.kinds.encoder import Encoder, InOnnx, Picture, Prepared
 from rnnkit.kinds.initializer import Initializer, weights
 from rnnkit.kinds.layer import Layer
+from rnnkit.kinds.likelihood import LikelihoodLayer
 from rnnkit.kinds.loss import Loss
 from rnnkit.kinds.optimizer import Optimizer
 from rnnkit.kinds.plugin import API, Plugin
@@ -65,6 +66,7 @@ __all__ = [
     "Ints",
     "Judge",
     "Layer",
+    "LikelihoodLayer",
     "Loss",
     "M",
     "Mask",

@@ -20,7 +20,7 @@ Rng: TypeAlias = np.random.Generator
 
 @attrs.frozen
 class Arrays:
-    """A container of arrays: every field is an `Array`, or again an `Arrays`."""
+    """A container of arrays: every field is an `Array`, or again an `Arrays`, or a tuple of such."""
 
 
 @attrs.frozen
@@ -53,18 +53,34 @@ def map_arrays(f: Callable[..., Array], a: A, *others: A) -> A:
     made: dict[str, Any] = {}
     for name, alias in _fields(type(a)):
         value, rest = getattr(a, name), [getattr(other, name) for other in others]
-        made[alias] = map_arrays(f, value, *rest) if isinstance(value, Arrays) else f(value, *rest)
+        made[alias] = _mapped(f, value, *rest)
     return type(a)(**made)
 
 
+def _mapped(f: Callable[..., Array], value: Any, *others: Any) -> Any:
+    """The same for what is in a field."""
+    if isinstance(value, Arrays):
+        return map_arrays(f, value, *others)
+    if isinstance(value, tuple):
+        return tuple(_mapped(f, *each) for each in zip(value, *others, strict=True))
+    return f(value, *others)
+
+
 def named_arrays(a: Arrays, prefix: str = "") -> Iterator[tuple[str, Array]]:
-    """Every array with its dotted name, in the order of the fields."""
+    """Every array with its dotted name, in the order of the fields; in a tuple, its place is in the name."""
     for name, _ in _fields(type(a)):
-        value = getattr(a, name)
-        if isinstance(value, Arrays):
-            yield from named_arrays(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value
+        yield from _named(getattr(a, name), f"{prefix}{name}")
+
+
+def _named(value: Any, name: str) -> Iterator[tuple[str, Array]]:
+    """The same for what is in a field."""
+    if isinstance(value, Arrays):
+        yield from named_arrays(value, f"{name}.")
+    elif isinstance(value, tuple):
+        for i, each in enumerate(value):
+            yield from _named(each, f"{name}.{i}")
+    else:
+        yield name, value
 
 
 def with_values(a: A, arrays: Mapping[str, Array], prefix: str) -> A:

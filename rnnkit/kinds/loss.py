@@ -34,6 +34,20 @@ class Loss(Plugin):
             (loss, dscores): the sum over unmasked positions, and its gradient (M, V), zero where masked.
         """
 
+    def of_target(self, log_probs: Array) -> tuple[Array, Array] | None:
+        """The loss of each position from the log probability of its target, where that is all it depends on.
+
+        `LikelihoodLayer` then need not compute the scores of all other words.
+
+        Args:
+            log_probs: (M,), log softmax(scores)[target]; must not be changed.
+
+        Returns:
+            (losses, slopes): (M,) each, the loss of each position and its derivative by the log probability; None, unless
+            overridden, for a loss that depends on other scores too.
+        """
+        return None
+
     def weighted(
         self, scores: Array, targets: Ints, mask: Mask, weights: Array
     ) -> tuple[Scalar, Array]:

@@ -7,7 +7,17 @@ from typing import Any
 
 import attrs
 
-from rnnkit.kinds import Activation, Array, DType, Ints, Layer, NoParams, Params, Rng
+from rnnkit.kinds import (
+    Activation,
+    Array,
+    DType,
+    Ints,
+    Layer,
+    LikelihoodLayer,
+    NoParams,
+    Params,
+    Rng,
+)
 from rnnkit.network.parts import Made, Wanted, everything
 from rnnkit.registry.returned import array, like, pair
 
@@ -56,6 +66,12 @@ class Chain:
     def random(self) -> bool:
         """Whether equal inputs may have different outputs while training."""
         return any(link.layer.random for link in self.links)
+
+    @property
+    def likelihood_layer(self) -> LikelihoodLayer[Any, Any, Any] | None:
+        """The last layer, if it knows how likely a word is without the others."""
+        last = self.links[-1].layer if self.links else None
+        return last if isinstance(last, LikelihoodLayer) else None
 
     def __iter__(self) -> Iterator[Link]:
         return iter(self.links)
@@ -107,3 +123,33 @@ class Chain:
                 array(link.layer, method, below, (*dx.shape[:-1], link.in_features), "dx")
             dx = below
         return dx, grads
+
+    def likelihood(self, x: Array, targets: Ints, rng: Rng | None) -> tuple[Array, list[Any]]:
+        """The log probabilities (M,) of targets for x (M, ..), by the last layer, and the cache of each link."""
+        layer, last = self.likelihood_layer, self.links[-1]
+        assert layer is not None
+        y, caches = Chain(self.links[:-1]).forward(x, rng)
+        made = layer.likelihood(last.params, y, targets)
+        log_probs, cache = pair(layer, "likelihood", made, "(log_probs, cache)")
+        array(layer, "likelihood", log_probs, targets.shape, "log_probs")
+        return log_probs, [*caches, cache]
+
+    def likelihood_back(
+        self,
+        dlog_probs: Array,
+        caches: list[Any],
+        wanted: Wanted = everything,
+        name: str = "",
+        *,
+        input: bool = True,
+    ) -> tuple[Any, list[Made]]:
+        """The same as `backward`, of what `likelihood` gave."""
+        layer, last, method = self.likelihood_layer, self.links[-1], "likelihood_back"
+        assert layer is not None
+        made = layer.likelihood_back(last.params, dlog_probs, caches[-1])
+        dy, dp = pair(layer, method, made, "(dx, dp)")
+        array(layer, method, dy, (len(dlog_probs), last.in_features), "dx")
+        own = like(layer, method, dp, last.params, "dp")
+        below = Chain(self.links[:-1])
+        dx, grads = below.backward(dy, caches[:-1], wanted, name, input=input)
+        return dx, [*grads, own if wanted(f"{name}.{len(below.links)}.") else None]

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
+from collections.abc import Callable
 from functools import partial
+from typing import TypeAlias
 
 import attrs
 import numpy as np
 
 from rnnkit.kinds import Array, DType, Ints, Loss, Mask, Rng, Scalar, map_arrays
 from rnnkit.network.chain import Chain
+from rnnkit.network.losses import Terms, slices
 from rnnkit.network.parts import Made, Wanted, everything
 from rnnkit.numerics import log_softmax
-from rnnkit.registry.returned import array, pair
 from rnnkit.system.process import pieces, together
 
 HEAD_ROWS = 1024
@@ -24,8 +25,8 @@ HEAD_BYTES = 32 << 20
 LEAST_HEAD_ROWS = 128
 """But not fewer than this: every block's share of the head's gradient is added to the sum over blocks."""
 
-LOSS_SIZE = 1 << 17
-"""Scores that go through the loss at once: what it computes on the way stays in the processor's cache."""
+Back: TypeAlias = Callable[..., tuple[Array, list[Made]]]
+"""From which gradients are wanted to that of what the head reads, and those of its links."""
 
 
 @attrs.frozen(eq=False)
@@ -72,19 +73,21 @@ class Head:
             (loss, dh, gradients): those of each link of the chain; unless `backward`, dh means nothing and
             there are none.
         """
-        dh, rows = np.empty_like(h), self._rows(h.dtype)
-        dscores = np.empty((min(rows, len(h)), self.width), h.dtype)
+        dh, by_target = np.empty_like(h), self._by_target(loss, h.dtype)
+        rows = HEAD_ROWS if by_target else self._rows(h.dtype)
+        shape = (min(rows, len(h)) if backward and not by_target else 0, self.width)
+        dscores = np.empty(shape, h.dtype)
         total: Scalar = h.dtype.type(0)
         head: list[Made] = []
-        for block in _slices(len(h), rows):
-            scores, caches = self.chain.forward(h[block], rng)
-            dblock = dscores[: len(scores)] if backward else None
-            of_block = None if weights is None else weights[block]
-            total = total + _loss(
-                loss, scores, targets[block], counts[block], of_block, scale, dblock
+        terms = Terms(loss, targets, counts, scale, weights)
+        for block in slices(len(h), rows):
+            given = h[block], terms.at(block), rng
+            value, back = (
+                self._of_targets(*given) if by_target else self._of_scores(*given, dscores)
             )
-            if dblock is not None:
-                dx, grads = self.chain.backward(dblock, caches, wanted, "head", input=below)
+            total = total + value
+            if backward:
+                dx, grads = back(wanted, "head", input=below)
                 if below:
                     dh[block] = dx
                 if head:
@@ -94,17 +97,40 @@ class Head:
                 else:
                     head = grads
                 del dx, grads
-            del scores, caches  # else the next block's would come on top of them
+            del back  # else the next block's caches would come on top of its own
         if backward and not head:  # no position has a loss
             head = [map_arrays(np.zeros_like, link.params) for link in self.chain]
         return total, dh, head
 
+    def _of_scores(
+        self, h: Array, terms: Terms, rng: Rng | None, dscores: Array
+    ) -> tuple[Scalar, Back]:
+        """The loss of a block from the scores of all words, and the way back by dscores, which has no rows without."""
+        scores, caches = self.chain.forward(h, rng)
+        dblock = dscores[: len(scores)]
+        value = terms.of_scores(scores, dblock if len(dblock) else None)
+        return value, partial(self.chain.backward, dblock, caches)
+
+    def _of_targets(self, h: Array, terms: Terms, rng: Rng | None) -> tuple[Scalar, Back]:
+        """The loss of a block from the log probabilities of its targets, and the way back."""
+        log_probs, caches = self.chain.likelihood(h, terms.targets, rng)
+        value, dlog_probs = terms.of_targets(log_probs)
+        return value, partial(self.chain.likelihood_back, dlog_probs, caches)
+
+    def _by_target(self, loss: Loss, dtype: DType) -> bool:
+        """Whether the log probabilities of targets are had without the others, and the loss wants no more."""
+        known = self.chain.likelihood_layer is not None
+        return known and loss.of_target(np.zeros(1, dtype)) is not None
+
     def nats(self, h: Array, targets: Ints, counts: Mask) -> float:
         """The negative log likelihood of the targets that count."""
-        total = 0.0
-        for block in _slices(len(h), self._rows(h.dtype)):
-            scores, _ = self.chain.forward(h[block], None)
-            chosen = np.take_along_axis(log_softmax(scores), targets[block, None], axis=1)[:, 0]
+        total, known = 0.0, self.chain.likelihood_layer is not None
+        for block in slices(len(h), HEAD_ROWS if known else self._rows(h.dtype)):
+            if known:
+                chosen, _ = self.chain.likelihood(h[block], targets[block], None)
+            else:
+                log_probs = log_softmax(self.scores(h[block]))
+                chosen = np.take_along_axis(log_probs, targets[block, None], axis=1)[:, 0]
             total -= float(chosen[counts[block]].sum(dtype=np.float64))
         return total
 
@@ -115,6 +141,8 @@ class Head:
     def log_probs(self, h: Array) -> Array:
         """The log probabilities of all positions (M, V)."""
         scores = self.scores(h)
+        if self.chain.likelihood_layer is not None:
+            return scores  # they are that already
         log_probs = np.empty_like(scores)
 
         def normalize(part: slice) -> None:
@@ -128,45 +156,7 @@ class Head:
         return min(HEAD_ROWS, max(LEAST_HEAD_ROWS, HEAD_BYTES // (self.width * dtype.itemsize)))
 
 
-def _loss(
-    loss: Loss,
-    scores: Array,
-    targets: Ints,
-    mask: Mask,
-    weights: Array | None,
-    scale: float,
-    dscores: Array | None,
-) -> Scalar:
-    """The sum of the loss over positions (M,), its gradient times `scale` written to dscores."""
-    rows = max(1, LOSS_SIZE // scores.shape[1])
-    blocks = _slices(len(scores), rows)
-
-    def losses(mine: slice) -> list[Scalar]:
-        found = []
-        for block in blocks[mine]:
-            given = scores[block], targets[block], mask[block]
-            method, made = (
-                ("evaluate", loss.evaluate(*given))
-                if weights is None
-                else ("weighted", loss.weighted(*given, weights[block]))
-            )
-            value, gradient = pair(loss, method, made, "(loss, dscores)")
-            found.append(array(loss, method, np.asarray(value), (), "the loss")[()])
-            array(loss, method, gradient, scores[block].shape, "dscores")
-            if dscores is not None:
-                np.multiply(gradient, scale, out=dscores[block])
-        return found
-
-    shares = pieces(len(blocks), rows * scores.shape[1])
-    found = together([partial(losses, share) for share in shares])
-    return sum(itertools.chain(*found), start=scores.dtype.type(0))
-
-
 def _add(sums: Made, grads: Made) -> Made:
     if sums is None or grads is None:
         return None
     return map_arrays(lambda a, b: np.add(a, b, out=a), sums, grads)
-
-
-def _slices(rows: int, size: int) -> list[slice]:
-    return [slice(i, i + size) for i in range(0, rows, size)]

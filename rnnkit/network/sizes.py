@@ -10,7 +10,9 @@ from pathlib import Path
 import attrs
 
 from rnnkit.data import Dataset, Vocabulary, as_characters, open_data
+from rnnkit.data.ordering import frequent_first
 from rnnkit.errors import DataError, SpecError, quoted
+from rnnkit.kinds import LikelihoodLayer
 from rnnkit.spec import Problem, Spec, read_spec
 
 
@@ -51,8 +53,18 @@ def opened(spec: Spec, data: str | Path | Dataset | None) -> Iterator[Dataset | 
 
 
 def tokenized(spec: Spec, dataset: Dataset, vocabulary: Vocabulary | None = None) -> Dataset:
-    """The dataset in the tokens that a spec wants; characters are those of a model's vocabulary, if there is one."""
-    return as_characters(dataset, vocabulary) if spec.data.tokens == "char" else dataset
+    """The dataset in the tokens that a spec wants; characters, and their order, are those of a model's vocabulary, if there
+    is one.
+    """
+    if spec.data.tokens == "char":
+        dataset = as_characters(dataset, vocabulary)
+    return frequent_first(dataset, vocabulary) if wants_frequent_first(spec) else dataset
+
+
+def wants_frequent_first(spec: Spec) -> bool:
+    """Whether tokens of a network are to be those of frequent words first."""
+    last = spec.model.head[-1] if spec.model.head else None
+    return isinstance(last, LikelihoodLayer) and last.by_frequency
 
 
 def in_words(spec: Spec) -> Spec:

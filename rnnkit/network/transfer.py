@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import attrs
 import numpy as np
 
@@ -32,7 +34,8 @@ def take_over(model: Captioner, other: Captioner) -> tuple[Taken, ...]:
     A parameter is taken if the other model has one of the same name and shape. Where an axis goes through the vocabulary,
     as the rows of an embedding, the columns of the last layer of the head and its bias, the words (or characters) that
     both have are taken, matched by spelling, special ones too; the rest stays as it is. Weights are (in, out), so that in
-    `words.0` this is the first axis as long as the vocabulary, and behind the head's last product the last one.
+    `words.0` this is the first axis as long as the vocabulary, and behind the head's last product the last one; a
+    `LikelihoodLayer` says itself where the words are.
 
     Args:
         model: whose arrays are changed in place.
@@ -55,14 +58,10 @@ def _take(model: Captioner, other: Captioner, name: str, w: Array, a: Array | No
 
     if a is None:
         return left("initialized: the model has none of this name")
-    axes = _word_axis(model, name, w), _word_axis(other, name, a)
-    mine, its = (
-        tuple(size for k, size in enumerate(array.shape) if k != axis)
-        for array, axis in zip((w, a), axes, strict=True)
-    )
-    if mine != its or axes[0] != axes[1]:
+    mine, its = (_Words.of(net, name, array) for net, array in ((model, w), (other, a)))
+    if mine.rest != its.rest or mine.axis != its.axis:
         return left(f"initialized: that of the model is {a.shape}")
-    axis = axes[0]
+    axis = mine.axis
     if axis is None:
         w[...] = a
         return Taken(name, w.shape, w.size, "taken")
@@ -70,14 +69,44 @@ def _take(model: Captioner, other: Captioner, name: str, w: Array, a: Array | No
         kinds = ("characters", "words")
         had, has = kinds if other.vocabulary.by_character else kinds[::-1]
         return left(f"initialized: the model has {had}, this network {has}")
-    places = {word: k for k, word in enumerate(other.vocabulary.words)}
-    words = model.vocabulary.words
-    known = np.array([k for k, word in enumerate(words) if word in places], dtype=np.int64)
-    theirs = np.array([places[words[k]] for k in known], dtype=np.int64)
+    places = {word: k for k, word in enumerate(its.words)}
+    known = np.array([k for k, word in enumerate(mine.words) if word in places], dtype=np.int64)
+    theirs = np.array([places[mine.words[k]] for k in known], dtype=np.int64)
     np.moveaxis(w, axis, 0)[known] = np.moveaxis(a, axis, 0)[theirs]
     kind = "characters" if model.vocabulary.by_character else "words"
-    taken = w.size // len(words) * len(known)
-    return Taken(name, w.shape, taken, f"taken of {len(known):,} of {len(words):,} {kind}")
+    taken = w.size // len(mine.words) * len(known)
+    spelled = np.array([isinstance(word, str) for word in mine.words])
+    both = f"{np.count_nonzero(spelled[known]):,} of {np.count_nonzero(spelled):,}"
+    return Taken(name, w.shape, taken, f"taken of {both} {kind}")
+
+
+@attrs.frozen
+class _Words:
+    """Where the words are in a parameter.
+
+    Attributes:
+        axis: that goes through them; None if none does.
+        words: at each place of it; a number is no word, but the same in every vocabulary.
+        rest: the shape of the other axes.
+    """
+
+    axis: int | None
+    words: Sequence[str | int]
+    rest: tuple[int, ...]
+
+    @classmethod
+    def of(cls, model: Captioner, name: str, w: Array) -> _Words:
+        part, number, own = name.split(".", 2)
+        words = model.vocabulary.words
+        last, layer = len(model.head.chain.links) - 1, model.head.chain.likelihood_layer
+        if part == "head" and int(number) == last and layer is not None:
+            axis, tokens = layer.word_axes().get(own, (None, np.array([], int)))
+            at: Sequence[str | int] = [
+                words[token] if token >= 0 else token for token in tokens.tolist()
+            ]
+        else:
+            axis, at = _word_axis(model, name, w), words
+        return cls(axis, at, tuple(size for k, size in enumerate(w.shape) if k != axis))
 
 
 def _word_axis(model: Captioner, name: str, w: Array) -> int | None:

@@ -48,6 +48,9 @@ class SoftmaxCrossEntropy(Loss):
         loss: Scalar = losses.sum()
         return loss, dscores
 
+    def of_target(self, log_probs: Array) -> tuple[Array, Array] | None:
+        return None if self.smoothing else (-log_probs, np.full_like(log_probs, -1.0))
+
     def weighted(
         self, scores: Array, targets: Ints, mask: Mask, weights: Array
     ) -> tuple[Scalar, Array]:

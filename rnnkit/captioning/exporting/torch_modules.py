@@ -99,6 +99,30 @@ class Recurrent(Module):
         }
 
 
+class Clusters(Module):
+    """`nn.AdaptiveLogSoftmaxWithLoss` with `head_bias=True`: the head, and two matrices for each cluster."""
+
+    def write(self, p: Mapping[str, Array]) -> dict[str, Array]:
+        return {self._theirs(own): a.T for own, a in p.items()}
+
+    def read(self, tensors: Mapping[str, Array]) -> dict[str, Array]:
+        return {self._own(tensor): a.T for tensor, a in tensors.items()}
+
+    @staticmethod
+    def _theirs(own: str) -> str:
+        if not own.startswith("clusters."):
+            return {"W": "head.weight", "b": "head.bias"}[own]
+        _, i, matrix = own.split(".")
+        return f"tail.{i}.{'PW'.index(matrix)}.weight"
+
+    @staticmethod
+    def _own(tensor: str) -> str:
+        if not tensor.startswith("tail."):
+            return {"head.weight": "W", "head.bias": "b"}[tensor]
+        _, i, number, _ = tensor.split(".")
+        return f"clusters.{i}.{'PW'[int(number)]}"
+
+
 def _moved(a: Array, before: tuple[str, ...], after: tuple[str, ...]) -> Array:
     """A new array with the blocks of the last axis in another order."""
     blocks = np.split(a, len(before), axis=-1)
@@ -109,6 +133,7 @@ _LAYERS: Final[Mapping[str, Module]] = {
     "affine": Plain({"W": "weight", "b": "bias"}, transposed=True),
     "embedding": Plain({"W": "weight"}),
     "layer-norm": Plain({"gain": "weight", "bias": "bias"}),
+    "adaptive-softmax": Clusters(),
 }
 
 _CELLS: Final[Mapping[str, Module]] = {

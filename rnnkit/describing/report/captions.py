@@ -11,12 +11,13 @@ import numpy as np
 
 from rnnkit.captioning.evaluation import Evaluation, evaluate
 from rnnkit.captioning.images import Captioned
-from rnnkit.data import Dataset, as_characters
+from rnnkit.data import Dataset
 from rnnkit.describing.report.numbers import percent
 from rnnkit.describing.report.pictures import Album, Picture
 from rnnkit.errors import RnnkitError
 from rnnkit.metrics import DEFAULT, check, judge, tokenize
 from rnnkit.network.model import Captioner
+from rnnkit.network.sizes import tokenized
 
 SAMPLE: Final = 8
 EXTREMES: Final = 4
@@ -147,8 +148,7 @@ def _nats_each(
     model: Captioner, dataset: Dataset, split: str, images: Sequence[int]
 ) -> dict[int, float]:
     """Negative log likelihood per token of people's captions, image by image."""
-    tokens = as_characters(dataset, model.vocabulary) if model.vocabulary.by_character else dataset
-    chosen = tokens.split(split)
+    chosen = tokenized(model.spec, dataset, model.vocabulary).split(split)
     rows = [np.flatnonzero(chosen.image_idxs == image) for image in images]
     nats: dict[int, float] = {}
     for image, (captions, features) in zip(images, chosen.batches(rows, model.dtype), strict=True):

@@ -8,9 +8,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from rnnkit.kinds import Array, Ints, Layer, Rng, named_arrays
+from rnnkit.kinds import Array, Ints, Layer, LikelihoodLayer, Rng, named_arrays
 from rnnkit.kinds.arrays import with_values
 from rnnkit.testing.cases.graphs import graph_of
+from rnnkit.testing.cases.likelihood import likelihood_cases
 from rnnkit.testing.cases.setting import SETTINGS, USUAL, Setting
 from rnnkit.testing.cases.widths import Widths
 from rnnkit.testing.constants import thresholds
@@ -29,7 +30,7 @@ Inputs = Literal["drawn", "equal"]
 
 def layer_cases(plugin: Layer[Any, Any, Any]) -> Iterator[Case]:
     """The cases of one layer."""
-    plugin = plugin.fit(3)
+    plugin = fitted(plugin)
     widths = Widths(partial(_begin, plugin))
     main, *others = dict.fromkeys(map(widths.near, WIDTHS))
     beyond = thresholds(type(plugin), 16, MOST)
@@ -48,17 +49,24 @@ def layer_cases(plugin: Layer[Any, Any, Any]) -> Iterator[Case]:
     if not plugin.tokens:
         rows = partial(_at, plugin=plugin, shape=(4, main), training=False, rows="equal")
         yield Case("equal numbers", rows)
+    if isinstance(plugin, LikelihoodLayer):
+        yield from likelihood_cases(plugin, main)
 
 
 def draws(plugin: Layer[Any, Any, Any], seed: int) -> bool:
     """Whether its results in training depend on the source of randomness."""
-    plugin = plugin.fit(3)
+    plugin = fitted(plugin)
     d = Widths(partial(_begin, plugin)).near(5)
     rng = np.random.default_rng(seed)
     params = plugin.init(d, rng, np.dtype(np.float64))
     x = rng.integers(0, d, 40) if plugin.tokens else rng.standard_normal((40, d))
     one, other = (plugin.forward(params, x.copy(), np.random.default_rng(s))[0] for s in (1, 2))
     return not equal_bits(one, other)
+
+
+def fitted(plugin: Layer[Any, Any, Any]) -> Layer[Any, Any, Any]:
+    """The layer with a small output; of words there are more, as some may be rarer than others."""
+    return plugin.fit(12 if isinstance(plugin, LikelihoodLayer) else 3)
 
 
 def _begin(plugin: Layer[Any, Any, Any], d: int) -> None:

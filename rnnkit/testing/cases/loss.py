@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from rnnkit.kinds import Array, Ints, Loss, Mask, Rng, Scalar
+from rnnkit.numerics import log_softmax
 from rnnkit.testing.cases.graphs import graph_of
 from rnnkit.testing.constants import thresholds
 from rnnkit.testing.example import Broken, Case, Example, Leaves, Traceable, copied
-from rnnkit.testing.laws import calls_do_not_meet
+from rnnkit.testing.laws import calls_do_not_meet, close
 
 M, V = 6, 5
 SURE = 40
@@ -131,9 +132,27 @@ def _at(
             what = "" if weights is None else ", each times its weight"
             raise Broken("sum", f"the loss is not the sum of the losses of its positions{what}")
 
+    def is_that_of_its_targets(example: Example) -> None:
+        """of_target, where there is one, has the same loss and gradient."""
+        log_probs, rows = log_softmax(scores), np.arange(len(scores))
+        made = plugin.of_target(log_probs[rows, targets])
+        if made is None:
+            return
+        losses, slopes = (np.where(mask, a if weights is None else a * weights, 0.0) for a in made)
+        of_targets = -slopes[:, None] * np.exp(log_probs)
+        of_targets[rows, targets] += slopes
+        loss, dscores = evaluate(scores.copy(), targets.copy(), mask.copy(), weights)
+        for what, found, wanted in (
+            ("loss", losses.sum(), np.asarray(loss)),
+            ("gradient", of_targets, dscores),
+        ):
+            if not close(found, wanted):
+                raise Broken("targets", f"by of_target the {what} is another than by evaluate")
+
     laws: list[Callable[[Example], None]] = [
         masked_positions_do_not_matter,
         is_a_sum_over_positions,
+        is_that_of_its_targets,
     ]
     if not types_only:
         laws.append(calls_do_not_meet(type(plugin)))
