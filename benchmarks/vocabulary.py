@@ -37,6 +37,7 @@ ADAM: Final = '{ use = "adam", learning_rate = 1e-3 }'
 
 WAYS: Final = {
     "affine": ('"affine"', ADAM),
+    "affine, tied": (f'[{{ use = "affine", units = {D} }}, "tied"]', ADAM),
     "adaptive-softmax": ('"adaptive-softmax"', ADAM),
 }
 """Head and optimizer of a spec, by what stands in the table."""

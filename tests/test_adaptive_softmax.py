@@ -16,6 +16,7 @@ from rnnkit.kinds import Array, Ints, Loss, Mask, Scalar
 from rnnkit.kinds.arrays import with_values
 from rnnkit.network.transfer import take_over
 from rnnkit.numerics import log_softmax
+from rnnkit.testing.checks import checks_of_spec
 from rnnkit_builtin.layers.adaptive_softmax import AdaptiveSoftmax
 from rnnkit_builtin.layers.affine import Affine
 from rnnkit_builtin.losses.softmax_cross_entropy import SoftmaxCrossEntropy
@@ -120,6 +121,13 @@ class ByScores(Loss):
 
     def evaluate(self, scores: Array, targets: Ints, mask: Mask) -> tuple[Scalar, Array]:
         return SoftmaxCrossEntropy().evaluate(scores, targets, mask)
+
+
+def test_the_harness_finds_the_gradient_of_a_network_right() -> None:
+    text = NETWORK.replace("[4, 7]", "[3, 5]")
+    for check in checks_of_spec(rnnkit.parse_spec(text), "adaptive"):
+        finding = check.run(0)
+        assert finding.ok, (check.id, finding.text)
 
 
 @pytest.mark.parametrize("weighted", [False, True])

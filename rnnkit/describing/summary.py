@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import attrs
@@ -11,7 +11,7 @@ import numpy as np
 from rnnkit.data import Dataset
 from rnnkit.describing.work import layer_work, step_work
 from rnnkit.errors import SpecError
-from rnnkit.kinds import Plugin, named_arrays
+from rnnkit.kinds import Array, Plugin, named_arrays
 from rnnkit.network import Packing
 from rnnkit.network.body import Level
 from rnnkit.network.builder import build
@@ -170,7 +170,7 @@ def _link(model: Captioner, name: str, link: Link, positions: int) -> Part:
         name,
         link.plugin,
         (link.in_features, link.out_features),
-        link.params,
+        [a for own, a in named_arrays(link.params) if f"{name}.{own}" not in model.ties],
         layer_work(layer, link.params, x),
         kept,
         _bytes((dx, dp)),
@@ -197,7 +197,7 @@ def _recurrence(model: Captioner, index: int, level: Level, width: int, steps: i
         f"rnn.{index}",
         model.spec.model.rnn[index].cell,
         (width, level.hidden),
-        rnn.params,
+        [a for _, a in named_arrays(rnn.params)],
         None if work is None else work * steps,
         kept,
         _bytes((dx, dh0, dp)),
@@ -208,13 +208,12 @@ def _part(
     name: str,
     plugin: Plugin,
     widths: tuple[int, int],
-    params: Any,
+    arrays: Sequence[Array],
     multiply_adds: int | None,
     kept: int,
     gradients: int,
 ) -> Part:
     entry = entry_of(plugin)
-    arrays = [a for _, a in named_arrays(params)]
     return Part(
         name=name,
         plugin=entry.spec_name if entry else type(plugin).__name__,

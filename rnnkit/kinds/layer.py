@@ -19,13 +19,15 @@ class Layer(Plugin, Generic[X, P, C]):
     X is `Array` for a map of the last axis, whatever stands before it: the same layer serves (N, D),
     (N, T, D) and packed (M, D), and treats each position alone. X is `Ints` for a lookup by token
     (any shape of indices in, one axis more out); such a layer sets `tokens = True`. A layer that draws random
-    numbers while training sets `random = True`: equal inputs may then have different outputs.
+    numbers while training sets `random = True`: equal inputs may then have different outputs. Of a layer in the head, the
+    parameters in `ties` are those of the same names of the first layer of `words`: one array each, with one gradient.
     """
 
     noun: ClassVar[str] = "layer"
     group: ClassVar[str] = "rnnkit.layers"
     tokens: ClassVar[bool] = False
     random: ClassVar[bool] = False
+    ties: ClassVar[tuple[str, ...]] = ()
 
     def fit(self, width: int) -> Self:
         """This layer with an output width that its options left open set to `width`.

@@ -21,6 +21,7 @@ from rnnkit.network.maps import misfits
 from rnnkit.network.model import Captioner
 from rnnkit.network.recurrence import Recurrence
 from rnnkit.network.sizes import Sizes, as_spec, opened, sizes_of
+from rnnkit.network.ties import tied
 from rnnkit.registry.blame import culprit, wrong_return
 from rnnkit.registry.returned import check_initializers, params, whole
 from rnnkit.spec import ModelTable, Problem, RnnTable, Spec
@@ -93,6 +94,8 @@ def assemble(spec: Spec, sizes: Sizes, *, begins: bool = False) -> Captioner:
     if table.inject == "merge":
         width += beside
     head = fitter.chain(table.head, ("model", "head"), width, len(sizes.vocabulary))
+    if words:
+        head = fitter.tied(head, words)
     if fitter.problems:
         raise spec.origin.error(fitter.problems)
     made = Captioner(
@@ -172,6 +175,16 @@ class _Fitter:
                 path, f"the chain ends in width {width}, but must end in {out_features} here"
             )
         return links
+
+    def tied(self, head: list[Link], words: list[Link]) -> list[Link]:
+        """The links of the head with the parameters of the words' embedding that they share."""
+        made = []
+        for i, link in enumerate(tied(head, words)):
+            if isinstance(link, Link):
+                made.append(link)
+            else:
+                self.wrong(("model", "head", i), link)
+        return made
 
     def link(self, layer: Layer[Any, Any, Any], width: int, place: SpecPath) -> Link | None:
         """A layer with initial parameters, or None if it cannot be had."""

@@ -20,7 +20,7 @@ position inside a caption is still stepped through, it only has no loss.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import attrs
 import numpy as np
@@ -45,6 +45,7 @@ from rnnkit.network.lots import Lot, evaluate_lots, joined
 from rnnkit.network.memory import Lexicon, Remembered
 from rnnkit.network.packing import Packing
 from rnnkit.network.parts import Parts, named_chain
+from rnnkit.network.ties import Ties, ties_of
 from rnnkit.network.writer import Writer, as_numbers
 from rnnkit.registry.labels import label, name_of
 from rnnkit.spec import Spec
@@ -97,7 +98,16 @@ class Captioner(AtAGlance, Writer[Remembered]):
 
     @property
     def parameters(self) -> dict[str, Array]:
-        """One flat view: dotted name -> the very array the network computes with."""
+        """One flat view: dotted name -> the very array the network computes with; one that is tied is there once."""
+        return {name: w for name, w in self._all() if name not in self.ties}
+
+    @property
+    def ties(self) -> Mapping[str, str]:
+        """Parameters of the head that are the same arrays as others, by their names -> the names of those."""
+        return ties_of(self.head.chain.links)
+
+    def _all(self) -> Iterator[tuple[str, Array]]:
+        """Every array of every part."""
         body = self.body
         parts = Parts(
             [link.params for link in body.image],
@@ -106,11 +116,12 @@ class Captioner(AtAGlance, Writer[Remembered]):
             [level.rnn.params for level in body.levels],
             [link.params for link in self.head.chain],
         )
-        return dict(parts.named())
+        return parts.named()
 
     def with_parameters(self, values: Mapping[str, Array]) -> Captioner:
         """The same network computing with other arrays, one for each name in `parameters`."""
-        names = iter(self.parameters)
+        ties = self.ties
+        names = iter([ties.get(name, name) for name, _ in self._all()])
 
         def other(_: Array) -> Array:
             return values[next(names)]
@@ -257,20 +268,24 @@ class Captioner(AtAGlance, Writer[Remembered]):
         features, captions = joined(lots, self.vocabulary.null)
         packing, targets, counts = _targets(captions, self.vocabulary.null)
         h, tapes = self.body.forward(features, captions, packing, rng)
-        needs = self.body.needs(wrt, wrt_features)
+        ties = Ties(self.ties)
+        needs = self.body.needs(ties.wanted(wrt), wrt_features)
         totals, dh, head = evaluate_lots(
             self.head, lots, h, targets, counts, packing, rng, needs, backward=backward
         )
         if not backward:
             return totals, {}
 
+        found: dict[str, Array] = {}
+
         def take_those(made: Mapping[str, Array]) -> None:
-            take(needs.among(made.items()))
+            gradients = ties.gather(needs.among(made.items()))
+            found.update(gradients)
+            take(gradients)
 
         take_those(dict(named_chain("head", head)))
         body = self.body.backward(dh, tapes, packing, take_those, needs)
-        parts = Parts(body.image, body.words, body.inputs, body.rnns, head)
-        gradients = needs.among(parts.named())
+        gradients = {name: found[name] for name in self.parameters if name in found}
         if wrt_features:
             gradients["features"] = body.features
         return totals, gradients

@@ -87,6 +87,9 @@ def from_torch(
         raise DataError("\n".join(faults))
     arrays = {name: a.astype(wanted[name].dtype) for name, (_, a) in given.items()}
     values = dict(parameter for place in places for parameter in place.read(arrays))
+    for own, of in model.ties.items():
+        if not np.array_equal(values[own], values[of]):
+            raise DataError(f"the spec ties {own} to {of}, but their tensors are not equal")
     return model.with_parameters({n: np.ascontiguousarray(a) for n, a in values.items()})
 
 

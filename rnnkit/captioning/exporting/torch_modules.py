@@ -134,6 +134,7 @@ _LAYERS: Final[Mapping[str, Module]] = {
     "embedding": Plain({"W": "weight"}),
     "layer-norm": Plain({"gain": "weight", "bias": "bias"}),
     "adaptive-softmax": Clusters(),
+    "tied": Plain({"W": "weight", "b": "bias"}),
 }
 
 _CELLS: Final[Mapping[str, Module]] = {

@@ -143,6 +143,12 @@ def _at(
                 f"out_features({d}) = {want[-1]} make it {want}",
             )
 
+    def ties_what_it_has(example: Example) -> None:
+        """`ties` are names of parameters."""
+        for name in plugin.ties:
+            if f"p.{name}" not in leaves:
+                raise Broken("ties", f"it ties {name!r}, and has no such parameter")
+
     def treats_each_position_alone(example: Example) -> None:
         """(N, T, D), (N T, D) and row by row are the same, unless numbers are drawn."""
         x, y = _given(), run(leaves, _given())[0]
@@ -172,7 +178,11 @@ def _at(
     def _given() -> Any:
         return tokens.copy() if plugin.tokens else leaves["x"].copy()
 
-    laws: list[Callable[[Example], None]] = [has_the_width_it_says, says_if_it_draws]
+    laws: list[Callable[[Example], None]] = [
+        has_the_width_it_says,
+        says_if_it_draws,
+        ties_what_it_has,
+    ]
     if type(plugin).backward_input is not Layer.backward_input:
         laws.append(goes_back_alike_when_frozen)
     if not (training and plugin.random):
