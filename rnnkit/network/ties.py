@@ -64,7 +64,7 @@ class Ties:
 
     def gather(self, made: Mapping[str, Array]) -> dict[str, Array]:
         """Gradients by the names of the model's parameters; those of the head wait for the embedding's."""
-        found = {}
+        found: dict[str, Array] = {}
         for name, gradient in made.items():
             if name in self.of:
                 of = self.of[name]

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,7 +25,7 @@ from torch import Tensor, nn
 torch.manual_seed(11)
 torch.set_default_dtype(torch.float64)
 
-recorded: dict[str, np.ndarray] = {}
+recorded: dict[str, Any] = {}
 
 
 def record(case: str, **tensors: Tensor) -> None:
