@@ -39,6 +39,7 @@ WAYS: Final = {
     "affine": ('"affine"', ADAM),
     "affine, tied": (f'[{{ use = "affine", units = {D} }}, "tied"]', ADAM),
     "adaptive-softmax": ('"adaptive-softmax"', ADAM),
+    "adaptive-softmax, lazy": ('"adaptive-softmax"', f"{ADAM}\nlazy = true"),
 }
 """Head and optimizer of a spec, by what stands in the table."""
 

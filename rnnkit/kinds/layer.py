@@ -21,6 +21,7 @@ class Layer(Plugin, Generic[X, P, C]):
     (any shape of indices in, one axis more out); such a layer sets `tokens = True`. A layer that draws random
     numbers while training sets `random = True`: equal inputs may then have different outputs. Of a layer in the head, the
     parameters in `ties` are those of the same names of the first layer of `words`: one array each, with one gradient.
+    Of a layer that takes tokens, those in `by_token` have a row for each token, which no other token reads.
     """
 
     noun: ClassVar[str] = "layer"
@@ -28,6 +29,7 @@ class Layer(Plugin, Generic[X, P, C]):
     tokens: ClassVar[bool] = False
     random: ClassVar[bool] = False
     ties: ClassVar[tuple[str, ...]] = ()
+    by_token: ClassVar[tuple[str, ...]] = ()
 
     def fit(self, width: int) -> Self:
         """This layer with an output width that its options left open set to `width`.

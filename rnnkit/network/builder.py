@@ -96,6 +96,11 @@ def assemble(spec: Spec, sizes: Sizes, *, begins: bool = False) -> Captioner:
     head = fitter.chain(table.head, ("model", "head"), width, len(sizes.vocabulary))
     if words:
         head = fitter.tied(head, words)
+    if spec.train.lazy and any(link.layer.ties for link in head):
+        fitter.wrong(
+            ("train", "lazy"),
+            "every row of a tied embedding has a gradient, by the head; leave this out",
+        )
     if fitter.problems:
         raise spec.origin.error(fitter.problems)
     made = Captioner(

@@ -191,6 +191,9 @@ class TrainTable:
             a' = d a + (1 - d) w with d = min(average, (1 + t) / (10 + t)) at update t. Evaluations and `best.h5` are of
             the averages then (Polyak & Juditsky, "Acceleration of stochastic approximation by averaging", 1992). Not
             averaged if left open.
+        lazy: whether an update is of those rows of the embedding alone that the batch has: the optimizer then neither moves
+            nor decays the others, nor what it remembers of them, as `torch.optim.SparseAdam` does it. That is fast with
+            large vocabularies, and not quite the same.
         group: parts of the network that learn in another way.
         reward: learn from what captions are worth; only by the loss if left open.
     """
@@ -206,8 +209,14 @@ class TrainTable:
     metric: Literal["nats", "bleu4", "rouge_l", "cider"] = "nats"
     patience: int | None = attrs.field(default=None, validator=optional([ge(1), le(MOST)]))
     average: float | None = attrs.field(default=None, validator=optional([gt(0.0), lt(1.0)]))
+    lazy: bool = attrs.field(default=False)
     group: tuple[GroupTable, ...] = ()
     reward: RewardTable | None = attrs.field(default=None)
+
+    @lazy.validator
+    def _can_leave_rows_out(self, _: object, lazy: bool) -> None:
+        if lazy and not self.optimizer.elementwise:
+            raise ValueError("the optimizer must see whole arrays, and cannot leave rows out")
 
     @reward.validator
     def _has_its_epochs_and_a_metric(self, _: object, reward: RewardTable | None) -> None:

@@ -6,10 +6,11 @@ import abc
 from collections.abc import Mapping
 
 from rnnkit.errors import CheckpointError
-from rnnkit.kinds import Array, Slots, named_arrays
+from rnnkit.kinds import Array, Ints, Slots, named_arrays
 from rnnkit.network.model import Captioner
 from rnnkit.numerics import sum_of_squares
 from rnnkit.training.blocks import Course, in_blocks, slots_of, update_blocks
+from rnnkit.training.lazy import Looked, looked_up, update_rows
 
 
 class Descent(abc.ABC):
@@ -28,6 +29,10 @@ class Descent(abc.ABC):
         """Take gradients of a batch, or of this rank's rows of it, part by part from the end of the network: those of
         all parameters that are not frozen, and no others.
         """
+
+    def looked_up(self, tokens: Ints) -> None:
+        """These tokens come up in the batch; called before `taken`, for updates of some rows only."""
+        return
 
     @abc.abstractmethod
     def taken(self) -> None:
@@ -71,9 +76,11 @@ class WholeDescent(Descent):
             name: slots_of(course.optimizer, model.parameters[name])
             for name, course in self.courses.items()
         }
+        self._looked = Looked(looked_up(model) & self.courses.keys())
         self._blocks = [
             block
             for name, course in self.courses.items()
+            if name not in self._looked.names
             for block in in_blocks(name, model.parameters[name], self._slots[name], course)
         ]
         self._gradients: dict[str, Array] = {}
@@ -81,14 +88,26 @@ class WholeDescent(Descent):
     def take(self, gradients: Mapping[str, Array]) -> None:
         self._gradients.update(gradients)
 
+    def looked_up(self, tokens: Ints) -> None:
+        self._looked.add(tokens)
+
     def taken(self) -> None:
         pass
 
     def square(self) -> float:
-        return sum_of_squares(self._gradients.values())
+        return sum_of_squares(self._looked.parts(self._gradients))
 
     def update(self, number: int, factor: float, scale: float) -> None:
         update_blocks(self._blocks, self._gradients, number, factor, scale)
+        for name in self._looked.names:
+            w, slots, gradient = (
+                self.model.parameters[name],
+                self._slots[name],
+                self._gradients[name],
+            )
+            rows = self._looked.rows(gradient)
+            update_rows(w, slots, self.courses[name], gradient, rows, number, factor, scale)
+        self._looked = Looked(self._looked.names)
         self._gradients.clear()  # else they would be in memory beside the next ones
 
     def slots(self) -> dict[str, dict[str, Array]]:

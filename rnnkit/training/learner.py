@@ -133,8 +133,9 @@ class Learner:
         }
         if self._ranks.size == 1:
             return WholeDescent(model, courses)
-        elementwise = model.spec.train.optimizer.elementwise
-        return (SharedDescent if elementwise else FirstDescent)(model, self._ranks, courses)
+        table = model.spec.train
+        piecewise = table.optimizer.elementwise and not table.lazy
+        return (SharedDescent if piecewise else FirstDescent)(model, self._ranks, courses)
 
     def _cover(self) -> None:
         if self.average is not None:

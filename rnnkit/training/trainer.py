@@ -303,12 +303,15 @@ class Trainer:
         if self._ranks.rank:  # no two ranks drop out the same
             words.append(self._ranks.rank)
         rng, judged = np.random.default_rng(words), Judged()
+        descent.looked_up(batch.captions)
         if critic is None:
             loss, _ = self.model.loss_and_gradients(
                 batch.features, batch.captions, rng, batch.of, descent.take, wrt=wrt
             )
         else:
             lots, judged = critic.lots(self.model, batch, self.step + 1)
+            for lot in lots:
+                descent.looked_up(lot.captions)
             drop = rng if critic.table.drop else None
             (total, _), _ = self.model.evaluate_lots(lots, drop, descent.take, wrt=wrt)
             loss = float(total) / batch.of

@@ -32,6 +32,7 @@ class Embedding(Layer[Ints, EmbeddingParams, Ints]):
     dim: int = attrs.field(validator=ge(1))
     weights: Initializer = Normal(std=0.01)
     tokens: ClassVar[bool] = True
+    by_token: ClassVar[tuple[str, ...]] = ("W",)
 
     def out_features(self, in_features: int) -> int:
         return self.dim

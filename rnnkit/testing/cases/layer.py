@@ -149,6 +149,18 @@ def _at(
             if f"p.{name}" not in leaves:
                 raise Broken("ties", f"it ties {name!r}, and has no such parameter")
 
+    def has_rows_for_its_tokens(example: Example) -> None:
+        """What is `by_token` has a row for each token, without a gradient where the token does not come up."""
+        y, cache = run(leaves, _given())
+        _, dp = plugin.backward(with_values(params, leaves, "p."), np.ones_like(y), cache)
+        found, others = dict(named_arrays(dp)), np.setdiff1d(np.arange(d), tokens)
+        for name in plugin.by_token:
+            if name not in found or len(found[name]) != d or np.any(found[name][others]):
+                raise Broken(
+                    "by_token",
+                    f"{name!r} is no parameter with a row for each token, read by no other",
+                )
+
     def treats_each_position_alone(example: Example) -> None:
         """(N, T, D), (N T, D) and row by row are the same, unless numbers are drawn."""
         x, y = _given(), run(leaves, _given())[0]
@@ -183,6 +195,8 @@ def _at(
         says_if_it_draws,
         ties_what_it_has,
     ]
+    if plugin.by_token:
+        laws.append(has_rows_for_its_tokens)
     if type(plugin).backward_input is not Layer.backward_input:
         laws.append(goes_back_alike_when_frozen)
     if not (training and plugin.random):
