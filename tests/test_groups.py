@@ -28,6 +28,7 @@ from rnnkit_builtin.optimizers.sgd import SGD
 from tests import rank_jobs
 from tests.datafolders import WORDS, write_data_folder
 from tests.ranks import finish, needs_mpi, start
+from tests.specs import LSTM
 from tests.test_training import interrupt_at, same_run
 from tests.torch_reference import cases, everything, parameters
 
@@ -126,6 +127,7 @@ class Arrays:
 
     def __init__(self, parameters: dict[str, Array]) -> None:
         self.parameters = parameters
+        self.spec = rnnkit.parse_spec(LSTM)
 
 
 @pytest.mark.parametrize("case", OPTIMIZERS)

@@ -18,9 +18,10 @@ NONE: Final[Ints] = np.zeros(0, np.int64)
 
 def looked_up(model: Captioner) -> frozenset[str]:
     """The names of the parameters of which an update is of some rows only, if the spec wants that."""
+    if not model.spec.train.lazy:
+        return frozenset()
     first, *_ = model.body.words
-    named = {f"words.0.{name}" for name in first.layer.by_token}
-    return frozenset(named if model.spec.train.lazy else ())
+    return frozenset(f"words.0.{name}" for name in first.layer.by_token)
 
 
 @attrs.define
