@@ -13,7 +13,8 @@ from benchmarks import options, page
 from benchmarks.bench import Bench, NotMeasured
 from benchmarks.load import BUSY, Load
 from benchmarks.machine import this_machine
-from benchmarks.measures import MEASURES
+from benchmarks.measures import EVERY, MEASURES, QUICK
+from benchmarks.measures.quick import apart
 from benchmarks.measures.train_step import averages
 from benchmarks.results import Results, Settings
 from benchmarks.table import line, number
@@ -37,13 +38,14 @@ def main(
     rounds: Annotated[int, typer.Option(min=1, help="Turns of each contender.")] = 7,
     steps: Annotated[int, typer.Option(min=1, help="Runs in a turn.")] = 4,
     threads: Annotated[int, typer.Option(min=1, help="Cores for each contender.")] = 2,
-    quick: options.Quick = False,
+    quick: options.Short = False,
 ) -> None:
     """Measure rnnkit beside PyTorch, JAX, plain NumPy and the bare matrix products."""
-    names = chosen(only)
+    short = quick and not only
+    names = [QUICK] if short else chosen(only)
     writes_docs = (not only and not quick) if docs is None else docs
     with tempfile.TemporaryDirectory(prefix="rnnkit-bench-") as folder:
-        if quick:
+        if quick and only:
             bench = Bench(
                 Path(folder), data, rounds=1, steps=1, pause=0.0, threads=threads, quick=True
             )
@@ -61,8 +63,10 @@ def main(
         typer.echo(
             f"\nother programs kept busy: {told}; these times are not to be trusted, and docs/ is as it was"
         )
-        raise typer.Exit(0 if quick else 1)
-    if writes_docs:
+        raise typer.Exit(0 if quick and only else 1)
+    if short:
+        judge(results)
+    elif writes_docs:
         page.write(results, ROOT / "docs")
         typer.echo(f"\nwrote {page.PAGE} and {page.PLOT} to docs/")
     else:
@@ -98,7 +102,7 @@ def begin(bench: Bench) -> Results:
 
 def measure(name: str, bench: Bench, results: Results) -> None:
     """Make one measurement, print its table line by line, and put it into the results."""
-    m = MEASURES[name]
+    m = EVERY[name]
     typer.echo(f"\n{m.title}\n\n{line(m.headings, m.headings, m.label_width)}")
     found, load = [], Load()
     try:
@@ -114,10 +118,21 @@ def measure(name: str, bench: Bench, results: Results) -> None:
         typer.echo(f"other programs kept {results['load'][name]:.1f} cores busy meanwhile")
     for entry in found:
         results["kernels"].update(entry.get("kernels", {}))
-    if name == "train_step":
+    if name in ("train_step", QUICK):
         results["geometric_mean"] = averages(found)
         means = ", ".join(f"{k} {number(v)}" for k, v in results["geometric_mean"].items())
         typer.echo(f"\ngeometric means over the vanilla network and the LSTM: {means}")
+
+
+def judge(results: Results) -> None:
+    """Say what the quick table was measured on, and whether it can be trusted; end with 1 if not."""
+    typer.echo(f"\n{page.machine(results['machine'])}\n{page.kernels(results['kernels'])}")
+    doubtful = apart(results["quick"])
+    if doubtful:
+        told = "; ".join(doubtful)
+        typer.echo(f"\nrounds do not agree on these ratios, so measure again: {told}")
+        raise typer.Exit(1)
+    typer.echo("\nno other program was busy, and the rounds agree: these ratios can be trusted")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,13 @@ JsonFile: TypeAlias = Annotated[
 Quick: TypeAlias = Annotated[
     bool, typer.Option("--quick", help="Once, at the smallest sizes: to see that all runs.")
 ]
+Short: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--quick",
+        help="Training steps alone, within three minutes. With --only, that once at the smallest size, to see that it runs.",
+    ),
+]
 
 
 def folder(help: str) -> typer.models.OptionInfo:

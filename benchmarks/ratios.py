@@ -30,6 +30,17 @@ def ratios(times: Times, base: str = BASE) -> dict[str, float]:
     }
 
 
+def spreads(times: Times, base: str = BASE) -> dict[str, tuple[float, float]]:
+    """Contender / base, the lowest and the highest of the rounds; of five rounds or more, but for one at each end."""
+    found = {}
+    for name, rounds in times.items():
+        if name != base:
+            ordered = sorted(t / b for t, b in zip(rounds, times[base], strict=True))
+            kept = ordered[1:-1] if len(ordered) >= 5 else ordered
+            found[name] = kept[0], kept[-1]
+    return found
+
+
 def geometric_means(entries: Iterable[Mapping[str, float]]) -> dict[str, float]:
     """The geometric mean of each contender's ratios, for those that have one in every entry."""
     rows = list(entries)

@@ -9,6 +9,7 @@ from benchmarks.measures.decode import Decode
 from benchmarks.measures.epoch import Epoch
 from benchmarks.measures.growth import Growth
 from benchmarks.measures.memory import Memory
+from benchmarks.measures.quick import Quick
 from benchmarks.measures.size import Size
 from benchmarks.measures.startup import Startup
 from benchmarks.measures.train_step import TrainStep
@@ -40,6 +41,7 @@ class Results(TypedDict, total=False):
     growth: list[Growth]
     startup: list[Startup]
     size: list[Size]
+    quick: list[Quick]
     not_measured: dict[str, str]
     load: dict[str, float]
     kernels: dict[str, str]

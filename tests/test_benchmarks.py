@@ -18,14 +18,25 @@ import typer
 from typer.testing import CliRunner
 
 from benchmarks import page
-from benchmarks.__main__ import begin, chosen, main, measure
+from benchmarks.__main__ import begin, chosen, judge, main, measure
 from benchmarks.bench import Bench
 from benchmarks.captions import FLICKR8K_LENGTHS, random_source, read_source
 from benchmarks.contenders import CONTENDERS, plain_numpy, products, rnnkit_training
 from benchmarks.load import Load, own_ticks
-from benchmarks.measures import MEASURES, decode, growth, memory, size, startup, train_step
+from benchmarks.measures import (
+    EVERY,
+    MEASURES,
+    QUICK,
+    decode,
+    growth,
+    memory,
+    quick,
+    size,
+    startup,
+    train_step,
+)
 from benchmarks.network import initial_parameters, trained_parameters
-from benchmarks.ratios import exponent, geometric_means, milliseconds, ratios
+from benchmarks.ratios import exponent, geometric_means, milliseconds, ratios, spreads
 from benchmarks.results import Results
 from benchmarks.shards import write_data
 from benchmarks.table import line, markdown, number, numbers
@@ -113,6 +124,43 @@ def test_ratios_are_taken_within_a_round() -> None:
     assert ratios(times) == {"other": 2.0}
     assert milliseconds(times) == {"rnnkit": 2000.0, "other": 4000.0}
     assert ratios(times, base="other") == {"rnnkit": 0.5}
+
+
+def test_a_spread_leaves_out_the_extremes_of_many_rounds() -> None:
+    base, other = [1.0, 2.0, 1.0, 1.0, 1.0], [2.0, 6.0, 1.0, 9.0, 4.0]
+    assert spreads({"rnnkit": base, "other": other}) == {"other": (2.0, 4.0)}
+    assert spreads({"rnnkit": base[:4], "other": other[:4]}) == {"other": (1.0, 9.0)}
+
+
+def quick_entry(low: float, high: float) -> quick.Quick:
+    return {
+        "cell": "lstm",
+        "batch": 25,
+        "ms": {"rnnkit": 40.0},
+        "ratio": dict.fromkeys(quick.OTHERS, 1.0),
+        "spread": {**dict.fromkeys(quick.OTHERS, (0.99, 1.01)), "torch_packed": (low, high)},
+        "kernels": {"rnnkit": "openblas 1, kernel Haswell, 2 threads"},
+    }
+
+
+def test_the_quick_table_shows_how_far_rounds_agree() -> None:
+    entry = quick_entry(0.95, 1.1)
+    assert quick.row(entry)[:5] == ["lstm", "25", "40", "1.00 (0.99-1.01)", "1.00 (0.95-1.10)"]
+    assert quick.apart([entry, quick_entry(0.9, 1.2)]) == ["torch_packed, lstm, batch 25"]
+
+
+def test_a_quick_table_that_is_not_to_be_trusted_is_an_error(
+    results: Results, capsys: pytest.CaptureFixture[str]
+) -> None:
+    judge({**results, "quick": [quick_entry(0.95, 1.1)]})
+    told = capsys.readouterr().out
+    assert "can be trusted" in told
+    assert "some processor, 2 cores" in told
+    assert "kernel Haswell" in told
+    with pytest.raises(typer.Exit) as ended:
+        judge({**results, "quick": [quick_entry(0.9, 1.2)]})
+    assert ended.value.exit_code == 1
+    assert "torch_packed, lstm, batch 25" in capsys.readouterr().out
 
 
 def test_geometric_means_are_of_those_who_were_measured_everywhere() -> None:
@@ -368,9 +416,10 @@ def test_every_measurement_has_a_cell_for_each_heading(results: Results) -> None
         "growth": grown,
         "memory": needed,
         "startup": started,
+        QUICK: quick_entry(0.9, 1.1),
     }
     for name, entry in entries.items():
-        assert len(MEASURES[name].row(entry)) == len(MEASURES[name].headings)
+        assert len(EVERY[name].row(entry)) == len(EVERY[name].headings)
 
 
 def test_the_page_is_made_from_the_file(results: Results) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from benchmarks.bench import Measure
-from benchmarks.measures import decode, epoch, growth, memory, size, startup, train_step
+from benchmarks.measures import decode, epoch, growth, memory, quick, size, startup, train_step
 
 MEASURES: Final[dict[str, Measure[Any]]] = {
     "train_step": train_step.MEASURE,
@@ -16,3 +16,8 @@ MEASURES: Final[dict[str, Measure[Any]]] = {
     "startup": startup.MEASURE,
     "size": size.MEASURE,
 }
+
+QUICK: Final = "quick"
+"""The measurement of `--quick`, which is none of the others."""
+
+EVERY: Final = {**MEASURES, QUICK: quick.MEASURE}
