@@ -46,6 +46,7 @@ class Beam(Decoder):
         rng: Rng,
     ) -> Decoded:
         N, K = len(memory), self.width
+        image = np.arange(N)[:, None]
         tokens = np.full((N, K, limit), end)
         log_probs = np.full((N, K), -np.inf)
         live = np.zeros((N, K), np.bool_)
@@ -67,14 +68,15 @@ class Beam(Decoder):
             nexts[live] = words
             chosen = largest(totals.reshape(N, -1), K)
             parents = chosen // J
-            rows = np.take_along_axis(np.cumsum(live).reshape(N, K) - 1, parents, axis=1)
-            tokens = np.take_along_axis(tokens, parents[:, :, None], axis=1)
-            log_probs = np.take_along_axis(totals.reshape(N, -1), chosen, axis=1)
-            tokens[:, :, t] = np.take_along_axis(nexts.reshape(N, -1), chosen, axis=1)
+            rows = (np.cumsum(live).reshape(N, K) - 1)[image, parents]
+            tokens = tokens[image, parents]
+            log_probs = totals.reshape(N, -1)[image, chosen]
+            tokens[:, :, t] = nexts.reshape(N, -1)[image, chosen]
             done = (tokens[:, :, t] == end) | (t == limit - 1)
-            # What goes on ranks no higher than nothing, and is not put before it.
-            ranks = np.where(done, log_probs / (t + 1) ** self.length_penalty, -np.inf)
-            best = best_of(best, (tokens, log_probs, ranks))
+            if done.any():
+                # What goes on ranks no higher than nothing, and is not put before it.
+                ranks = np.where(done, log_probs / (t + 1) ** self.length_penalty, -np.inf)
+                best = best_of(best, (tokens, log_probs, ranks))
             # Log probabilities only fall, and are divided by no more than that of the limit.
             hopes = log_probs / limit**self.length_penalty
             live = ~done & (hopes > best[2][:, -1:])
@@ -92,11 +94,8 @@ def best_of(some: Ranked, others: Ranked) -> Ranked:
         np.concatenate(pair, axis=1) for pair in zip(some, others, strict=True)
     )
     order = largest(ranks, some[2].shape[1])
-    return (
-        np.take_along_axis(tokens, order[:, :, None], axis=1),
-        np.take_along_axis(log_probs, order, axis=1),
-        np.take_along_axis(ranks, order, axis=1),
-    )
+    image = np.arange(len(ranks))[:, None]
+    return tokens[image, order], log_probs[image, order], ranks[image, order]
 
 
 def largest(values: Array, k: int) -> Ints:
