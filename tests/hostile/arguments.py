@@ -38,6 +38,7 @@ def make(rng: Random, folder: Path, base: Base) -> Case:
         (["grade"], ["--assignment", "--out", "--seed", "--jobs", "--results", f" {run}", " nowhere"]),
         (["import", f"{run}/weights.safetensors", spec, "--out", OUT], ["--rename", "--data", "--set"]),
         (["schema"], ["--out"]),
+        (["doctor"], ["--json", f" {data}", " nowhere"]),
         (["plugins", "derive"], [f" {spec}::X", " nowhere.py::X", " ::"]),
         (["data", "describe"], ["--encoder", f" {data}", " nowhere"]),
     )  # fmt: skip

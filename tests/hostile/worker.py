@@ -88,7 +88,8 @@ def once(kind: str, number: int, seed: int, base: Base, rooms: Path) -> Outcome:
     ended = run(case, room)
     out, err = (_text(room / "tmp" / name) for name in ("stdout", "stderr"))
     faults = [*_faults(ended, err + out)]
-    in_json = "--json" in case.args or case.args[:1] == ("schema",)
+    printed = case.args[:1] == ("schema",) and "--out" not in case.args
+    in_json = "--json" in case.args or printed
     if in_json and not ended.code and not _is_json(out):
         faults.append("no JSON")
     changed = sorted({name for name, _ in before ^ _files(base.spec.parent, room)})
