@@ -1,4 +1,4 @@
-"""Thousands of inputs that nobody means well with: specs, arguments, data folders, model files, plugins, captions, servers.
+"""Thousands of inputs that nobody means well with: specs, arguments, data folders, model files, plugins, servers ..
 
 python -m tests.hostile [N] [SEED] [--only KIND] [--workers W]
 
