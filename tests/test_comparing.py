@@ -493,6 +493,12 @@ def test_several_seeds_are_runs_of_one_row(tanh: Path, sigmoid: Path, tiny_data:
         compare([tanh], tiny_data, seeds=3, overrides=["model.seed=[1, 2]"])
     with pytest.raises(SpecError, match="takes 1 seed or more, not 0"):
         compare([tanh], tiny_data, seeds=0)
+    with pytest.raises(SpecError, match="takes 10,000 seeds at most, not 100000000000"):
+        compare([tanh], tiny_data, seeds=10**30)
+    with pytest.raises(
+        SpecError, match="10,000 runs at most, and 2 networks with 9,999 seeds each"
+    ):
+        compare([tanh, tanh], tiny_data, seeds=9999)
 
 
 def test_mean_and_spread_of_a_sample() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 
 import pytest
 
@@ -67,6 +68,16 @@ def test_a_grid_has_every_combination_the_last_varying_fastest() -> None:
         "learning_rate=0.001, epochs=5, activation=tanh",
     ]
     assert len(set(labels(*overrides))) == 12
+
+
+def test_more_combinations_than_anybody_compares_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules[sweep.__module__], "MOST_RUNS", 8)
+    rates = "train.optimizer.learning_rate=[1e-3, 2e-3, 4e-3]"
+    assert len(sweep(SPEC, overrides=["model.seed=[1, 2]", rates])) == 6
+    with pytest.raises(
+        SpecError, match=r"--set train\.optimizer.*: that makes more than 8 combinat"
+    ):
+        sweep(SPEC, overrides=["model.seed=[1, 2, 3]", rates])
 
 
 def test_plugins_are_values_with_their_options_or_without() -> None:

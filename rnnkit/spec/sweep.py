@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 import attrs
 
-from rnnkit.errors import SpecError
+from rnnkit.errors import SpecError, cut
 from rnnkit.registry.options import Annotation, array_depth
 from rnnkit.spec.overrides import Override, as_texts, read_override
 from rnnkit.spec.places import Path, show
 from rnnkit.spec.reader import types_in
 from rnnkit.spec.writer import inline
+from rnnkit.system.limits import MOST_RUNS
 
 
 @attrs.frozen
@@ -39,7 +41,7 @@ def sweep(source: str, name: str = "spec", overrides: Sequence[str] = ()) -> lis
         overrides: `path=value` texts, in which values may be several.
 
     Raises:
-        SpecError: the text is not TOML, or an array has no value.
+        SpecError: the text is not TOML, an array has no value, or there are more combinations than anybody compares.
     """
     overrides = as_texts(overrides)
     given = [read_override(text) for text in overrides]
@@ -47,11 +49,16 @@ def sweep(source: str, name: str = "spec", overrides: Sequence[str] = ()) -> lis
     for i, override in enumerate(given):
         replaced = any(override.path[: len(o.path)] == o.path for o in given[i + 1 :])
         if isinstance(override.value, list) and not replaced:
-            grid = [
+            longer = (
                 (*row[:i], text, *row[i + 1 :])
                 for row in grid
                 for text in _each(row[i], override, types_in(source, name, row).get(override.path))
-            ]
+            )
+            grid = list(islice(longer, MOST_RUNS + 1))
+            if len(grid) > MOST_RUNS:
+                raise SpecError(
+                    f"--set {cut(overrides[i])}: that makes more than {MOST_RUNS:,} combinations of values; give fewer"
+                )
     varied = [[i for i, text in enumerate(row) if text != overrides[i]] for row in grid]
     names = _short({given[i].path for places in varied for i in places})
     return [

@@ -14,5 +14,8 @@ LONGEST: Final = 100_000
 MOST: Final = 1_000_000_000
 """What is counted: epochs, captions, updates."""
 
+MOST_RUNS: Final = 10_000
+"""Of a comparison."""
+
 MOST_ELEMENTS: Final = 10_000
 """Of an array in a spec."""

@@ -11,10 +11,11 @@ from typing import Final, TypeVar
 
 import attrs
 
-from rnnkit.errors import RnnkitError, SpecError, told
+from rnnkit.errors import RnnkitError, SpecError, quoted, told
 from rnnkit.network.sizes import as_spec
 from rnnkit.registry.blame import culprit, method_at_fault
 from rnnkit.spec import Spec, parse_spec, source_of, sweep
+from rnnkit.system.limits import MOST_RUNS
 
 T = TypeVar("T")
 
@@ -96,10 +97,12 @@ def make_plan(
 
     Raises:
         SpecError: there is one seed for all, or several for each, and several in the overrides; or `seeds` is
-            less than 1.
+            less than 1, or there are more runs than anybody compares.
     """
     if seeds < 1:
         raise SpecError(f"a comparison takes 1 seed or more, not {seeds}")
+    if seeds > MOST_RUNS:
+        raise SpecError(f"a comparison takes {MOST_RUNS:,} seeds at most, not {quoted(seeds)}")
     rows: list[Planned] = []
     readable: list[Spec] = []
     own_seeds = False
@@ -125,6 +128,10 @@ def make_plan(
         )
     if readable and seed is None and not own_seeds:
         seed = readable[0].model.seed
+    if len(rows) * seeds > MOST_RUNS:
+        raise SpecError(
+            f"a comparison has {MOST_RUNS:,} runs at most, and {len(rows):,} networks with {seeds:,} seeds each are more"
+        )
     data = next((spec.data.path for spec in readable if spec.data.path), None)
     return Plan(tuple(_runs(list(_told_apart(rows)), seed, seeds)), data)
 
