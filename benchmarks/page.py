@@ -47,7 +47,8 @@ CONTENDERS: Final = {
 INTRODUCTION: Final = """\
     This page compares the speed and memory of rnnkit with PyTorch, JAX, plain NumPy, and the matrix products of the
     same step alone. `{command}` makes all measurements, and writes this page and its plot. A ratio is always the
-    other's number divided by rnnkit's. Above 1, rnnkit is better."""
+    other's number divided by rnnkit's. Above 1, rnnkit is better. On your machine, `make bench BENCH_ARGS=--quick`
+    measures training steps alone within three minutes, and says whether its table can be trusted."""
 
 MEANS: Final = """\
     The table has the time of a training step divided by rnnkit's time: the geometric mean over the vanilla network and
