@@ -12,7 +12,7 @@ import attrs
 import pytest
 
 from rnnkit import registry
-from rnnkit.cli import app
+from rnnkit.cli import app, schema
 from rnnkit.errors import PluginFault, RegistryError
 from rnnkit.kinds import Activation
 from rnnkit.registry import Entry, entry_points
@@ -351,6 +351,13 @@ def test_defaults_that_follow_from_others_are_left_open(site: Site) -> None:
             LSTM.replace("[model]", '[model]\nimage = ["affine", { use = "derived", a = 5 }]')
         )
     )
+
+
+def test_a_default_that_is_no_number_is_no_nan_in_the_schema(site: Site) -> None:
+    site.module("nan", GOOD.replace("    pass", "    a: float = float('nan')"))
+    site.package("tiny_site-1.5", "[rnnkit.activations]\nnan = tiny_site.nan:Good\n")
+    tables = json.loads(schema.text(), parse_constant=pytest.fail)["$defs"]
+    assert tables["activation.tiny-site.nan"]["properties"]["a"]["type"] == "number"
 
 
 @pytest.mark.parametrize(

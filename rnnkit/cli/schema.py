@@ -32,8 +32,7 @@ def schema(
 
 def text() -> str:
     """The schema as JSON."""
-    import json
-
     from rnnkit.describing.json_schema import spec_schema
+    from rnnkit.system.json_text import json_text
 
-    return json.dumps(spec_schema(), indent=1) + "\n"
+    return json_text(spec_schema(), indent=1) + "\n"

@@ -48,6 +48,7 @@ _REASONS: Final = tuple(
         (r"arguments\|report .*\|--data", "a page without captions, which says why it has none"),
         (r"arguments\|.*\|--metrics \s*$", "a list of no metrics"),
         (r"arguments\|.*\|--$", "two dashes end the options, and nothing comes behind"),
+        (r"arguments\|doctor ", "what is wrong with the folder is what it finds, and says"),
         (r"arguments\|schema .*\|--out", "a file may be called anything"),
         (r"arguments\|new .*\|--data", "a spec may name a folder that is not there yet"),
         (r"servers\|", "however it came, the archive is whole: its files are checked as data before they are moved into their place"),

@@ -142,7 +142,7 @@ def _tables(rng: Random, folder: Path, base: Base) -> Case:
         text = text[: pair.start(2)] + value + text[pair.end(2) :]
         done.append(f"{pair[1]} = {value[:20]}")
     if rng.random() < 0.2:
-        text, done = spoiled_text(rng, text), [*done, "text"]
+        text, done = spoiled_text(rng, TABLES), ["text"]
     head, tail = base.spec.read_text().split("[caption]")
     (folder / "spec.toml").write_text(
         f"{head}{text}[caption]{tail}", encoding="utf-8", errors="surrogatepass"
