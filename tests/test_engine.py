@@ -213,3 +213,20 @@ def test_gates_of_x_and_of_h_need_not_be_as_many(
     monkeypatch.setattr(rnnkit.system.process, "GRAIN", 4)
     report = run(of_class(cell, cell.__name__, __file__))
     assert report.ok, explain(report, 0)
+
+
+def test_a_tape_is_used_up_only_if_it_is_not_needed_again() -> None:
+    rng = np.random.default_rng(0)
+    packing = Packing.of_lengths(np.array([3, 1, 2]))
+    for cell in ("lstm", "attention-lstm"):
+        made = load(RecurrentCell, cell)()
+        start = made.start_width(4)
+        rnn = recurrent_layer(made, 5, 4, rng, np.dtype(np.float64))
+        x, h0 = rng.standard_normal((6, 5)), rng.standard_normal((3, start))
+        h, tape = rnn.forward(x, h0, packing)
+        wanted = rnn.some_back(np.ones_like(h), tape, params=True)
+        assert len(tape.tape.caches) == 3
+        found = rnn.some_back(np.ones_like(h), tape, params=True, again=False)
+        assert tape.tape.caches == []
+        for a, b in zip(wanted[:2], found[:2], strict=True):
+            np.testing.assert_array_equal(a, b)

@@ -105,7 +105,9 @@ class Body:
     def backward(
         self, dh: Array, tapes: Tapes, packing: Packing, take: Take, needs: Needs
     ) -> BodyGradients:
-        """The gradients from that of what the head reads; `take` is given them part by part."""
+        """The gradients from that of what the head reads; `take` is given them part by part. Tapes are
+        gone back through once.
+        """
         inputs: list[list[Made]] = [[None] * len(level.input.links) for level in self.levels]
         rnns: list[Made] = [None] * len(self.levels)
         shares: list[Array] = []
@@ -123,7 +125,7 @@ class Body:
             if not need.output:
                 break
             dh, dh0, rnns[i] = level.rnn.some_back(
-                dh, tapes.rnns[i], params=need.params, input=need.input
+                dh, tapes.rnns[i], params=need.params, input=need.input, again=False
             )
             if need.input:
                 dh, inputs[i] = level.input.backward(

@@ -30,11 +30,7 @@ from rnnkit.registry.returned import array, like, pair, params
 
 @attrs.frozen
 class FreeTape(Tape[S], Generic[S, C]):
-    """What a free-form recurrence keeps of its way forward.
-
-    Attributes:
-        caches: of each step.
-    """
+    """What a free-form recurrence keeps of its way forward."""
 
     caches: list[C]
 
@@ -91,9 +87,7 @@ class FreeRecurrence(Recurrence[P, S, FreeTape[S, C]], Generic[P, S, C]):
         ds, ds_prev = state_gradients(tape.start, dfinal)
         dp = map_arrays(np.zeros_like, self.params)
         dx: Array = np.empty((len(dh), tape.x.shape[1]), dh.dtype)
-        for (begin, end), cache in zip(
-            reversed(tape.packing.spans), reversed(tape.caches), strict=True
-        ):
+        for (begin, end), cache in zip(reversed(tape.packing.spans), tape.back(), strict=True):
             live, span = slice(end - begin), slice(begin, end)
             ds.h[live] += dh[span]
             mine = rows_of(ds, live)

@@ -68,12 +68,12 @@ class GatedTape(Tape[S], Generic[S, C]):
     """What a gated recurrence keeps of its way forward.
 
     Attributes:
-        h: (n + M, H), the initial rows, then every step's outputs.
         caches: of each step, in pieces by rows.
+        h: (n + M, H), the initial rows, then every step's outputs.
     """
 
-    h: Array
     caches: list[list[tuple[slice, C]]]
+    h: Array
 
 
 @attrs.frozen(eq=False)
@@ -176,7 +176,7 @@ class GatedRecurrence(Recurrence[GatedParams[P], S, GatedTape[S, C]], Generic[P,
             parts = pieces(end - begin, zx.shape[1])
             caches.append(together([partial(step, part) for part in parts]))
         h = states.h[: n0 + len(packing.rows)]
-        return states, GatedTape(x, start, rows, packing, h, caches)
+        return states, GatedTape(x, start, rows, packing, caches, h)
 
     def _step(
         self, part: slice, zx: Array, rows: Ints | None, zh: Array, s: S, s_next: S
@@ -196,15 +196,30 @@ class GatedRecurrence(Recurrence[GatedParams[P], S, GatedTape[S, C]], Generic[P,
     def _steps_back(
         self, dh: Array, tape: GatedTape[S, C], dfinal: S | None, params: bool, input: bool
     ) -> tuple[Array, S, GatedParams[P] | None]:
-        p, packing = self.params, tape.packing
+        p, packing, M = self.params, tape.packing, len(dh)
+        dzx, dzh, ds, dcell = self._gates_back(dh, tape, dfinal)
+        if not params and not input:
+            return dzx[:M], ds, None
+        dWh = tape.h[packing.previous].T @ dzh[:M] if params else p.Wh
+        del dzh
+        distinct = dzx[:M] if tape.rows is None else sum_rows(dzx[:M], tape.rows, len(tape.x))
+        del dzx
+        dx = distinct @ p.Wx.T if input else distinct
+        if not params:
+            return dx, ds, None
+        grads = GatedParams(Wx=tape.x.T @ distinct, Wh=dWh, b=distinct.sum(axis=0), cell=dcell)
+        return dx, ds, grads
+
+    def _gates_back(
+        self, dh: Array, tape: GatedTape[S, C], dfinal: S | None
+    ) -> tuple[Array, Array, S, P]:
+        """The gradients dzx and dzh with rows behind the M, that of the tape's start, and dp of the cell."""
+        p, packing, M = self.params, tape.packing, len(dh)
         ds, ds_prev = state_gradients(tape.start, dfinal)
-        M = len(dh)
         dzx = _room(M, p.Wx.shape[1], dh.dtype)
         dzh = dzx  # its own array only if the cell makes it another one
         dcell = map_arrays(np.zeros_like, p.cell)
-        for (begin, end), caches in zip(
-            reversed(packing.spans), reversed(tape.caches), strict=True
-        ):
+        for (begin, end), caches in zip(reversed(packing.spans), tape.back(), strict=True):
             live, span = slice(end - begin), slice(begin, end)
             ds.h[live] += dh[span]
             step_back = partial(
@@ -224,15 +239,7 @@ class GatedRecurrence(Recurrence[GatedParams[P], S, GatedTape[S, C]], Generic[P,
             path = p.Wh @ dzh[begin : begin + _rounded(end - begin)].T
             ds_prev.h[live] += path.T[live]
             ds, ds_prev = ds_prev, ds
-        if not params and not input:
-            return dzx[:M], ds, None
-        distinct = dzx[:M] if tape.rows is None else sum_rows(dzx[:M], tape.rows, len(tape.x))
-        dx = distinct @ p.Wx.T if input else distinct
-        if not params:
-            return dx, ds, None
-        dWh = tape.h[packing.previous].T @ dzh[:M]
-        grads = GatedParams(Wx=tape.x.T @ distinct, Wh=dWh, b=distinct.sum(axis=0), cell=dcell)
-        return dx, ds, grads
+        return dzx, dzh, ds, dcell
 
     def _step_back(
         self, part: slice, cache: C, ds: S, ds_prev: S, dzx: Array

@@ -7,7 +7,8 @@ ever sees live rows.
 from __future__ import annotations
 
 import abc
-from typing import Any, Final, Generic, TypeVar
+from collections.abc import Iterator
+from typing import Any, Final, Generic, Self, TypeVar
 
 import attrs
 import numpy as np
@@ -48,12 +49,23 @@ class Tape(Generic[S]):
     Attributes:
         x: the inputs as given, and `rows` and `packing` with them.
         start: the state before the first step, of the rows with a step at least, in packed order.
+        caches: of each step.
     """
 
     x: Array
     start: S
     rows: Ints | None
     packing: Packing
+    caches: list[Any]
+
+    def kept(self) -> Self:
+        """The same tape, to be gone back through again: what is kept of a step is freed behind it."""
+        return attrs.evolve(self, caches=list(self.caches))
+
+    def back(self) -> Iterator[Any]:
+        """What is kept of each step, the last one first; it is no longer kept then."""
+        while self.caches:
+            yield self.caches.pop()
 
 
 K = TypeVar("K", bound=Tape[Any])
@@ -137,7 +149,13 @@ class Recurrence(abc.ABC, Generic[Q, S, K]):
         return dx, dh0, grads
 
     def some_back(
-        self, dh: Array, tape: FromH0[K], *, params: bool, input: bool = True
+        self,
+        dh: Array,
+        tape: FromH0[K],
+        *,
+        params: bool,
+        input: bool = True,
+        again: bool = True,
     ) -> tuple[Array, Array, Q | None]:
         """`backward` without the products of gradients that are not wanted.
 
@@ -146,12 +164,14 @@ class Recurrence(abc.ABC, Generic[Q, S, K]):
             tape: as `backward` has it.
             params: whether dparams is wanted; else it is None.
             input: whether dx is; else it may mean nothing.
+            again: whether the tape is to be gone back through another time; if not, it takes less memory.
 
         Raises:
             ShapeError: dh is not shaped like h.
         """
         self._check_outputs(dh, tape.tape.packing)
-        dx, ds, grads = self._steps_back(dh, tape.tape, None, params, input)
+        kept = tape.tape.kept() if again else tape.tape
+        dx, ds, grads = self._steps_back(dh, kept, None, params, input)
         dh0 = self.cell.start_back(tape.h0, ds)
         return dx, array(self.cell, "start_back", dh0, tape.h0.shape, "dh0"), grads
 
@@ -206,7 +226,7 @@ class Recurrence(abc.ABC, Generic[Q, S, K]):
         if dfinal is not None:
             self._check_state("dfinal", dfinal, packing)
             entered = map_arrays(packing.enter, dfinal)
-        dx, ds, grads = self._steps_back(dh, tape, entered, True, True)
+        dx, ds, grads = self._steps_back(dh, tape.kept(), entered, True, True)
         assert grads is not None
         if dfinal is None:
             return dx, map_arrays(packing.leave, ds), grads
