@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 from rnnkit.system.machine import blas
+from rnnkit.system.process import threads
 
 
 def of_this_process() -> str:
@@ -22,6 +23,12 @@ def of_this_process() -> str:
     return _of_numpy()
 
 
+def _threads(of_blas: int) -> str:
+    """Of a product by itself, and of the pieces that rnnkit cuts large ones into."""
+    cuts = threads().cuts
+    return f"pieces on {cuts} threads" if of_blas == 1 and cuts > 1 else f"{of_blas} threads"
+
+
 def _of_numpy() -> str:
     try:
         import threadpoolctl
@@ -29,7 +36,7 @@ def _of_numpy() -> str:
         return blas()
     return ", ".join(
         f"{one['internal_api']} {one['version']}, kernel {one.get('architecture', 'unknown')}, "
-        f"{one['num_threads']} threads"
+        f"{_threads(one['num_threads'])}"
         for one in threadpoolctl.threadpool_info()
         if one["user_api"] == "blas"
     )

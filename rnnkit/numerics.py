@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Final
 
 import attrs
 import numpy as np
 
-from rnnkit.kinds.arrays import Array, Ints
+from rnnkit.kinds.arrays import Array, DType, Ints
+from rnnkit.system.blas import Product, in_pieces
+from rnnkit.system.process import bounds, threads
 
 __all__ = [
     "Normalized",
@@ -20,11 +24,52 @@ __all__ = [
     "normalize",
     "normalize_back",
     "penalized",
+    "product",
     "sigmoid",
     "sum_of_squares",
     "sum_rows",
     "times",
 ]
+
+
+PIECE: Final = 1 << 22
+"""Multiplications that a piece of a product must have at least: handing it to another thread takes time, too."""
+
+_EDGE: Final = 64
+"""Rows or columns that BLAS takes at once: a piece has a multiple of them."""
+
+
+def product(a: Array, b: Array) -> Array:
+    """a @ b, in pieces on as many threads as are free: (M, K) and (K, N) -> (M, N).
+
+    It is cut along the longer side of the result. How follows from its shape and from the process, so that no bit
+    depends on how many threads there are. What is no pair of large matrices is multiplied as NumPy does that.
+    """
+    if not (isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and a.ndim == b.ndim == 2):
+        return a @ b
+    if a.shape[0] * b.size < 2 * PIECE or (mine := threads()).cuts < 2:
+        return a @ b
+    way = _way(a.dtype, a.shape, a.strides, b.dtype, b.shape, b.strides, mine.cuts)
+    return a @ b if way is None else way(a, b, mine.free())
+
+
+@lru_cache(maxsize=1024)
+def _way(
+    a_type: DType,
+    a_shape: tuple[int, ...],
+    a_strides: tuple[int, ...],
+    b_type: DType,
+    b_shape: tuple[int, ...],
+    b_strides: tuple[int, ...],
+    most: int,
+) -> Product | None:
+    """How such arrays are multiplied in pieces, so many at most; None if they cannot be."""
+    (M, K), N = a_shape, b_shape[1]
+    if a_type != b_type or not a_type.isnative or b_shape[0] != K:
+        return None
+    side = max(M, N)
+    ends = [i * _EDGE for i in bounds(-(-side // _EDGE), min(most, M * K * N // PIECE))]
+    return in_pieces(a_type.char, a_shape, a_strides, b_shape, b_strides, [*ends[:-1], side])
 
 
 def sigmoid(x: Array) -> Array:

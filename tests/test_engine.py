@@ -27,6 +27,7 @@ from rnnkit.network import Packing, Recurrence, recurrent_layer
 from rnnkit.numerics import blocks, sigmoid
 from rnnkit.registry import load
 from rnnkit.spec.schema import builtin
+from rnnkit.system.process import Threads
 from rnnkit.testing.report import explain
 from rnnkit.testing.targets import of_class, run
 
@@ -209,7 +210,7 @@ class NoProducts(FewerProducts):
 def test_gates_of_x_and_of_h_need_not_be_as_many(
     cell: type[FewerProducts], threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rnnkit.system.process, "_threads", threads)
+    monkeypatch.setattr(rnnkit.system.process, "_threads", Threads(threads, lambda: threads, True))
     monkeypatch.setattr(rnnkit.system.process, "GRAIN", 4)
     report = run(of_class(cell, cell.__name__, __file__))
     assert report.ok, explain(report, 0)

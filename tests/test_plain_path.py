@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import rnnkit.numerics
 import rnnkit.system.process
 from benchmarks.contenders.plain_numpy import adam, loss_and_grads
 from rnnkit.data import HeldFeatures, Split, Vocabulary
@@ -12,6 +13,7 @@ from rnnkit.kinds import Array, Ints
 from rnnkit.network.builder import assemble
 from rnnkit.network.sizes import Sizes
 from rnnkit.spec import parse_spec
+from rnnkit.system.process import Threads
 from rnnkit.training import Trainer
 
 N, F, T, V, STEPS = 24, 12, 11, 60, 50
@@ -44,7 +46,8 @@ def batches(dtype: str) -> list[tuple[Ints, Array]]:
 def test_fifty_losses_are_those_of_the_plain_path(
     cell: str, dtype: str, agreement: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rnnkit.system.process, "_threads", 2)
+    monkeypatch.setattr(rnnkit.system.process, "_threads", Threads(2, lambda: 2, True))
+    monkeypatch.setattr(rnnkit.numerics, "PIECE", 1 << 9)
     monkeypatch.setattr(rnnkit.system.process, "GRAIN", 64)
     monkeypatch.setattr("rnnkit.network.head.HEAD_ROWS", 50)
     monkeypatch.setattr("rnnkit.network.losses.LOSS_SIZE", 10 * V)

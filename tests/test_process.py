@@ -22,13 +22,13 @@ from rnnkit.registry import load, names
 from rnnkit.spec import parse_spec
 from rnnkit.system import cores, groups
 from rnnkit.system.memory import memory
-from rnnkit.system.process import pieces, together
+from rnnkit.system.process import Threads, pieces, together
 from rnnkit.training import Trainer
 
 
 @pytest.fixture
 def three_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rnnkit.system.process, "_threads", 3)
+    monkeypatch.setattr(rnnkit.system.process, "_threads", Threads(3, lambda: 3, elementwise=True))
     monkeypatch.setattr(rnnkit.system.process, "_pool", None)
     monkeypatch.setattr(rnnkit.system.process, "GRAIN", 1)
 
@@ -172,7 +172,7 @@ def settled(first: str = "", sharing: int = 1, **environment: str) -> list[str]:
 import rnnkit.system.process
 rnnkit.system.process.settle({sharing})
 import os
-print(rnnkit.system.process.threads(), os.environ.get("OPENBLAS_THREAD_TIMEOUT"))
+print(rnnkit.system.process.threads().cuts, os.environ.get("OPENBLAS_THREAD_TIMEOUT"))
 print(os.environ.get("OMP_NUM_THREADS"))
 """
     kept = {k: v for k, v in os.environ.items() if not k.endswith(("_THREADS", "_TIMEOUT"))}

@@ -38,17 +38,28 @@ def blas() -> str:
     return f"{found.get('name', 'unknown')} {found.get('version', '')}".strip()
 
 
+class Others:
+    """What other programs take of this process's cores, from one look to the next."""
+
+    def __init__(self) -> None:
+        self._at, self._busy, self._own = time.perf_counter(), busy_ticks(), time.process_time()
+
+    def look(self) -> float | None:
+        """How many cores they have kept busy since the last look, on the average; None if not known."""
+        at, busy, own = time.perf_counter(), busy_ticks(), time.process_time()
+        passed, mine, before = at - self._at, own - self._own, self._busy
+        self._at, self._busy, self._own = at, busy, own
+        if before is None or busy is None or passed <= 0.0:
+            return None
+        theirs = (busy - before) / os.sysconf("SC_CLK_TCK") - mine
+        return min(max(0.0, theirs / passed), float(len(cores())))
+
+
 def taken(seconds: float = 0.2) -> float | None:
     """How many of this process's cores other programs keep busy, on the average over `seconds`; None if not known."""
-    before, own = busy_ticks(), time.process_time()
-    began = time.perf_counter()
+    others = Others()
     time.sleep(seconds)
-    passed = time.perf_counter() - began
-    after = busy_ticks()
-    if before is None or after is None:
-        return None
-    busy = (after - before) / os.sysconf("SC_CLK_TCK") - (time.process_time() - own)
-    return min(max(0.0, busy / passed), float(len(cores())))
+    return others.look()
 
 
 def busy_ticks() -> int | None:

@@ -35,6 +35,7 @@ from rnnkit.network.transfer import Taken
 from rnnkit.parallel import ALONE, Ranks
 from rnnkit.registry.labels import name_of
 from rnnkit.spec import Problem, Spec, parse_spec, source_of
+from rnnkit.system.blas import one_thread
 from rnnkit.system.files import remove_left_over, sole_owner
 from rnnkit.system.glance import AtAGlance, Glance
 from rnnkit.training.display import Display, is_wanted
@@ -54,6 +55,7 @@ from rnnkit.training.history import RECORDS, UPDATES, History, Record, Step
 from rnnkit.training.place import Scored
 from rnnkit.training.saving import Saver, last_of, never_saved, saved_state
 from rnnkit.training.starting import named, take_from, write_taken
+from rnnkit.training.threads import cut_as_begun
 from rnnkit.training.trainer import Trainer
 from rnnkit.training.watching import Watch, look_before
 
@@ -180,6 +182,7 @@ def train(
     if ranks.rank:
         on_start = on_step = on_record = on_edit = _nothing
     with ExitStack() as entered:
+        entered.enter_context(one_thread())
         if ranks.rank == 0 and is_wanted(progress):
             of = spec if resume is None else resume
             called = "a spec in memory" if isinstance(of, Spec) else str(of)
@@ -243,6 +246,7 @@ def train(
             ranks.first(partial(_check_free, folder))
         if kept is not None:
             place, slots, averages = saved_state(kept)
+            entered.enter_context(cut_as_begun(place.cuts, tell))
             if parse_spec(kept.spec).train.metric != model.spec.train.metric:
                 before = len(place.history.records)  # what was best was so by another
                 place = attrs.evolve(place, best=None, waited=0, judged_since=before)

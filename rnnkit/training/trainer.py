@@ -19,6 +19,7 @@ from rnnkit.numerics import clip_factor
 from rnnkit.parallel import ALONE, Ranks
 from rnnkit.registry.labels import label
 from rnnkit.spec import Problem
+from rnnkit.system.process import threads
 from rnnkit.training.divergence import diverged
 from rnnkit.training.history import History, Judged, Record, Step, Tally, Update
 from rnnkit.training.learner import Learner
@@ -164,6 +165,7 @@ class Trainer:
             seconds=seconds,
             begun=self._learner.begun,
             averaged=None if average is None else average.begun,
+            cuts=threads().cuts,
         )
 
     def go_to(

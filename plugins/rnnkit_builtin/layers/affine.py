@@ -8,6 +8,7 @@ import attrs
 from attrs.validators import ge, optional
 
 from rnnkit.kinds import Array, DType, Initializer, Layer, Params, Rng
+from rnnkit.numerics import product
 from rnnkit_builtin.initializers.normal import Normal
 from rnnkit_builtin.initializers.zeros import Zeros
 
@@ -50,14 +51,16 @@ class Affine(Layer[Array, AffineParams, Array]):
         )
 
     def forward(self, p: AffineParams, x: Array, rng: Rng | None) -> tuple[Array, Array]:
-        y = x.reshape(-1, x.shape[-1]) @ p.W
+        y = product(x.reshape(-1, x.shape[-1]), p.W)
         y += p.b
         return y.reshape(*x.shape[:-1], y.shape[-1]), x
 
     def backward(self, p: AffineParams, dy: Array, cache: Array) -> tuple[Array, AffineParams]:
         x = cache.reshape(-1, cache.shape[-1])
         dy = dy.reshape(-1, dy.shape[-1])
-        return (dy @ p.W.T).reshape(cache.shape), AffineParams(W=x.T @ dy, b=dy.sum(axis=0))
+        return product(dy, p.W.T).reshape(cache.shape), AffineParams(
+            product(x.T, dy), dy.sum(axis=0)
+        )
 
     def backward_input(self, p: AffineParams, dy: Array, cache: Array) -> Array:
-        return (dy.reshape(-1, dy.shape[-1]) @ p.W.T).reshape(cache.shape)
+        return product(dy.reshape(-1, dy.shape[-1]), p.W.T).reshape(cache.shape)

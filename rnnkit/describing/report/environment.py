@@ -25,7 +25,5 @@ def environment(now: datetime) -> dict[str, str]:
         "BLAS": blas(),
         "system": f"{platform.system()} {platform.release()}, {platform.machine()}",
         "processor": processor(),
-        "threads": ", ".join(
-            [f"{threads()} for elementwise work", f"{cores} processor cores", *limits]
-        ),
+        "threads": ", ".join([f"{threads().cuts} at most", f"{cores} processor cores", *limits]),
     }
