@@ -36,7 +36,7 @@ PIECE: Final = 1 << 22
 """Multiplications that a piece of a product must have at least: handing it to another thread takes time, too."""
 
 _EDGE: Final = 64
-"""Rows or columns that BLAS takes at once: a piece has a multiple of them."""
+"""Rows or columns that BLAS takes at once: a piece has a multiple of them, the last one and what is left."""
 
 
 def product(a: Array, b: Array) -> Array:
@@ -68,8 +68,9 @@ def _way(
     if a_type != b_type or not a_type.isnative or b_shape[0] != K:
         return None
     side = max(M, N)
-    ends = [i * _EDGE for i in bounds(-(-side // _EDGE), min(most, M * K * N // PIECE))]
-    return in_pieces(a_type.char, a_shape, a_strides, b_shape, b_strides, [*ends[:-1], side])
+    ends = [i * _EDGE for i in bounds(side // _EDGE, min(most, M * K * N // PIECE))]
+    ends[-1] = side
+    return in_pieces(a_type.char, a_shape, a_strides, b_shape, b_strides, ends)
 
 
 def sigmoid(x: Array) -> Array:

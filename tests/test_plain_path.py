@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-import rnnkit.numerics
 import rnnkit.system.process
 from benchmarks.contenders.plain_numpy import adam, loss_and_grads
 from rnnkit.data import HeldFeatures, Split, Vocabulary
@@ -47,7 +46,6 @@ def test_fifty_losses_are_those_of_the_plain_path(
     cell: str, dtype: str, agreement: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rnnkit.system.process, "_threads", Threads(2, lambda: 2, True))
-    monkeypatch.setattr(rnnkit.numerics, "PIECE", 1 << 9)
     monkeypatch.setattr(rnnkit.system.process, "GRAIN", 64)
     monkeypatch.setattr("rnnkit.network.head.HEAD_ROWS", 50)
     monkeypatch.setattr("rnnkit.network.losses.LOSS_SIZE", 10 * V)

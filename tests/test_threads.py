@@ -123,6 +123,20 @@ def test_what_blas_cannot_take_is_multiplied_all_the_same() -> None:
 
 
 @cut
+@pytest.mark.usefixtures("on_threads")
+def test_no_piece_is_too_small_for_blas(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would end the process: the last of 65 rows by itself, and all pieces where they are cut too small."""
+    a, b = np.ones((65, 4000)), np.ones((4000, 65))
+    np.testing.assert_array_equal(product(a, b), np.full((65, 65), 4000.0))
+    monkeypatch.setattr(rnnkit.numerics, "PIECE", 1)
+    rnnkit.numerics._way.cache_clear()
+    for M, K, N in ((129, 100, 50), (200, 8, 128), (300, 40, 190)):
+        np.testing.assert_array_equal(
+            product(np.ones((M, K)), np.ones((K, N))), np.full((M, N), float(K))
+        )
+
+
+@cut
 def test_numpys_own_products_have_their_threads_back_afterwards() -> None:
     before = blas.take(1)
     with blas.one_thread():
