@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from rnnkit.cli import app
 from rnnkit.describing.doctor import Finding, machine, parts, products
 from rnnkit.describing.doctor.products import Speed
+from rnnkit.system import beside
 from rnnkit.system.machine import blas, taken
 
 
@@ -89,9 +90,22 @@ def test_busy_cores_and_limits_are_told(monkeypatch: pytest.MonkeyPatch) -> None
         monkeypatch.delenv(name, raising=False)
     found = {one.name: one for one in machine.look()}
     assert found["load"].value == "other programs keep 1.5 of 4 cores busy"
-    assert "OMP_NUM_THREADS=1" in (found["load"].advice or "")
+    assert found["load"].advice == machine.BESIDE
     assert "a container's quota of 2.5" in found["cores"].value
     assert found["cores"].advice == "OMP_NUM_THREADS leaves cores idle that training could use"
+
+
+def test_how_many_threads_would_work_beside_others_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "taken", lambda: 1.5)
+    monkeypatch.setattr(machine, "allowed_threads", lambda: 4)
+    monkeypatch.setattr(machine, "can_cut", lambda: False)
+    monkeypatch.setattr(machine, "cores", lambda: frozenset(range(4)))
+    monkeypatch.setattr(beside, "cores", lambda: frozenset(range(4)))
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    found = {one.name: one for one in machine.look()}
+    assert "1.5 of 4 cores busy, so that 3 of 4 threads would work" in found["load"].value
+    assert "set OMP_NUM_THREADS=1, or install a newer NumPy" in (found["load"].advice or "")
 
 
 @pytest.mark.skipif(not Path("/proc/stat").exists(), reason="of Linux")

@@ -172,7 +172,8 @@ def settled(first: str = "", sharing: int = 1, **environment: str) -> list[str]:
 import rnnkit.system.process
 rnnkit.system.process.settle({sharing})
 import os
-print(rnnkit.system.process.threads().cuts, os.environ.get("OPENBLAS_THREAD_TIMEOUT"))
+mine = rnnkit.system.process.threads()
+print(mine.cuts if mine.elementwise else 1, os.environ.get("OPENBLAS_THREAD_TIMEOUT"))
 print(os.environ.get("OMP_NUM_THREADS"))
 """
     kept = {k: v for k, v in os.environ.items() if not k.endswith(("_THREADS", "_TIMEOUT"))}
