@@ -207,7 +207,9 @@ class GatedRecurrence(Recurrence[GatedParams[P], S, GatedTape[S, C]], Generic[P,
         dx = product(distinct, p.Wx.T) if input else distinct
         if not params:
             return dx, ds, None
-        grads = GatedParams(Wx=product(tape.x.T, distinct), Wh=dWh, b=distinct.sum(axis=0), cell=dcell)
+        grads = GatedParams(
+            Wx=product(tape.x.T, distinct), Wh=dWh, b=distinct.sum(axis=0), cell=dcell
+        )
         return dx, ds, grads
 
     def _gates_back(
