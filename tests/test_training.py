@@ -395,8 +395,8 @@ def test_there_must_be_something_to_go_on_with(spec: Path, tiny_data: Path, tmp_
 def test_the_best_model_is_the_one_of_the_least_nats(
     spec: Path, tiny_data: Path, tmp_path: Path
 ) -> None:
-    wild = ["train.optimizer.learning_rate=0.3", "train.schedule=constant", "train.epochs=6"]
-    run = rnnkit.train(spec, tiny_data, tmp_path / "run", wild)
+    wild = ["train.optimizer.learning_rate=0.3", "train.schedule=constant", "train.epochs=50"]
+    run = rnnkit.train(spec, tiny_data, tmp_path / "run", [*wild, "train.patience=2"])
     values = [r.val_metric for r in run.history.records if r.val_metric is not None]
     assert values == [r.val_nats for r in run.history.records]
     assert [r.best for r in run.history.records] == [
