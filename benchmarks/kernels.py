@@ -6,6 +6,7 @@ import re
 import sys
 from typing import Any
 
+from rnnkit.system.blas import can_cut
 from rnnkit.system.machine import blas
 from rnnkit.system.process import threads
 
@@ -26,7 +27,7 @@ def of_this_process() -> str:
 def _threads(of_blas: int) -> str:
     """Of a product by itself, and of the pieces that rnnkit cuts large ones into."""
     cuts = threads().cuts
-    return f"pieces on {cuts} threads" if of_blas == 1 and cuts > 1 else f"{of_blas} threads"
+    return f"{of_blas} threads" + (f", pieces on {cuts}" if can_cut() and cuts > 1 else "")
 
 
 def _of_numpy() -> str:

@@ -11,7 +11,7 @@ import attrs
 import numpy as np
 
 from rnnkit.kinds.arrays import Array, DType, Ints
-from rnnkit.system.blas import Product, in_pieces
+from rnnkit.system.blas import Product, in_pieces, on_one_thread
 from rnnkit.system.process import bounds, threads
 
 __all__ = [
@@ -43,14 +43,18 @@ def product(a: Array, b: Array) -> Array:
     """a @ b, in pieces on as many threads as are free: (M, K) and (K, N) -> (M, N).
 
     It is cut along the longer side of the result. How follows from its shape and from the process, so that no bit
-    depends on how many threads there are. What is no pair of large matrices is multiplied as NumPy does that.
+    depends on how many threads there are. A small one takes one thread. What is no pair of matrices, and a row times
+    a matrix, is multiplied as NumPy does that.
     """
     if not (isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and a.ndim == b.ndim == 2):
         return a @ b
-    if a.shape[0] * b.size < 2 * PIECE or (mine := threads()).cuts < 2:
+    if len(a) == 1 or (mine := threads()).cuts < 2:
         return a @ b
-    way = _way(a.dtype, a.shape, a.strides, b.dtype, b.shape, b.strides, mine.cuts)
-    return a @ b if way is None else way(a, b, mine.free())
+    if len(a) * b.size >= 2 * PIECE:
+        way = _way(a.dtype, a.shape, a.strides, b.dtype, b.shape, b.strides, mine.cuts)
+        if way is not None:
+            return way(a, b, mine.free())
+    return on_one_thread(a, b)
 
 
 @lru_cache(maxsize=1024)

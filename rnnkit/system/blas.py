@@ -68,14 +68,25 @@ def take(threads: int) -> int | None:
 
 
 @contextlib.contextmanager
-def one_thread() -> Iterator[None]:
-    """Products of NumPy's own take one thread in the block, so that no bit of them depends on the machine."""
-    before = take(1)
+def on(threads: int) -> Iterator[None]:
+    """Products of NumPy's own take so many threads in the block: some bits depend on how many."""
+    before = take(threads)
     try:
         yield
     finally:
         if before is not None:
             take(before)
+
+
+def on_one_thread(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """a @ b."""
+    before = take(1)
+    try:
+        found: npt.NDArray[Any] = a @ b
+    finally:
+        if before is not None:
+            take(before)
+    return found
 
 
 Product = Callable[["npt.NDArray[Any]", "npt.NDArray[Any]", int], "npt.NDArray[Any]"]

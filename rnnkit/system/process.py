@@ -99,7 +99,6 @@ def settle(sharing: int = 1, *, keep_freed: bool = True) -> None:
             _keep_freed_memory(below=32 << 20, in_all=512 << 20)
         else:  # else glibc keeps more and more of it by itself
             _keep_freed_memory(below=1 << 20, in_all=1 << 20)
-    blas.take(1)
 
 
 def _begin(sharing: int = 1, *, elementwise: bool = False) -> Threads:
@@ -117,12 +116,16 @@ def threads() -> Threads:
 
 @contextlib.contextmanager
 def cut_into(count: int) -> Iterator[None]:
-    """Work is cut into so many pieces in the block, however many threads there are for them."""
+    """Work is cut into so many pieces in the block, however many threads there are for them.
+
+    NumPy's own products take as many threads: their bits depend on that.
+    """
     global _threads
     before = threads()
     _threads = attrs.evolve(before, cuts=count)
     try:
-        yield
+        with blas.on(count):
+            yield
     finally:
         _threads = before
 

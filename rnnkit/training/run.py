@@ -35,9 +35,9 @@ from rnnkit.network.transfer import Taken
 from rnnkit.parallel import ALONE, Ranks
 from rnnkit.registry.labels import name_of
 from rnnkit.spec import Problem, Spec, parse_spec, source_of
-from rnnkit.system.blas import one_thread
 from rnnkit.system.files import remove_left_over, sole_owner
 from rnnkit.system.glance import AtAGlance, Glance
+from rnnkit.system.process import cut_into, threads
 from rnnkit.training.display import Display, is_wanted
 from rnnkit.training.divergence import Diverged, way_on
 from rnnkit.training.folders import (
@@ -182,7 +182,7 @@ def train(
     if ranks.rank:
         on_start = on_step = on_record = on_edit = _nothing
     with ExitStack() as entered:
-        entered.enter_context(one_thread())
+        entered.enter_context(cut_into(threads().cuts))
         if ranks.rank == 0 and is_wanted(progress):
             of = spec if resume is None else resume
             called = "a spec in memory" if isinstance(of, Spec) else str(of)
