@@ -15,9 +15,7 @@ import functools
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
-
-import attrs
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -35,8 +33,7 @@ _LEAST: Final = 100**3
 _ROWS, _AS_IT_IS, _TRANSPOSED = 101, 111, 112  # as cblas.h numbers them
 
 
-@attrs.frozen
-class _OpenBLAS:
+class _OpenBLAS(NamedTuple):
     """Its functions.
 
     Attributes:

@@ -24,9 +24,7 @@ import itertools
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Final, TypeVar
-
-import attrs
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from rnnkit.system import blas
 from rnnkit.system.beside import Beside
@@ -49,8 +47,7 @@ HOLDING_BACK: Final = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 _MALLOC_VARIABLES: Final = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "GLIBC_TUNABLES")
 
 
-@attrs.frozen
-class Threads:
+class Threads(NamedTuple):
     """Those of this process.
 
     Attributes:
@@ -122,7 +119,7 @@ def cut_into(count: int) -> Iterator[None]:
     """
     global _threads
     before = threads()
-    _threads = attrs.evolve(before, cuts=count)
+    _threads = before._replace(cuts=count)
     try:
         with blas.on(count):
             yield
