@@ -118,9 +118,10 @@ def judged(mutant: Mutant, seed: int) -> tuple[Mutant, bool, bool | None]:
         killed, check = verdict(mutant, cls, name, seed)
         if killed != GRADIENT:
             return mutant, False, False
-        if derived(original, label_in(check)) is None:
-            return mutant, True, None
-        return mutant, True, catches(original, cls, name, seed)
+        caught = catches(original, cls, name, seed)
+        if caught is False and derived(original, label_in(check)) is None:
+            caught = None  # it may be wrong only where nothing is derived
+        return mutant, True, caught
 
 
 def main() -> int:
