@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
-from rnnkit.describing.report.charts import Chart, Series, draw, smoothed
+from rnnkit.describing.report.charts import Chart, Point, Series, draw, smoothed
 from rnnkit.describing.report.numbers import count, tick
 from rnnkit.metrics import TITLES
 from rnnkit.registry.labels import name_of
 from rnnkit.spec import Spec
 from rnnkit.training import History, Record
+from rnnkit.training.history import Update
+
+R = TypeVar("R", Record, Update)
 
 
 def best_record(history: History) -> Record | None:
@@ -38,7 +42,7 @@ def _charts(history: History, spec: Spec) -> Iterator[Chart | None]:
     )
     metric = spec.train.metric
     if metric != "nats":
-        values = tuple((float(r.step), r.val_metric) for r in records if r.val_metric is not None)
+        values = _points(records, lambda r: r.val_metric)
         yield draw(
             f"{TITLES[metric]} on val",
             [Series("val", "val", values, dots=True)],
@@ -76,34 +80,30 @@ def _of_reward(history: History, spec: Spec) -> Iterator[Chart | None]:
     """What came of learning from a reward; empty charts for a run without one."""
     if spec.train.reward is None:
         return
-    records = [r for r in history.records if r.reward is not None]
+    records = history.records
     yield draw(
         f"Reward of drawn captions: {name_of(spec.train.reward.reward)}",
-        [
-            Series(
-                "",
-                "plain",
-                tuple((float(u.step), u.reward) for u in history.updates if u.reward is not None),
-            )
-        ],
+        [Series("", "plain", _points(history.updates, lambda u: u.reward))],
         note="Of captions of train. It rises even where captions of val get worse.",
     )
-    drawn = tuple((float(r.step), r.drawn_words) for r in records if r.drawn_words is not None)
-    val = tuple((float(r.step), r.val_words) for r in history.records if r.val_words is not None)
+    drawn, val = _points(records, lambda r: r.drawn_words), _points(records, lambda r: r.val_words)
     yield draw(
         "Words of a caption",
         [Series("drawn", "train", drawn, dots=True), Series("val", "val", val, dots=True)],
         note="Captions that shrink lose what they say.",
     )
-    entropy = tuple(
-        (float(r.step), r.drawn_entropy) for r in records if r.drawn_entropy is not None
-    )
+    entropy = _points(records, lambda r: r.drawn_entropy)
     yield draw(
         "Entropy of the next word",
         [Series("drawn", "train", entropy, dots=True)],
         note="In nats, where captions are drawn. Near 0, all captions of an image are alike.",
         from_zero=True,
     )
+
+
+def _points(rows: Iterable[R], value: Callable[[R], float | None]) -> tuple[Point, ...]:
+    """Updates and values, where there is one."""
+    return tuple((float(row.step), y) for row in rows if (y := value(row)) is not None)
 
 
 def _nats(history: History) -> list[Series]:
@@ -117,7 +117,7 @@ def _nats(history: History) -> list[Series]:
     else:
         means = tuple((float(r.step), r.train_nats) for r in history.records)
         lines.append(Series("train", "train", means, dots=True))
-    judged = tuple((float(r.step), r.val_nats) for r in history.records if r.val_nats is not None)
+    judged = _points(history.records, lambda r: r.val_nats)
     lines.append(Series("val", "val", judged, dots=len(judged) <= 40))
     return lines
 
