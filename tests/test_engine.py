@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import rnnkit.system.process
+from rnnkit.errors import ShapeError
 from rnnkit.kinds import (
     Activation,
     Array,
@@ -158,6 +159,55 @@ def test_distinct_inputs_give_what_all_of_them_give(name: str, options: dict[str
         agree(got, want)
 
 
+@pytest.mark.parametrize("distinct", [False, True], ids=["every input", "distinct inputs"])
+@pytest.mark.parametrize(("name", "options"), CELLS, ids=[name for name, _ in CELLS])
+def test_a_context_gives_what_it_gives_beside_every_input(
+    name: str, options: dict[str, Any], distinct: bool
+) -> None:
+    rng = np.random.default_rng(3)
+    rnn = recurrence(name, options, 5, 4)
+    packing = Packing.of_lengths(LENGTHS)
+    rows = rng.integers(0, 6, 14) if distinct else None
+    x = rng.standard_normal((6 if distinct else 14, 3))
+    of_all = rng.standard_normal((packing.count, 2))
+    h0, dh = rng.standard_normal((4, 4)), rng.standard_normal((14, 4))
+    beside = np.concatenate([x if rows is None else x[rows], of_all[packing.rows]], axis=1)
+    want, want_tape = rnn.forward(beside, h0, packing)
+    h, tape = rnn.forward(x, h0, packing, rows, packing.enter(of_all))
+    agree(h, want)
+    want_dx, _, want_dh0, want_dp = rnn.some_back(dh, want_tape, params=True)
+    dx, dcontext, dh0, dp = rnn.some_back(dh, tape, params=True)
+    assert dp is not None
+    assert want_dp is not None
+    summed, of_context = np.zeros_like(x), np.zeros_like(of_all)
+    np.add.at(summed, np.arange(14) if rows is None else rows, want_dx[:, :3])
+    np.add.at(of_context, packing.rows, want_dx[:, 3:])
+    agree(dx, summed)
+    assert dcontext is not None
+    agree(packing.leave(dcontext), of_context)
+    agree(dh0, want_dh0)
+    for (_, got), (_, value) in zip(named_arrays(dp), named_arrays(want_dp), strict=True):
+        agree(got, value)
+    first, live = rnn.start(h0), packing.order
+    after = rnn.advance(
+        rnn.project(x[:4] if rows is None else x[rows[:4]]),
+        first,
+        rnn.project_context(of_all[live]),
+    )
+    agree(after.h, want[:4])
+
+
+def test_a_context_of_another_shape_is_told() -> None:
+    rnn, packing = recurrence("lstm", {}, 5, 4), Packing.of_lengths(LENGTHS)
+    x, h0 = np.zeros((14, 3)), np.zeros((4, 4))
+    with pytest.raises(
+        ShapeError, match=r"context is \(5, 2\), and 4 of 5 sequences .*\(4, at most 5\)"
+    ):
+        rnn.forward(x, h0, packing, context=np.zeros((5, 2)))
+    with pytest.raises(ShapeError, match=r"x is \(14, 3\), .*the context has 1 of D: \(.., 4\)"):
+        rnn.forward(x, h0, packing, context=np.zeros((4, 1)))
+
+
 @pytest.mark.parametrize(("name", "options"), CELLS, ids=[name for name, _ in CELLS])
 def test_float32_in_gives_float32_out(name: str, options: dict[str, Any]) -> None:
     rnn = recurrence(name, options, 3, 4)
@@ -229,5 +279,5 @@ def test_a_tape_is_used_up_only_if_it_is_not_needed_again() -> None:
         assert len(tape.tape.caches) == 3
         found = rnn.some_back(np.ones_like(h), tape, params=True, again=False)
         assert tape.tape.caches == []
-        for a, b in zip(wanted[:2], found[:2], strict=True):
+        for a, b in ((wanted[0], found[0]), (wanted[2], found[2])):
             np.testing.assert_array_equal(a, b)

@@ -48,6 +48,10 @@ input = {{ use = "dropout", rate = 0.2 }}
 """
 
 
+MIXED = f"{VANILLA}input = [{{ use = 'affine', units = 3 }}, 'tanh']\n"
+"""A chain before the bottom layer, which mixes what is beside each other."""
+
+
 def network(source: str, inject: str) -> Captioner:
     spec = parse_spec(source, overrides=[f"model.inject={inject}"])
     model = assemble(spec, Sizes(F, Vocabulary.standard(V), T))
@@ -95,7 +99,7 @@ def test_scores_follow_the_equations(inject: str) -> None:
 
 
 @pytest.mark.parametrize("inject", PLACES)
-@pytest.mark.parametrize("source", [VANILLA, STACKED], ids=["vanilla", "stacked"])
+@pytest.mark.parametrize("source", [VANILLA, STACKED, MIXED], ids=["vanilla", "stacked", "mixed"])
 def test_step_by_step_is_what_training_computes(source: str, inject: str) -> None:
     model, (features, captions) = network(source, inject), batch()
     for network_ in (model, model.frozen()):
@@ -109,7 +113,7 @@ def test_step_by_step_is_what_training_computes(source: str, inject: str) -> Non
 
 
 @pytest.mark.parametrize("inject", PLACES)
-@pytest.mark.parametrize("source", [VANILLA, STACKED], ids=["vanilla", "stacked"])
+@pytest.mark.parametrize("source", [VANILLA, STACKED, MIXED], ids=["vanilla", "stacked", "mixed"])
 @pytest.mark.parametrize("seed", [None, 3], ids=["evaluating", "training"])
 def test_gradients_agree_with_a_complex_step(source: str, inject: str, seed: int | None) -> None:
     assert_gradients(network(source, inject), *batch(), seed)
@@ -128,7 +132,7 @@ cell = {{ use = "attention-lstm", regions = 3 }}
 
 @pytest.mark.parametrize(
     ("source", "inject"),
-    [*itertools.product([VANILLA, STACKED], PLACES), (MAPS, "init")],
+    [*itertools.product([VANILLA, STACKED], PLACES), (MIXED, "par"), (MAPS, "init")],
 )
 @pytest.mark.parametrize("seed", [None, 3], ids=["evaluating", "training"])
 def test_the_gradient_of_the_features_agrees_with_a_complex_step(
@@ -179,7 +183,8 @@ def test_widths_follow_from_where_the_image_enters(
     assert {name: model.parameters[name].shape for name in shapes} == shapes
     rnn = next(part for part in summarize(model).parts if part.name == "rnn.0")
     steps = T if inject == "pre" else T - 1
-    assert rnn.multiply_adds == steps * (shapes["rnn.0.Wx"][0] + H) * H
+    once = D if inject == "par" else 0  # the image is projected once, not with each word
+    assert rnn.multiply_adds == (steps * (shapes["rnn.0.Wx"][0] - once + H) + once) * H
 
 
 @pytest.mark.parametrize("inject", ["par", "merge"])

@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 
 from rnnkit.data import Dataset
-from rnnkit.describing.work import layer_work, step_work
+from rnnkit.describing.work import context_work, layer_work, step_work
 from rnnkit.errors import SpecError
 from rnnkit.kinds import Array, Plugin, named_arrays
 from rnnkit.network import Packing
@@ -179,28 +179,33 @@ def _link(model: Captioner, name: str, link: Link, positions: int) -> Part:
 
 def _recurrence(model: Captioner, index: int, level: Level, width: int, steps: int) -> Part:
     rnn, rng = level.rnn, np.random.default_rng(0)
-    x = rng.standard_normal((2 * steps, width)).astype(model.dtype)
+    wide = 0 if index else model.body.context
+    x = rng.standard_normal((2 * steps, width - wide)).astype(model.dtype)
+    context = rng.standard_normal((2, wide)).astype(model.dtype) if wide else None
     h0 = np.zeros((2, level.start), model.dtype)
 
     def forward(captions: int) -> tuple[Any, Any, int]:
         given = x[: captions * steps]
         packing = Packing.of_lengths(np.full(captions, steps))
-        h, tape = rnn.forward(given, h0[:captions], packing)
-        return h, tape, _bytes((h, tape), besides=(x, rnn.params, packing))
+        read = None if context is None else context[:captions]
+        h, tape = rnn.forward(given, h0[:captions], packing, context=read)
+        return h, tape, _bytes((h, tape), besides=(x, context, rnn.params, packing))
 
     # What a second caption adds: room that is there once, however many captions there are, is left out.
     kept = forward(2)[2] - forward(1)[2]
     h, tape, _ = forward(1)
-    dx, dh0, dp = rnn.backward(h, tape)
-    work = step_work(rnn, x[:1], h0[:1])
+    gradients = rnn.some_back(h, tape, params=True)
+    read = None if context is None else context[:1]
+    once = 0 if read is None else context_work(rnn, read)
+    work = step_work(rnn, x[:1], h0[:1], read)
     return _part(
         f"rnn.{index}",
         model.spec.model.rnn[index].cell,
         (width, level.hidden),
         [a for _, a in named_arrays(rnn.params)],
-        None if work is None else work * steps,
+        None if work is None or once is None else work * steps + once,
         kept,
-        _bytes((dx, dh0, dp)),
+        _bytes(gradients),
     )
 
 

@@ -48,17 +48,32 @@ def layer_work(layer: Layer[Any, Any, Any], params: Params, x: Any) -> int | Non
     )
 
 
-def step_work(rnn: Recurrence[Any, Any, Any], x: Array, h0: Array) -> int | None:
-    """The multiply-adds of a step of a recurrence, from what h0 starts it with."""
+def step_work(
+    rnn: Recurrence[Any, Any, Any], x: Array, h0: Array, context: Array | None = None
+) -> int | None:
+    """The multiply-adds of a step of a recurrence, from what h0 starts it with, beside a context if there is one."""
     s = rnn.start(h0)
     arrays = {"x": x, **{f"p.{name}": a for name, a in named_arrays(rnn.params)}}
     arrays |= {f"s.{name}": a for name, a in named_arrays(s)}
+    if context is not None:
+        arrays["context"] = rnn.project_context(context)
 
     def step(at: Mapping[str, Any]) -> object:
         made = rnn.with_params(with_values(rnn.params, at, "p."))
-        return made.advance(made.project(at["x"]), with_values(s, at, "s."))
+        return made.advance(made.project(at["x"]), with_values(s, at, "s."), at.get("context"))
 
     return multiply_adds(step, arrays)
+
+
+def context_work(rnn: Recurrence[Any, Any, Any], context: Array) -> int | None:
+    """The multiply-adds of a context, which are made once for all steps."""
+    arrays = {"context": context, **{f"p.{name}": a for name, a in named_arrays(rnn.params)}}
+
+    def project(at: Mapping[str, Any]) -> object:
+        made = rnn.with_params(with_values(rnn.params, at, "p."))
+        return made.project_context(at["context"])
+
+    return multiply_adds(project, arrays)
 
 
 def _count(record: Record, inputs: list[Any]) -> int:

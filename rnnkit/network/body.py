@@ -61,22 +61,24 @@ class Body:
         """What the head reads, packed (M, ..), and what `backward` needs."""
         tokens, rows = captions[packing.rows, packing.steps], None
         drawn = rng is not None and (self.words.random or self.levels[0].input.random)
-        if not drawn and self.inject != "par":
+        if not drawn and not self._mixed:
             tokens, rows = np.unique(tokens, return_inverse=True)
         v, image = self.image.forward(features, rng)
         x, words = self.words.forward(tokens, rng)
-        run, lead = packing, len(packing.order)
+        run, lead, context = packing, len(packing.order), None
         if self.inject == "pre":
             run = packing.led()
             x = np.concatenate([packing.enter(v), x])
             rows = None if rows is None else np.concatenate([np.arange(lead), lead + rows])
-        elif self.inject == "par":
+        elif self._mixed:
             x = _beside(x, v[packing.rows])
+        elif self._apart:
+            context = packing.enter(v)
         inputs, rnns = [], []
         for level, share in zip(self.levels, self._shares(self._initial(v)), strict=True):
             x, caches = level.input.forward(x, rng)
-            x, tape = level.rnn.forward(x, packing.enter(share), run, rows)
-            rows = None
+            x, tape = level.rnn.forward(x, packing.enter(share), run, rows, context)
+            rows = context = None
             inputs.append(caches)
             rnns.append(tape)
         if self.inject == "pre":
@@ -112,7 +114,7 @@ class Body:
         rnns: list[Made] = [None] * len(self.levels)
         shares: list[Array] = []
         lead, wanted = len(packing.order), needs.wanted
-        dv, features = dh, dh  # stand for what nobody needs
+        dv, features, dcontext = dh, dh, None  # stand for what nobody needs
         image: list[Made] = [None] * len(self.image.links)
         words: list[Made] = [None] * len(self.words.links)
         if self.inject == "pre":
@@ -124,7 +126,7 @@ class Body:
             level, need = self.levels[i], needs.levels[i]
             if not need.output:
                 break
-            dh, dh0, rnns[i] = level.rnn.some_back(
+            dh, dcontext, dh0, rnns[i] = level.rnn.some_back(
                 dh, tapes.rnns[i], params=need.params, input=need.input, again=False
             )
             if need.input:
@@ -137,9 +139,11 @@ class Body:
             dv = np.concatenate(shares, axis=1)
         elif self.inject == "pre":
             dv, dh = packing.leave(dh[:lead]), dh[lead:]
-        elif self.inject == "par":
+        elif self._mixed:
             dh, each = np.split(dh, [self.words.links[-1].out_features], axis=1)
             dv = sum_rows(each, packing.rows, packing.count)
+        elif dcontext is not None:
+            dv = packing.leave(dcontext)
         if needs.words:
             _, words = self.words.backward(dh, tapes.words, wanted, "words", input=False)
         if needs.image:
@@ -150,35 +154,61 @@ class Body:
         return BodyGradients(features, image, words, inputs, rnns)
 
     def begin(self, features: Array) -> tuple[tuple[State, ...], Array]:
-        """The state of every recurrent layer before the first word, and v, from image features (N, F)."""
+        """The state of every recurrent layer before the first word, from image features (N, F); and what every step
+        reads of the image, if any does.
+        """
         v, _ = self.image.forward(features, None)
         shares = zip(self.levels, self._shares(self._initial(v)), strict=True)
         states = tuple(level.rnn.start(share) for level, share in shares)
         if self.inject == "pre":
             states, _ = self._advance(states, self._projected(0, v))
+        elif self._apart:
+            v = self.levels[0].rnn.project_context(v)
         return states, v
 
     def project(self, tokens: Ints) -> Array:
         """What tokens (n,) bring to the bottom recurrent layer: all that can be computed without a state."""
         x, _ = self.words.forward(tokens, None)
-        return x if self.inject == "par" else self._projected(0, x)
+        return x if self._mixed else self._projected(0, x)
 
     def step(
         self, x: Array, states: tuple[State, ...], v: Array
     ) -> tuple[tuple[State, ...], Array]:
         """One step from projected tokens: the next states, and what the head reads."""
-        if self.inject == "par":
+        if self._mixed:
             x = self._projected(0, _beside(x, v))
-        states, h = self._advance(states, x)
+        states, h = self._advance(states, x, v if self._apart else None)
         return states, _beside(h, v) if self.inject == "merge" else h
 
-    def _advance(self, states: tuple[State, ...], x: Array) -> tuple[tuple[State, ...], Array]:
+    def _advance(
+        self, states: tuple[State, ...], x: Array, context: Array | None = None
+    ) -> tuple[tuple[State, ...], Array]:
         """One step of all recurrent layers from projected inputs of the bottom one; the top one's output."""
         after: list[State] = []
         for i, (level, state) in enumerate(zip(self.levels, states, strict=True)):
-            after.append(level.rnn.advance(x if i == 0 else self._projected(i, x), state))
+            if i:
+                x, context = self._projected(i, x), None
+            after.append(level.rnn.advance(x, state, context))
             x = after[-1].h
         return tuple(after), x
+
+    @property
+    def context(self) -> int:
+        """E, the width of what the bottom recurrent layer reads of the image at every step, projected once; 0 if it
+        reads nothing of that kind.
+        """
+        words = self.words.links[-1].out_features
+        return self.levels[0].rnn.in_features - words if self._apart else 0
+
+    @property
+    def _mixed(self) -> bool:
+        """Whether the image is beside every word in a chain that the bottom recurrent layer's inputs pass through."""
+        return self.inject == "par" and bool(self.levels[0].input.links)
+
+    @property
+    def _apart(self) -> bool:
+        """Whether the image is beside every word, and nothing is between that and the bottom recurrent layer."""
+        return self.inject == "par" and not self._mixed
 
     def _projected(self, level: int, x: Array) -> Array:
         """The inputs of one recurrent layer, from what comes from below, as its `advance` takes them."""

@@ -64,14 +64,16 @@ class FreeRecurrence(Recurrence[P, S, FreeTape[S, C]], Generic[P, S, C]):
         return FreeRecurrence(cell, made, in_features, hidden)
 
     def _steps(
-        self, x: Array, start: S, packing: Packing, rows: Ints | None
+        self, x: Array, start: S, packing: Packing, rows: Ints | None, context: Array | None
     ) -> tuple[S, FreeTape[S, C]]:
         n0, packed = len(packing.order), x if rows is None else x[rows]
-        states = every_state(start, packing, x.dtype)
+        dtype = x.dtype if context is None else np.result_type(x, context)
+        states = every_state(start, packing, dtype)
         caches: list[C] = []
         for (begin, end), before in zip(packing.spans, packing.befores, strict=True):
             s = rows_of(states, slice(before, before + end - begin))
-            made = self.cell.step(self.params, packed[begin:end], s)
+            read = _read(packed[begin:end], None if context is None else context[: end - begin])
+            made = self.cell.step(self.params, read, s)
             try:
                 new, cache = made
                 map_arrays(write, rows_of(states, slice(n0 + begin, n0 + end)), new)
@@ -79,14 +81,14 @@ class FreeRecurrence(Recurrence[P, S, FreeTape[S, C]], Generic[P, S, C]):
                 stepped(self.cell, made, s)
                 raise
             caches.append(cache)
-        return states, FreeTape(x, start, rows, packing, caches)
+        return states, FreeTape(x, start, rows, context, packing, caches)
 
     def _steps_back(
         self, dh: Array, tape: FreeTape[S, C], dfinal: S | None, params: bool, input: bool
-    ) -> tuple[Array, S, P | None]:
+    ) -> tuple[Array, Array | None, S, P | None]:
         ds, ds_prev = state_gradients(tape.start, dfinal)
         dp = map_arrays(np.zeros_like, self.params)
-        dx: Array = np.empty((len(dh), tape.x.shape[1]), dh.dtype)
+        dx: Array = np.empty((len(dh), self.in_features), dh.dtype)
         for (begin, end), cache in zip(reversed(tape.packing.spans), tape.back(), strict=True):
             live, span = slice(end - begin), slice(begin, end)
             ds.h[live] += dh[span]
@@ -102,8 +104,12 @@ class FreeRecurrence(Recurrence[P, S, FreeTape[S, C]], Generic[P, S, C]):
                 raise
             dp = map_arrays(np.add, dp, step_dp)
             ds, ds_prev = ds_prev, ds
+        dcontext = None
+        if tape.context is not None:
+            dx, each = np.split(dx, [tape.x.shape[1]], axis=1)
+            dcontext = tape.packing.sum_steps(each)
         distinct = dx if tape.rows is None else sum_rows(dx, tape.rows, len(tape.x))
-        return distinct, ds, dp
+        return distinct, dcontext, ds, dp
 
     def _blame_back(self, made: Any, ds: S) -> None:
         """Tell what is wrong with what the cell's step back returned, if anything is."""
@@ -115,5 +121,13 @@ class FreeRecurrence(Recurrence[P, S, FreeTape[S, C]], Generic[P, S, C]):
     def project(self, x: Array) -> Array:
         return x
 
-    def advance(self, projected: Array, s: S) -> S:
-        return stepped(self.cell, self.cell.step(self.params, projected, s), s)[0]
+    def project_context(self, context: Array) -> Array:
+        return context
+
+    def advance(self, projected: Array, s: S, context: Array | None = None) -> S:
+        read = _read(projected, context)
+        return stepped(self.cell, self.cell.step(self.params, read, s), s)[0]
+
+
+def _read(x: Array, context: Array | None) -> Array:
+    return x if context is None else np.concatenate([x, context], axis=1)

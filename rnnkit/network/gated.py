@@ -153,10 +153,13 @@ class GatedRecurrence(Recurrence[GatedParams[P], S, GatedTape[S, C]], Generic[P,
         )
 
     def _steps(
-        self, x: Array, start: S, packing: Packing, rows: Ints | None
+        self, x: Array, start: S, packing: Packing, rows: Ints | None, context: Array | None
     ) -> tuple[S, GatedTape[S, C]]:
         p, n0 = self.params, len(packing.order)
-        zx = self.project(x)
+        zx, zc = self.project(x), None
+        if context is not None:
+            zc = self.project_context(context)
+            zx = zx.astype(np.result_type(zx, zc), copy=False)
         states = every_state(start, packing, zx.dtype)
         caches: list[list[tuple[slice, C]]] = []
         for (begin, end), before in zip(packing.spans, packing.befores, strict=True):
@@ -169,6 +172,7 @@ class GatedRecurrence(Recurrence[GatedParams[P], S, GatedTape[S, C]], Generic[P,
                 self._step,
                 zx=zx[begin:end] if rows is None else zx,
                 rows=None if rows is None else rows[begin:end],
+                zc=zc,
                 zh=zh[: end - begin],
                 s=s,
                 s_next=s_next,
@@ -176,13 +180,22 @@ class GatedRecurrence(Recurrence[GatedParams[P], S, GatedTape[S, C]], Generic[P,
             parts = pieces(end - begin, zx.shape[1])
             caches.append(together([partial(step, part) for part in parts]))
         h = states.h[: n0 + len(packing.rows)]
-        return states, GatedTape(x, start, rows, packing, caches, h)
+        return states, GatedTape(x, start, rows, context, packing, caches, h)
 
     def _step(
-        self, part: slice, zx: Array, rows: Ints | None, zh: Array, s: S, s_next: S
+        self,
+        part: slice,
+        zx: Array,
+        rows: Ints | None,
+        zc: Array | None,
+        zh: Array,
+        s: S,
+        s_next: S,
     ) -> tuple[slice, C]:
         """A part of one step's rows, written to s_next; the part with its cache."""
         mine = zx[part] if rows is None else zx[rows[part]]
+        if zc is not None:
+            mine += zc[part]
         before = rows_of(s, part)
         made = self.cell.step(self.params.cell, mine, zh[part], before)
         try:
@@ -195,22 +208,26 @@ class GatedRecurrence(Recurrence[GatedParams[P], S, GatedTape[S, C]], Generic[P,
 
     def _steps_back(
         self, dh: Array, tape: GatedTape[S, C], dfinal: S | None, params: bool, input: bool
-    ) -> tuple[Array, S, GatedParams[P] | None]:
+    ) -> tuple[Array, Array | None, S, GatedParams[P] | None]:
         p, packing, M = self.params, tape.packing, len(dh)
         dzx, dzh, ds, dcell = self._gates_back(dh, tape, dfinal)
         if not params and not input:
-            return dzx[:M], ds, None
+            return dzx[:M], None, ds, None
         dWh = product(tape.h[packing.previous].T, dzh[:M]) if params else p.Wh
         del dzh
+        dzc = None if tape.context is None else packing.sum_steps(dzx[:M])
         distinct = dzx[:M] if tape.rows is None else sum_rows(dzx[:M], tape.rows, len(tape.x))
         del dzx
-        dx = product(distinct, p.Wx.T) if input else distinct
+        D = tape.x.shape[1]
+        dx = product(distinct, p.Wx[:D].T) if input else distinct
+        dcontext = product(dzc, p.Wx[D:].T) if input and dzc is not None else dzc
         if not params:
-            return dx, ds, None
-        grads = GatedParams(
-            Wx=product(tape.x.T, distinct), Wh=dWh, b=distinct.sum(axis=0), cell=dcell
-        )
-        return dx, ds, grads
+            return dx, dcontext, ds, None
+        dWx = product(tape.x.T, distinct)
+        if tape.context is not None and dzc is not None:
+            dWx = np.concatenate([dWx, product(tape.context.T, dzc)])
+        grads = GatedParams(Wx=dWx, Wh=dWh, b=distinct.sum(axis=0), cell=dcell)
+        return dx, dcontext, ds, grads
 
     def _gates_back(
         self, dh: Array, tape: GatedTape[S, C], dfinal: S | None
@@ -270,11 +287,16 @@ class GatedRecurrence(Recurrence[GatedParams[P], S, GatedTape[S, C]], Generic[P,
         like(cell, "step_back", dp, p.cell, "dp")
 
     def project(self, x: Array) -> Array:
-        zx = product(x, self.params.Wx)
+        zx = product(x, self.params.Wx[: x.shape[1]])
         zx += self.params.b
         return zx
 
-    def advance(self, projected: Array, s: S) -> S:
+    def project_context(self, context: Array) -> Array:
+        return product(context, self.params.Wx[self.in_features - context.shape[1] :])
+
+    def advance(self, projected: Array, s: S, context: Array | None = None) -> S:
+        if context is not None:
+            projected += context
         zh = product(s.h, self.params.Wh)
         parts = pieces(len(zh), zh.shape[1])
         if len(parts) < 2:

@@ -114,6 +114,13 @@ class Packing:
         out[self.order] = dh0
         return out
 
+    def sum_steps(self, packed: Array) -> Array:
+        """(M, ...) -> (n, ...): the sum over the steps of each sequence that has one, in sorted order."""
+        out = np.zeros((len(self.order), *packed.shape[1:]), packed.dtype)
+        for begin, end in self.spans:
+            out[: end - begin] += packed[begin:end]
+        return out
+
     def pack(self, padded: Array) -> Array:
         """(N, T, ...) -> (M, ...): the tokens of each row up to its length; what is beyond does not matter.
 

@@ -47,7 +47,7 @@ class Tape(Generic[S]):
     """What a recurrence keeps of its way forward.
 
     Attributes:
-        x: the inputs as given, and `rows` and `packing` with them.
+        x: the inputs as given, and `rows`, `context` and `packing` with them.
         start: the state before the first step, of the rows with a step at least, in packed order.
         caches: of each step.
     """
@@ -55,6 +55,7 @@ class Tape(Generic[S]):
     x: Array
     start: S
     rows: Ints | None
+    context: Array | None
     packing: Packing
     caches: list[Any]
 
@@ -108,7 +109,12 @@ class Recurrence(abc.ABC, Generic[Q, S, K]):
         """H, the width of an output."""
 
     def forward(
-        self, x: Array, h0: Array, packing: Packing, rows: Ints | None = None
+        self,
+        x: Array,
+        h0: Array,
+        packing: Packing,
+        rows: Ints | None = None,
+        context: Array | None = None,
     ) -> tuple[Array, FromH0[K]]:
         """Run over packed sequences from h0.
 
@@ -119,6 +125,8 @@ class Recurrence(abc.ABC, Generic[Q, S, K]):
             packing: of the inputs.
             rows: (M,) where each packed input stands in x, if x has the distinct ones only. Words come
                 again and again, so projecting each word once saves work.
+            context: (n, E), in packed order, what each sequence reads beside its inputs at every step; x is
+                (.., D - E) then. The image of a caption is projected once, not with each of its words.
 
         Returns:
             (h, tape): the packed outputs (M, H), and what `backward` needs.
@@ -127,7 +135,7 @@ class Recurrence(abc.ABC, Generic[Q, S, K]):
             ShapeError: arrays do not fit each other.
             RegistryError: the cell returned something else than it must.
         """
-        self._check_inputs(x, packing, rows)
+        self._check_inputs(x, packing, rows, context)
         n, width = len(packing.order), self.cell.start_width(self.hidden)
         if h0.shape != (n, width):
             raise ShapeError(
@@ -135,16 +143,18 @@ class Recurrence(abc.ABC, Generic[Q, S, K]):
                 f"{(n, width)}, which packing.enter makes of {(packing.count, width)}"
             )
         need_floating("h0", h0)
-        states, tape = self._steps(x, self.start(h0), packing, rows)
+        states, tape = self._steps(x, self.start(h0), packing, rows, context)
         return _outputs(states, packing), FromH0(h0, tape)
 
     def backward(self, dh: Array, tape: FromH0[K]) -> tuple[Array, Array, Q]:
         """The gradients (dx shaped like x, dh0 shaped like h0, dparams) from dh (M, H).
 
+        That of a context is in `some_back`.
+
         Raises:
             ShapeError: dh is not shaped like h.
         """
-        dx, dh0, grads = self.some_back(dh, tape, params=True)
+        dx, _, dh0, grads = self.some_back(dh, tape, params=True)
         assert grads is not None
         return dx, dh0, grads
 
@@ -156,14 +166,14 @@ class Recurrence(abc.ABC, Generic[Q, S, K]):
         params: bool,
         input: bool = True,
         again: bool = True,
-    ) -> tuple[Array, Array, Q | None]:
-        """`backward` without the products of gradients that are not wanted.
+    ) -> tuple[Array, Array | None, Array, Q | None]:
+        """`backward` without the products of gradients that are not wanted; (dx, dcontext, dh0, dparams).
 
         Args:
             dh: as `backward` has it.
             tape: as `backward` has it.
             params: whether dparams is wanted; else it is None.
-            input: whether dx is; else it may mean nothing.
+            input: whether dx and dcontext are; else they may mean nothing. Without a context the latter is None.
             again: whether the tape is to be gone back through another time; if not, it takes less memory.
 
         Raises:
@@ -171,9 +181,11 @@ class Recurrence(abc.ABC, Generic[Q, S, K]):
         """
         self._check_outputs(dh, tape.tape.packing)
         kept = tape.tape.kept() if again else tape.tape
-        dx, ds, grads = self._steps_back(dh, kept, None, params, input)
-        dh0 = self.cell.start_back(tape.h0, ds)
-        return dx, array(self.cell, "start_back", dh0, tape.h0.shape, "dh0"), grads
+        dx, dcontext, ds, grads = self._steps_back(dh, kept, None, params, input)
+        dh0 = array(
+            self.cell, "start_back", self.cell.start_back(tape.h0, ds), tape.h0.shape, "dh0"
+        )
+        return dx, dcontext, dh0, grads
 
     def run(
         self, x: Array, state: S, packing: Packing, rows: Ints | None = None
@@ -194,9 +206,9 @@ class Recurrence(abc.ABC, Generic[Q, S, K]):
         Raises:
             ShapeError: arrays do not fit each other.
         """
-        self._check_inputs(x, packing, rows)
+        self._check_inputs(x, packing, rows, None)
         self._check_state("state", state, packing)
-        states, tape = self._steps(x, map_arrays(packing.enter, state), packing, rows)
+        states, tape = self._steps(x, map_arrays(packing.enter, state), packing, rows, None)
         last = len(packing.order) + packing.ends
 
         def at_end(before: Array, every: Array) -> Array:
@@ -226,7 +238,7 @@ class Recurrence(abc.ABC, Generic[Q, S, K]):
         if dfinal is not None:
             self._check_state("dfinal", dfinal, packing)
             entered = map_arrays(packing.enter, dfinal)
-        dx, ds, grads = self._steps_back(dh, tape.kept(), entered, True, True)
+        dx, _, ds, grads = self._steps_back(dh, tape.kept(), entered, True, True)
         assert grads is not None
         if dfinal is None:
             return dx, map_arrays(packing.leave, ds), grads
@@ -248,10 +260,14 @@ class Recurrence(abc.ABC, Generic[Q, S, K]):
 
     @abc.abstractmethod
     def project(self, x: Array) -> Array:
-        """What `advance` takes for inputs x (n, D): all that can be computed without a state."""
+        """What `advance` takes for inputs x (n, D), or (n, D - E) beside a context: all that needs no state."""
 
     @abc.abstractmethod
-    def advance(self, projected: Array, s: S) -> S:
+    def project_context(self, context: Array) -> Array:
+        """What `advance` takes for a context (n, E)."""
+
+    @abc.abstractmethod
+    def advance(self, projected: Array, s: S, context: Array | None = None) -> S:
         """One step of all rows, for decoding; a gated cell overwrites the projected inputs."""
 
     def start(self, h0: Array) -> S:
@@ -265,30 +281,47 @@ class Recurrence(abc.ABC, Generic[Q, S, K]):
         return made
 
     @abc.abstractmethod
-    def _steps(self, x: Array, start: S, packing: Packing, rows: Ints | None) -> tuple[S, K]:
+    def _steps(
+        self, x: Array, start: S, packing: Packing, rows: Ints | None, context: Array | None
+    ) -> tuple[S, K]:
         """Every state: the rows of `start`, then those of each step, then room to spare; and the tape."""
 
     @abc.abstractmethod
     def _steps_back(
         self, dh: Array, tape: K, dfinal: S | None, params: bool, input: bool
-    ) -> tuple[Array, S, Q | None]:
-        """The gradients (dx, that of the tape's start, dparams), from dh and from that of the final state, whose
-        rows are those of the start; the last only with `params`, and the first may mean nothing without `input`."""
+    ) -> tuple[Array, Array | None, S, Q | None]:
+        """The gradients (dx, dcontext, that of the tape's start, dparams), from dh and from that of the final state,
+        whose rows are those of the start; the last only with `params`, and the first two may mean nothing without
+        `input`."""
 
     @property
     def _sizes(self) -> str:
         """The cell and its sizes, for messages."""
         return f"{cell_name(self.cell)} with D = {self.in_features} and H = {self.hidden}"
 
-    def _check_inputs(self, x: Array, packing: Packing, rows: Ints | None) -> None:
-        steps, count = len(packing.rows), len(x)
+    def _check_inputs(
+        self, x: Array, packing: Packing, rows: Ints | None, context: Array | None
+    ) -> None:
+        steps, count, width = len(packing.rows), len(x), self.in_features
         need_floating("x", x)
-        if x.ndim != 2 or x.shape[1] != self.in_features:
-            raise ShapeError(
-                f"x is {x.shape}, and goes into {self._sizes}: (.., {self.in_features})"
-            )
+        beside = ""
+        if context is not None:
+            need_floating("context", context)
+            if (
+                context.ndim != 2
+                or not len(context) == len(packing.order)
+                or context.shape[1] > width
+            ):
+                raise ShapeError(
+                    f"context is {context.shape}, and {len(packing.order)} of {packing.count} sequences have a "
+                    f"step, in {self._sizes}: ({len(packing.order)}, at most {width})"
+                )
+            width -= context.shape[1]
+            beside = f", and the context has {context.shape[1]} of D"
+        if x.ndim != 2 or x.shape[1] != width:
+            raise ShapeError(f"x is {x.shape}, and goes into {self._sizes}{beside}: (.., {width})")
         if rows is None:
-            need("x", x, (steps, self.in_features), f"the packing has {steps} steps in all")
+            need("x", x, (steps, width), f"the packing has {steps} steps in all")
         elif rows.shape != (steps,):
             raise ShapeError(
                 f"rows is {rows.shape}, and the packing has {steps} steps in all: {(steps,)}"
