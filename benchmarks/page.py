@@ -85,6 +85,11 @@ SECTIONS: Final = {
         divided by N. All contenders begin with the same parameters. Before the timing, a check compares their losses
         on the first batch, and after one, two and three updates. They agree to {TOLERANCE:g} of the loss. *ms* is
         rnnkit's time; the other columns are ratios. Batches are in memory, for PyTorch and JAX as tensors.""",
+    "parts": """\
+        The same step in a profile of Python's own (`cProfile`, which makes small steps up to a tenth slower). *products*
+        is time inside matrix products. The rest is spent on each element or in Python: by the cell's equations, by the
+        other layers (dropout, sums over rows of the embedding), by the loss with the blocks of the head's scores, by the
+        update with Adam, and by the engine, which slices, packs and copies between them.""",
     "epoch": """\
         This is an epoch as a user waits for it: opening the folder, reading captions and features, shuffling, and all
         updates. PyTorch runs a plain loop over packed batches, without a DataLoader.""",

@@ -9,6 +9,7 @@ from benchmarks.measures.decode import Decode
 from benchmarks.measures.epoch import Epoch
 from benchmarks.measures.growth import Growth
 from benchmarks.measures.memory import Memory
+from benchmarks.measures.parts import Parts
 from benchmarks.measures.quick import Quick
 from benchmarks.measures.size import Size
 from benchmarks.measures.startup import Startup
@@ -35,6 +36,7 @@ class Results(TypedDict, total=False):
 
     train_step: list[TrainStep]
     geometric_mean: dict[str, float]
+    parts: list[Parts]
     epoch: list[Epoch]
     decode: list[Decode]
     memory: list[Memory]

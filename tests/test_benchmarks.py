@@ -21,7 +21,7 @@ from benchmarks import page
 from benchmarks.__main__ import begin, chosen, judge, main, measure
 from benchmarks.bench import Bench
 from benchmarks.captions import FLICKR8K_LENGTHS, random_source, read_source
-from benchmarks.contenders import CONTENDERS, plain_numpy, products, rnnkit_training
+from benchmarks.contenders import CONTENDERS, plain_numpy, products, rnnkit_parts, rnnkit_training
 from benchmarks.load import Load, own_ticks
 from benchmarks.measures import (
     EVERY,
@@ -30,6 +30,7 @@ from benchmarks.measures import (
     decode,
     growth,
     memory,
+    parts,
     quick,
     size,
     startup,
@@ -130,6 +131,46 @@ def test_a_spread_leaves_out_the_extremes_of_many_rounds() -> None:
     base, other = [1.0, 2.0, 1.0, 1.0, 1.0], [2.0, 6.0, 1.0, 9.0, 4.0]
     assert spreads({"rnnkit": base, "other": other}) == {"other": (2.0, 4.0)}
     assert spreads({"rnnkit": base[:4], "other": other[:4]}) == {"other": (1.0, 9.0)}
+
+
+def test_time_counts_where_it_is_spent_and_that_of_helpers_where_they_are_called() -> None:
+    product = ("rnnkit/numerics.py", 1, "product")
+    gated = ("rnnkit/network/gated.py", 1, "_steps")
+    cell, loss = ("cells/lstm.py", 1, "step"), ("losses/softmax_cross_entropy.py", 1, "evaluate")
+    sigmoid, ufunc = ("rnnkit/numerics.py", 2, "sigmoid"), ("~", 0, "<method 'reduce'>")
+
+    def times(own: float, **callers: float) -> rnnkit_parts.Entry:
+        named = {"gated": gated, "cell": cell, "loss": loss, "sigmoid": sigmoid}
+        of = {named[name]: (1, 1, seconds, seconds) for name, seconds in callers.items()}
+        return (1, 1, own, own, of)
+
+    found = rnnkit_parts.by_part(
+        {
+            gated: times(0.5),
+            product: times(3.0, gated=3.0),
+            cell: times(1.0, gated=1.0),
+            loss: times(0.25),
+            sigmoid: times(2.0, cell=1.5, loss=0.5),
+            ufunc: times(4.0, sigmoid=2.0, loss=2.0),
+        }
+    )
+    assert found == {
+        "products": 3.0,
+        "cell": 1.0 + 1.5 + 1.5,
+        "layers": 0.0,
+        "loss": 0.25 + 0.5 + 2.5,
+        "update": 0.0,
+        "engine": 0.5,
+    }
+
+
+def test_a_step_is_taken_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rnnkit_parts, "STEPS", 2)
+    found = rnnkit_parts.parts(tiny_task())(0)
+    assert all(found[name] > 0 for name in rnnkit_parts.PARTS)
+    ms = {"products": 3.0, **dict.fromkeys(rnnkit_parts.PARTS[1:], 0.2)}
+    shown = parts.row({"cell": "lstm", "batch": 6, "ms": ms})
+    assert shown == ["lstm", "6", "4.00", "0.75", *["0.05"] * 5]
 
 
 def quick_entry(low: float, high: float) -> quick.Quick:

@@ -31,6 +31,7 @@ CONTENDERS: Final = {
     "plain_numpy": Contender("plain_numpy", "step"),
     "gemm_packed": Contender("products", "packed", settled=True),
     "gemm_bound": Contender("products", "distinct", settled=True),
+    "rnnkit_parts": Contender("rnnkit_parts", "parts", settled=True),
     "rnnkit_epoch": Contender("rnnkit_training", "epoch", settled=True),
     "torch_epoch": Contender("torch_packed", "epoch"),
     "rnnkit_greedy": Contender("rnnkit_decoding", "greedy", settled=True),

@@ -5,10 +5,21 @@ from __future__ import annotations
 from typing import Any, Final
 
 from benchmarks.bench import Measure
-from benchmarks.measures import decode, epoch, growth, memory, quick, size, startup, train_step
+from benchmarks.measures import (
+    decode,
+    epoch,
+    growth,
+    memory,
+    parts,
+    quick,
+    size,
+    startup,
+    train_step,
+)
 
 MEASURES: Final[dict[str, Measure[Any]]] = {
     "train_step": train_step.MEASURE,
+    "parts": parts.MEASURE,
     "epoch": epoch.MEASURE,
     "decode": decode.MEASURE,
     "memory": memory.MEASURE,
