@@ -99,7 +99,7 @@ SECTIONS: Final = {
         ended. ONNX Runtime runs what `rnnkit export` makes of the same network, log probabilities too, which rnnkit
         also keeps. None writes `<NULL>`, `<START>` or `<UNK>`. A check compares
         their captions: 99 % of the tokens are the same. The ratio of the beam compares rnnkit's beam search with its
-        own greedy captions.""",
+        own greedy captions. *gemm* is the matrix products of the greedy captions alone, words projected beforehand.""",
     "memory": """\
         The number is the largest resident memory of a process, minus the memory after its imports. The process makes
         an LSTM and takes three steps with Adam at N = 128, on random captions. JAX compiles in the same process.""",

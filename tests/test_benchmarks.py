@@ -164,6 +164,13 @@ def test_time_counts_where_it_is_spent_and_that_of_helpers_where_they_are_called
     }
 
 
+def test_bare_products_of_captions_are_of_those_that_go_on() -> None:
+    tokens = np.array([[7, 8, END, END], [9, END, END, END], [5, 6, 7, 8]])
+    assert products.live_rows(tokens) == [3, 3, 2, 1]
+    run = products.greedy(tiny_task())
+    assert [run(i) for i in range(4)] == [None] * 4
+
+
 def test_a_step_is_taken_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rnnkit_parts, "STEPS", 2)
     found = rnnkit_parts.parts(tiny_task())(0)

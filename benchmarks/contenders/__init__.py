@@ -38,4 +38,5 @@ CONTENDERS: Final = {
     "rnnkit_beam": Contender("rnnkit_decoding", "beam", settled=True),
     "torch_greedy": Contender("torch_greedy", "greedy"),
     "onnx_greedy": Contender("onnx_greedy", "greedy"),
+    "gemm_greedy": Contender("products", "greedy", settled=True),
 }

@@ -1,7 +1,8 @@
-"""The bare matrix products of a training step: nothing that does them with this library can be faster.
+"""The bare matrix products of a training step, or of captions: nothing that does them with this library can be faster.
 
-Operands and results are allocated beforehand. In these products all tokens are packed, so that padding costs
-nothing; `distinct` projects each distinct word of the batch once, as rnnkit does, and `packed` every token.
+Operands and results are allocated beforehand. In the products of a step all tokens are packed, so that padding costs
+nothing; `distinct` projects each distinct word of the batch once, as rnnkit does, and `packed` every token. In those of
+greedy captions, words are projected already.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from collections.abc import Callable
 import attrs
 import numpy as np
 
-from benchmarks.task import NULL, Batch, Problem, Task
-from rnnkit.kinds.arrays import Array
+from benchmarks.contenders.rnnkit_decoding import greedy as captions
+from benchmarks.task import END, NULL, Batch, Problem, Task
+from rnnkit.kinds.arrays import Array, Ints
 from rnnkit.system.blas import take
 from rnnkit.system.process import threads
 
@@ -34,6 +36,28 @@ def packed(task: Task) -> Callable[[int], None]:
     """The products of a step that projects every token."""
     counts = [_Counts.of(batch) for batch in task.batches]
     return _products(task.problem, [attrs.evolve(c, projected=sum(c.live)) for c in counts])
+
+
+def greedy(task: Task) -> Callable[[int], None]:
+    """The products of the words that rnnkit's greedy captions have, of those that have not ended."""
+    p, rng, said = task.problem, np.random.default_rng(0), captions(task)
+    G = GATES[p.cell] * p.hidden
+    h, zh, scores = (rng.random((p.batch, n), np.float32) for n in (p.hidden, G, p.vocabulary))
+    Wh, Wv = (rng.random((p.hidden, n), np.float32) for n in (G, p.vocabulary))
+    live = [live_rows(said(i)) for i in range(len(task.batches))]
+
+    def run(i: int) -> None:
+        for n in live[i]:
+            np.matmul(h[:n], Wh, out=zh[:n])
+            np.matmul(h[:n], Wv, out=scores[:n])
+
+    return run
+
+
+def live_rows(tokens: Ints) -> list[int]:
+    """How many captions of tokens (N, L) have not ended before each of their words."""
+    goes_on = np.cumsum(tokens == END, axis=1) == 0
+    return [len(tokens), *goes_on[:, :-1].sum(axis=0).tolist()]
 
 
 @attrs.frozen

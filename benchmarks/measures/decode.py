@@ -17,7 +17,9 @@ from benchmarks.task import END
 from benchmarks.turns import Worker, take_turns, workers
 from rnnkit.kinds.arrays import Ints, Mask
 
-CONTENDERS: Final = ("rnnkit_greedy", "rnnkit_beam", "torch_greedy", "onnx_greedy")
+WRITERS: Final = ("rnnkit_greedy", "rnnkit_beam", "torch_greedy", "onnx_greedy")
+PRODUCTS: Final = "gemm_greedy"
+CONTENDERS: Final = (*WRITERS, PRODUCTS)
 OTHERS: Final = {"torch_greedy": "PyTorch", "onnx_greedy": "ONNX Runtime"}
 SIZES: Final = (1, 128)
 SINGLES: Final = 16
@@ -50,7 +52,9 @@ def entries(bench: Bench) -> Iterator[Decode]:
         problem = source.problem("lstm", n)
         task = bench.task(problem, source, steps, parameters)
         with workers(CONTENDERS, task, bench.threads) as contenders:
-            tokens = {name: _tokens(w, steps, problem.length - 1) for name, w in contenders.items()}
+            tokens = {
+                name: _tokens(contenders[name], steps, problem.length - 1) for name in WRITERS
+            }
             same = {name: alike(tokens["rnnkit_greedy"], tokens[name]) for name in OTHERS}
             for name, share in same.items():
                 if share < ALIKE:
@@ -104,9 +108,11 @@ MEASURE: Final = Measure(
         "beam 3 ms",
         "torch ms",
         "onnx ms",
+        "gemm ms",
         "beam 3 ratio",
         "torch ratio",
         "onnx ratio",
+        "gemm ratio",
     ),
     entries,
     row,
