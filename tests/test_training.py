@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import json
 import math
 import os
 import shutil
@@ -543,6 +544,28 @@ def test_the_checkpoint_that_a_run_goes_on_from_stays_until_there_is_another_who
     rnnkit.train(resume=tmp_path / "run", on_step=interrupt_at(9), on_damage=lambda _: None)
     assert (tmp_path / "run" / "previous.h5").read_bytes() == previous
     assert read_model_file(tmp_path / "run" / "last.h5").note
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ([], r"its note is \[\], and must be a table"),
+        ({"history": {"records": 3}}, "its records is 3, and must be a list"),
+        ({"history": {"records": [[]]}}, r"its records is \[\], and must be a table"),
+        ({"since_record": "x"}, "its since_record is 'x', and must be a table"),
+        ({"before_reward": {"value": 1.0}}, "its before_reward has no 'words'"),
+        ({"begun at": 3}, "its note has 'begun at', which is no part of it"),
+    ],
+)
+def test_a_place_that_is_none_is_told_by_its_part(
+    changed: Any, told: str, spec: Path, tiny_data: Path, tmp_path: Path
+) -> None:
+    run = rnnkit.train(spec, tiny_data, tmp_path / "run", on_step=interrupt_at(2))
+    kept = read_model_file(run.folder / "last.h5")
+    note = changed if isinstance(changed, list) else json.loads(kept.note) | changed
+    save_model(run.model, run.folder / "last.h5", json.dumps(note), kept.extra)
+    with pytest.raises(CheckpointError, match=rf"last.h5: not a checkpoint .* \({told}"):
+        rnnkit.train(resume=run.folder)
 
 
 @pytest.mark.parametrize("way", ["train", "resume"])

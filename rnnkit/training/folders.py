@@ -255,8 +255,10 @@ def _found(folder: Path) -> Found:
         )
     except RnnkitError as e:
         return attrs.evolve(found, problem=str(e))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as e:
+    except (OSError, ValueError, KeyError) as e:
         return attrs.evolve(found, problem=f"{last}: not a checkpoint of this rnnkit ({e})")
+    except (TypeError, AttributeError):  # a list where a table must be, or a text
+        return attrs.evolve(found, problem=f"{last}: not a checkpoint of this rnnkit")
 
 
 def _name(plugin: Any) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import attrs
 
-from rnnkit.errors import CheckpointError
+from rnnkit.errors import CheckpointError, quoted
 from rnnkit.kinds import Array
 from rnnkit.network.checkpoint import BEST, LAST, PREVIOUS, Kept, read_model_file, save_model
 from rnnkit.system.json_text import json_value
@@ -101,26 +101,37 @@ def saved_state(
         slots.setdefault(name, {})[slot] = a
     averages = slots.pop(_AVERAGE, {})
     try:
-        return _structured(Place, json_value(kept.note)), slots, averages
-    except (ValueError, TypeError, KeyError, AttributeError) as e:
+        return _structured(Place, json_value(kept.note), "note"), slots, averages
+    except (ValueError, TypeError, KeyError) as e:
         raise CheckpointError(f"{kept.file}: not a checkpoint of this rnnkit ({e})") from e
 
 
-def _structured(kind: type[Any], value: Any) -> Any:
-    """The value of `attrs.asdict`, after JSON, as what it was."""
+def _structured(kind: type[Any], value: Any, name: str) -> Any:
+    """The value of `attrs.asdict`, after JSON, as what it was; it stands under this name.
+
+    Raises:
+        ValueError: it has other parts.
+    """
+    if not isinstance(value, dict):
+        raise ValueError(f"its {name} is {quoted(value)}, and must be a table")
     hints = typing.get_type_hints(kind)
-    return kind(
-        **{name: _one(hints[name], given) for name, given in value.items()},
-    )
+    needed = [field.name for field in attrs.fields(kind) if field.default is attrs.NOTHING]
+    if lacking := [part for part in needed if part not in value]:
+        raise ValueError(f"its {name} has no {lacking[0]!r}")
+    if strange := [part for part in value if part not in hints]:
+        raise ValueError(f"its {name} has {quoted(strange[0])}, which is no part of it")
+    return kind(**{part: _one(hints[part], given, part) for part, given in value.items()})
 
 
-def _one(hint: Any, given: Any) -> Any:
+def _one(hint: Any, given: Any, name: str) -> Any:
     if isinstance(hint, UnionType):
         hint = next(member for member in typing.get_args(hint) if member is not NoneType)
-        return None if given is None else _one(hint, given)
+        return None if given is None else _one(hint, given, name)
     if attrs.has(hint):
-        return _structured(hint, given)
+        return _structured(hint, given, name)
     if typing.get_origin(hint) is tuple:
+        if not isinstance(given, list):
+            raise ValueError(f"its {name} is {quoted(given)}, and must be a list")
         item, _ = typing.get_args(hint)
-        return tuple(_one(item, each) for each in given)
+        return tuple(_one(item, each, name) for each in given)
     return given
