@@ -12,10 +12,12 @@ import numpy as np
 
 from rnnkit.kinds.arrays import Array, DType, Ints
 from rnnkit.system.blas import Product, in_pieces, on_one_thread
+from rnnkit.system.pages import mostly_zeros
 from rnnkit.system.process import bounds, threads
 
 __all__ = [
     "Normalized",
+    "add_product",
     "blocks",
     "clip_by_norm",
     "clip_factor",
@@ -55,6 +57,17 @@ def product(a: Array, b: Array) -> Array:
         if way is not None:
             return way(a, b, mine.free())
     return on_one_thread(a, b)
+
+
+def add_product(a: Array, b: Array, onto: Array) -> None:
+    """onto += a @ b for matrices, as `product` has it; a large one without an array of its own."""
+    mine, fits = threads(), onto.flags.c_contiguous and onto.dtype == a.dtype
+    if fits and len(a) > 1 and len(a) * b.size >= 2 * PIECE:
+        way = _way(a.dtype, a.shape, a.strides, b.dtype, b.shape, b.strides, mine.cuts)
+        if way is not None:
+            way(a, b, mine.free(), onto)
+            return
+    onto += product(a, b)
 
 
 @lru_cache(maxsize=1024)
@@ -128,7 +141,7 @@ def sum_rows(rows: Array, index: Ints, count: int) -> Array:
         index: (M,) in [0, count).
         count: number of rows of the result.
     """
-    out = np.zeros((count, rows.shape[1]), rows.dtype)
+    out = mostly_zeros((count, rows.shape[1]), rows.dtype)
     order = np.argsort(index, kind="stable")
     ranked = index[order]
     begins = np.flatnonzero(np.diff(ranked, prepend=-1))

@@ -22,6 +22,7 @@ from rnnkit.kinds import (
     Rng,
     Scalar,
     State,
+    SummingLayer,
 )
 from rnnkit.numerics import sum_rows
 from tests.plain_plugins import Kept, PlainActivation, PlainCell, PlainLayer, Weights, sentences
@@ -55,6 +56,43 @@ class LooksForZeros(PlainLayer):
 class GoesBackOtherwiseWhenFrozen(PlainLayer):
     def backward_input(self, p: NoParams, dy: Array, cache: Any) -> Array:
         return dy
+
+
+@attrs.frozen
+class NeedsItsOutput(PlainLayer, SummingLayer[Array, NoParams, Any]):
+    def forward(self, p: NoParams, x: Array, rng: Rng | None) -> tuple[Array, Any]:
+        y = np.tanh(x)
+        return y, y
+
+    def backward_onto(self, p: NoParams, dy: Array, cache: Any, sums: NoParams) -> Array:
+        return self.backward(p, dy, cache)[0]
+
+
+@attrs.frozen
+class Shift(Params):
+    b: Array  # (D,)
+
+
+@attrs.frozen
+class ForgetsItsSum(SummingLayer[Array, Shift, None]):
+    """x + b."""
+
+    def out_features(self, in_features: int) -> int:
+        return in_features
+
+    def init(self, in_features: int, rng: Rng, dtype: DType) -> Shift:
+        return Shift(rng.standard_normal(in_features).astype(dtype))
+
+    def forward(self, p: Shift, x: Array, rng: Rng | None) -> tuple[Array, None]:
+        return x + p.b, None
+
+    def backward(self, p: Shift, dy: Array, cache: None) -> tuple[Array, Shift]:
+        return dy.copy(), Shift(dy.reshape(-1, len(p.b)).sum(axis=0))
+
+    def backward_onto(self, p: Shift, dy: Array, cache: None, sums: Shift) -> Array:
+        dx, dp = self.backward(p, dy, cache)
+        sums.b[...] = dp.b
+        return dx
 
 
 BUFFERS: dict[Any, Array] = {}
@@ -397,6 +435,8 @@ class ChangesTargets(Squares):
         (DropsTinyGradients, "linear: 9e-19 times the cotangents do not make the gradient of 'x'"),
         (LooksForZeros, "linear: the gradient of 'x' is not the sum of what comes from parts of"),
         (GoesBackOtherwiseWhenFrozen, "backward_input: backward_input gives another dx than"),
+        (NeedsItsOutput, "backward_onto: backward_onto gives another dx than backward does"),
+        (ForgetsItsSum, "backward_onto: backward_onto gives another dx than backward does"),
         (ReusesItsOutput, "results kept: output 'y' of forward changes when it runs again"),
         (ReusesItsGradient, "results kept: backward's gradient of 'x' changes when it runs again"),
         (

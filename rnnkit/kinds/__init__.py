@@ -24,7 +24,7 @@ from rnnkit.kinds.decoder import Decoded, Decoder, M, Memory
 from rnnkit.kinds.decoding import block_repeats, finished, word_by_word
 from rnnkit.kinds.encoder import Encoder, InOnnx, Picture, Prepared
 from rnnkit.kinds.initializer import Initializer, weights
-from rnnkit.kinds.layer import Layer
+from rnnkit.kinds.layer import Layer, SummingLayer
 from rnnkit.kinds.likelihood import LikelihoodLayer
 from rnnkit.kinds.loss import Loss
 from rnnkit.kinds.optimizer import Optimizer
@@ -85,6 +85,7 @@ __all__ = [
     "Schedule",
     "Slots",
     "State",
+    "SummingLayer",
     "Words",
     "block_repeats",
     "finished",

@@ -85,3 +85,15 @@ class Layer(Plugin, Generic[X, P, C]):
         Worth writing where the parameters' gradient costs a product.
         """
         return self.backward(p, dy, cache)[0]
+
+
+class SummingLayer(Layer[X, P, C]):
+    """A layer that can add the gradient of its parameters to a sum, without arrays of its own for it.
+
+    A head goes back some positions at a time. Worth writing where that gradient is large, such as that of the scores of
+    many words. What it puts out may be overwritten before it goes back.
+    """
+
+    @abc.abstractmethod
+    def backward_onto(self, p: P, dy: Array, cache: C, sums: P) -> X | None:
+        """Compute dx, and add dp to the arrays of `sums`: both the same as those of `backward`."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import attrs
+import numpy as np
 
 from rnnkit.kinds import (
     Activation,
@@ -17,6 +18,8 @@ from rnnkit.kinds import (
     NoParams,
     Params,
     Rng,
+    SummingLayer,
+    map_arrays,
 )
 from rnnkit.network.parts import Made, Wanted, everything
 from rnnkit.registry.returned import array, like, pair
@@ -73,6 +76,11 @@ class Chain:
         last = self.links[-1].layer if self.links else None
         return last if isinstance(last, LikelihoodLayer) else None
 
+    @property
+    def sums(self) -> bool:
+        """Whether the last layer adds its gradients to sums, and does not need its output any more."""
+        return bool(self.links) and isinstance(self.links[-1].layer, SummingLayer)
+
     def __iter__(self) -> Iterator[Link]:
         return iter(self.links)
 
@@ -96,6 +104,7 @@ class Chain:
         name: str = "",
         *,
         input: bool = True,
+        sums: list[Made] | None = None,
     ) -> tuple[Any, list[Made]]:
         """The gradients with respect to the input (None for tokens) and to each link's parameters.
 
@@ -105,6 +114,7 @@ class Chain:
             wanted: of which parameters; those of a link are called `name.NUMBER.`.
             name: of the chain.
             input: whether that of the input is wanted; else it means nothing.
+            sums: what those of the wanted parameters are added to, and returned as, if given.
         """
         of = [wanted(f"{name}.{i}.") for i in range(len(self.links))]
         first = 0 if input else next((i for i, one in enumerate(of) if one), len(of))
@@ -113,10 +123,15 @@ class Chain:
         for i in reversed(range(first, len(of))):
             link, cache = self.links[i], caches[i]
             method = "backward" if of[i] else "backward_input"
-            if of[i]:
+            total = None if sums is None else sums[i]
+            if of[i] and total is not None and isinstance(link.layer, SummingLayer):
+                method = "backward_onto"
+                below = link.layer.backward_onto(link.params, dx, cache, total)
+                grads[i] = total
+            elif of[i]:
                 made = link.layer.backward(link.params, dx, cache)
                 below, dp = pair(link.layer, method, made, "(dx, dp)")
-                grads[i] = like(link.layer, method, dp, link.params, "dp")
+                grads[i] = added(total, like(link.layer, method, dp, link.params, "dp"))
             else:
                 below = link.layer.backward_input(link.params, dx, cache)
             if not link.layer.tokens:
@@ -142,6 +157,7 @@ class Chain:
         name: str = "",
         *,
         input: bool = True,
+        sums: list[Made] | None = None,
     ) -> tuple[Any, list[Made]]:
         """The same as `backward`, of what `likelihood` gave."""
         layer, last, method = self.likelihood_layer, self.links[-1], "likelihood_back"
@@ -150,6 +166,11 @@ class Chain:
         dy, dp = pair(layer, method, made, "(dx, dp)")
         array(layer, method, dy, (len(dlog_probs), last.in_features), "dx")
         own = like(layer, method, dp, last.params, "dp")
-        below = Chain(self.links[:-1])
-        dx, grads = below.backward(dy, caches[:-1], wanted, name, input=input)
-        return dx, [*grads, own if wanted(f"{name}.{len(below.links)}.") else None]
+        below, total = Chain(self.links[:-1]), None if sums is None else sums[-1]
+        dx, grads = below.backward(dy, caches[:-1], wanted, name, input=input, sums=sums)
+        return dx, [*grads, added(total, own) if wanted(f"{name}.{len(below.links)}.") else None]
+
+
+def added(total: Made, part: Params) -> Params:
+    """A part of a gradient, added to the arrays of its sum, if there is one."""
+    return part if total is None else map_arrays(lambda a, b: np.add(a, b, out=a), total, part)

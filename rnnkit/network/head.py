@@ -19,7 +19,7 @@ from rnnkit.system.process import pieces, together
 HEAD_ROWS = 1024
 """Positions that go through the head at once: their scores (1024, V) are the only ones in memory."""
 
-HEAD_BYTES = 32 << 20
+HEAD_BYTES = 16 << 20
 """Bytes of scores that should do: of a large vocabulary, fewer positions go through the head at once."""
 
 LEAST_HEAD_ROWS = 128
@@ -75,41 +75,48 @@ class Head:
         """
         dh, by_target = np.empty_like(h), self._by_target(loss, h.dtype)
         rows = HEAD_ROWS if by_target else self._rows(h.dtype)
-        shape = (min(rows, len(h)) if backward and not by_target else 0, self.width)
-        dscores = np.empty(shape, h.dtype)
         total: Scalar = h.dtype.type(0)
-        head: list[Made] = []
+        sums = self._nothing(h.dtype, wanted) if backward and not 0 < len(h) <= rows else None
+        head: list[Made] = sums or []
         terms = Terms(loss, targets, counts, scale, weights)
         for block in slices(len(h), rows):
             given = h[block], terms.at(block), rng
             value, back = (
-                self._of_targets(*given) if by_target else self._of_scores(*given, dscores)
+                self._of_targets(*given)
+                if by_target
+                else self._of_scores(*given, backward=backward)
             )
             total = total + value
             if backward:
-                dx, grads = back(wanted, "head", input=below)
+                dx, head = back(wanted, "head", input=below, sums=sums)
                 if below:
                     dh[block] = dx
-                if head:
-                    head = list(map(_add, head, grads))
-                elif len(h) > rows:  # sums are arrays of our own: a layer may keep what it returns
-                    head = [None if grad is None else map_arrays(np.copy, grad) for grad in grads]
-                else:
-                    head = grads
-                del dx, grads
+                del dx
             del back  # else the next block's caches would come on top of its own
-        if backward and not head:  # no position has a loss
-            head = [map_arrays(np.zeros_like, link.params) for link in self.chain]
         return total, dh, head
 
+    def _nothing(self, dtype: DType, wanted: Wanted) -> list[Made]:
+        """A gradient to add those of blocks to: arrays of our own, for a layer may keep what it returns."""
+
+        def zeros(w: Array) -> Array:
+            return np.zeros(w.shape, np.result_type(w, dtype))
+
+        return [
+            map_arrays(zeros, link.params) if wanted(f"head.{i}.") else None
+            for i, link in enumerate(self.chain)
+        ]
+
     def _of_scores(
-        self, h: Array, terms: Terms, rng: Rng | None, dscores: Array
+        self, h: Array, terms: Terms, rng: Rng | None, *, backward: bool
     ) -> tuple[Scalar, Back]:
-        """The loss of a block from the scores of all words, and the way back by dscores, which has no rows without."""
+        """The loss of a block from the scores of all words, and the way back, if there is one.
+
+        Gradients of scores take the place of these, where no layer needs them any more.
+        """
         scores, caches = self.chain.forward(h, rng)
-        dblock = dscores[: len(scores)]
-        value = terms.of_scores(scores, dblock if len(dblock) else None)
-        return value, partial(self.chain.backward, dblock, caches)
+        dscores = scores if self.chain.sums else np.empty_like(scores)
+        value = terms.of_scores(scores, dscores if backward else None)
+        return value, partial(self.chain.backward, dscores, caches)
 
     def _of_targets(self, h: Array, terms: Terms, rng: Rng | None) -> tuple[Scalar, Back]:
         """The loss of a block from the log probabilities of its targets, and the way back."""
@@ -154,9 +161,3 @@ class Head:
     def _rows(self, dtype: DType) -> int:
         """How many positions a block has."""
         return min(HEAD_ROWS, max(LEAST_HEAD_ROWS, HEAD_BYTES // (self.width * dtype.itemsize)))
-
-
-def _add(sums: Made, grads: Made) -> Made:
-    if sums is None or grads is None:
-        return None
-    return map_arrays(lambda a, b: np.add(a, b, out=a), sums, grads)

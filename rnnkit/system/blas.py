@@ -15,7 +15,7 @@ import functools
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -86,8 +86,18 @@ def on_one_thread(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return found
 
 
-Product = Callable[["npt.NDArray[Any]", "npt.NDArray[Any]", int], "npt.NDArray[Any]"]
-"""a @ b, so many pieces at a time."""
+class Product(Protocol):
+    """a @ b for arrays of some shapes."""
+
+    def __call__(
+        self,
+        a: npt.NDArray[Any],
+        b: npt.NDArray[Any],
+        at_a_time: int,
+        onto: npt.NDArray[Any] | None = None,
+    ) -> npt.NDArray[Any]:
+        """So many pieces at a time; added to `onto`, contiguous and of the same type, if that is given."""
+        ...
 
 
 def in_pieces(
@@ -110,7 +120,7 @@ def in_pieces(
         b_strides: bytes.
         bounds: where pieces begin and end: rows if M > N, else columns.
     """
-    from numpy import empty
+    from numpy import add, empty
 
     blas = _openblas()
     if blas is None or char not in blas.batch:
@@ -142,16 +152,21 @@ def in_pieces(
         numbers(*[1.0] * count),
     )
     a_step, b_step, step, zeros = all_of(of_a[1]), all_of(of_b[1]), all_of(N), numbers()
-    groups, one_each = blas.integer(count), all_of(1)
+    ones, groups, one_each = sides[-1], blas.integer(count), all_of(1)
     threads, take = blas.threads, blas.take
 
-    def product(a: npt.NDArray[Any], b: npt.NDArray[Any], at_a_time: int) -> npt.NDArray[Any]:
+    def product(
+        a: npt.NDArray[Any],
+        b: npt.NDArray[Any],
+        at_a_time: int,
+        onto: npt.NDArray[Any] | None = None,
+    ) -> npt.NDArray[Any]:
         at_a: int = a.__array_interface__["data"][0]  # quicker than a.ctypes.data
         at_b: int = b.__array_interface__["data"][0]
         if (at_a | at_b) % item:
             found: npt.NDArray[Any] = a @ b
-            return found
-        out: npt.NDArray[Any] = empty((M, N), char)
+            return found if onto is None else add(onto, found, out=onto)
+        out: npt.NDArray[Any] = empty((M, N), char) if onto is None else onto
         at: int = out.__array_interface__["data"][0]
         before = threads()
         take(at_a_time)
@@ -162,7 +177,7 @@ def in_pieces(
                 a_step,
                 pointers(*[at_b + offset for offset in b_offsets]),
                 b_step,
-                zeros,
+                zeros if onto is None else ones,
                 pointers(*[at + offset for offset in offsets]),
                 step,
                 groups,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Self
 
 import attrs
+import numpy as np
 from attrs.validators import ge, optional
 
-from rnnkit.kinds import Array, DType, Initializer, Layer, Params, Rng
-from rnnkit.numerics import product
+from rnnkit.kinds import Array, DType, Initializer, Params, Rng, SummingLayer
+from rnnkit.numerics import add_product, product
 from rnnkit_builtin.initializers.normal import Normal
 from rnnkit_builtin.initializers.zeros import Zeros
 
@@ -20,7 +21,7 @@ class AffineParams(Params):
 
 
 @attrs.frozen
-class Affine(Layer[Array, AffineParams, Array]):
+class Affine(SummingLayer[Array, AffineParams, Array]):
     """Fully connected layer.
 
     Attributes:
@@ -61,6 +62,12 @@ class Affine(Layer[Array, AffineParams, Array]):
         return product(dy, p.W.T).reshape(cache.shape), AffineParams(
             product(x.T, dy), dy.sum(axis=0)
         )
+
+    def backward_onto(self, p: AffineParams, dy: Array, cache: Array, sums: AffineParams) -> Array:
+        rows = dy.reshape(-1, dy.shape[-1])
+        add_product(cache.reshape(-1, cache.shape[-1]).T, rows, sums.W)
+        np.add(sums.b, rows.sum(axis=0), out=sums.b)
+        return self.backward_input(p, dy, cache)
 
     def backward_input(self, p: AffineParams, dy: Array, cache: Array) -> Array:
         return product(dy.reshape(-1, dy.shape[-1]), p.W.T).reshape(cache.shape)

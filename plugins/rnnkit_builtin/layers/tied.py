@@ -8,9 +8,11 @@ from __future__ import annotations
 from typing import ClassVar, Self
 
 import attrs
+import numpy as np
 from attrs.validators import ge, optional
 
-from rnnkit.kinds import Array, DType, Initializer, Layer, Params, Rng
+from rnnkit.kinds import Array, DType, Initializer, Params, Rng, SummingLayer
+from rnnkit.numerics import add_product
 from rnnkit_builtin.initializers.normal import Normal
 from rnnkit_builtin.initializers.zeros import Zeros
 
@@ -22,7 +24,7 @@ class TiedParams(Params):
 
 
 @attrs.frozen
-class Tied(Layer[Array, TiedParams, Array]):
+class Tied(SummingLayer[Array, TiedParams, Array]):
     """Scores of words by the vectors that they are read as, and one number for each word.
 
     The embedding must be as wide as the input; if not, put `{ use = "affine", units = D }` before.
@@ -63,6 +65,12 @@ class Tied(Layer[Array, TiedParams, Array]):
         x = cache.reshape(-1, cache.shape[-1])
         dy = dy.reshape(-1, dy.shape[-1])
         return (dy @ p.W).reshape(cache.shape), TiedParams(W=dy.T @ x, b=dy.sum(axis=0))
+
+    def backward_onto(self, p: TiedParams, dy: Array, cache: Array, sums: TiedParams) -> Array:
+        rows = dy.reshape(-1, dy.shape[-1])
+        add_product(rows.T, cache.reshape(-1, cache.shape[-1]), sums.W)
+        np.add(sums.b, rows.sum(axis=0), out=sums.b)
+        return self.backward_input(p, dy, cache)
 
     def backward_input(self, p: TiedParams, dy: Array, cache: Array) -> Array:
         return (dy.reshape(-1, dy.shape[-1]) @ p.W).reshape(cache.shape)

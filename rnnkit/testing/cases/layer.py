@@ -8,7 +8,16 @@ from typing import Any, Literal
 
 import numpy as np
 
-from rnnkit.kinds import Array, Ints, Layer, LikelihoodLayer, Rng, named_arrays
+from rnnkit.kinds import (
+    Array,
+    Ints,
+    Layer,
+    LikelihoodLayer,
+    Rng,
+    SummingLayer,
+    map_arrays,
+    named_arrays,
+)
 from rnnkit.kinds.arrays import with_values
 from rnnkit.testing.cases.graphs import graph_of
 from rnnkit.testing.cases.likelihood import likelihood_cases
@@ -187,6 +196,24 @@ def _at(
         if not alike:
             raise Broken("backward_input", "backward_input gives another dx than backward does")
 
+    def adds_to_sums(example: Example) -> None:
+        """backward_onto gives the dx of backward, and adds its dp to what is there, y being overwritten."""
+        assert isinstance(plugin, SummingLayer)
+        p = with_values(params, leaves, "p.")
+        y, cache = run(leaves, _given())
+        dy = np.cos(np.arange(float(y.size))).reshape(y.shape)
+        wanted, dp = plugin.backward(p, dy.copy(), run(leaves, _given())[1])
+        sums = map_arrays(lambda a: np.full_like(a, 0.5), dp)
+        y[...] = np.nan
+        dx = plugin.backward_onto(p, dy.copy(), cache, sums)
+        parts = zip(named_arrays(sums), named_arrays(dp), strict=True)
+        alike = dx is wanted if dx is None or wanted is None else close(dx, wanted)
+        if not alike or not all(close(a, 0.5 + b) for (_, a), (_, b) in parts):
+            raise Broken(
+                "backward_onto",
+                "backward_onto gives another dx than backward does, or adds something else than its dp",
+            )
+
     def _given() -> Any:
         return tokens.copy() if plugin.tokens else leaves["x"].copy()
 
@@ -199,6 +226,8 @@ def _at(
         laws.append(has_rows_for_its_tokens)
     if type(plugin).backward_input is not Layer.backward_input:
         laws.append(goes_back_alike_when_frozen)
+    if isinstance(plugin, SummingLayer):
+        laws.append(adds_to_sums)
     if not (training and plugin.random):
         laws.append(treats_each_position_alone)
     if setting is USUAL and len(lead) == 2:
