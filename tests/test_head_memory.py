@@ -41,7 +41,12 @@ def batch(N: int, V: int = 40) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize(
     "head",
-    ["'tied'", "['affine', 'tanh']", "[{ use = 'affine', units = 7 }, 'tanh', 'affine']", "['layer-norm', 'affine']"],
+    [
+        "'tied'",
+        "['affine', 'tanh']",
+        "[{ use = 'affine', units = 7 }, 'tanh', 'affine']",
+        "['layer-norm', 'affine']",
+    ],
 )
 @pytest.mark.parametrize("wrt", [None, ["head.0.b"], ["words.0.W"]])
 def test_gradients_in_blocks_are_those_in_one(

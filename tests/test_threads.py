@@ -24,6 +24,7 @@ from rnnkit.system.beside import Beside, free_threads
 from rnnkit.system.blas import Product
 from rnnkit.system.process import Threads
 from rnnkit.training import Trainer, train
+from rnnkit.training.place import Place
 from rnnkit.training.threads import cut_as_begun
 from tests.specs import TRAINED
 
@@ -226,21 +227,31 @@ def test_a_container_with_a_quota_cuts_work_for_no_more(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize(
-    ("begun", "here", "asked", "cuts", "told"),
+    ("begun", "of", "here", "asked", "cuts", "told"),
     [
-        (0, 2, False, 2, ""),
-        (2, 2, False, 2, ""),
-        (8, 2, True, 8, ""),
-        (1, 4, False, 1, "goes on with 1 thread, as it began; OMP_NUM_THREADS=4 lets it take 4"),
-        (2, 4, True, 4, "began with products cut for 2 threads, and goes on with 4"),
+        (0, 0, 2, False, 2, ""),
+        (2, 2, 2, False, 2, ""),
+        (2, 0, 1, False, 2, ""),  # of a checkpoint that does not say how many ranks there were
+        (2, 1, 1, False, 1, ""),
+        (1, 4, 2, False, 2, ""),
+        (8, 2, 2, True, 8, ""),
+        (1, 2, 4, False, 1, "goes on with 1 thread, as it began; OMP_NUM_THREADS=4 lets it take 4"),
+        (2, 2, 4, True, 4, "began with products cut for 2 threads, and goes on with 4"),
     ],
 )
 def test_a_run_goes_on_with_its_work_cut_as_it_was(
-    begun: int, here: int, asked: bool, cuts: int, told: str, monkeypatch: pytest.MonkeyPatch
+    begun: int,
+    of: int,
+    here: int,
+    asked: bool,
+    cuts: int,
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """With as many ranks, here two; else for the threads that each of them has."""
     monkeypatch.setattr(process, "_threads", Threads(here, lambda: here, True, asked))
     said: list[str] = []
-    with cut_as_begun(begun, said.append):
+    with cut_as_begun(Place(cuts=begun, ranks=of), 2, said.append):
         assert process.threads().cuts == cuts
         assert process.threads().free() == here
     assert process.threads().cuts == here

@@ -51,6 +51,7 @@ class Place:
         begun: parameter -> updates done before it began to learn, of those that learn and did not from the first one.
         averaged: updates done before averaging of the parameters began; None if they are not averaged.
         cuts: into how many pieces work was cut at most, for as many threads; 0 in checkpoints that do not say.
+        ranks: processes that shared the work; 0 in checkpoints that do not say.
         from_model: the model that its first parameters were taken from; None if they were initialized.
         history: all rows so far.
     """
@@ -72,6 +73,7 @@ class Place:
     begun: Mapping[str, int] = attrs.field(factory=dict)
     averaged: int | None = None
     cuts: int = 0
+    ranks: int = 0
     from_model: str | None = None
     history: History = History()
 

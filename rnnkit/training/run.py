@@ -246,7 +246,7 @@ def train(
             ranks.first(partial(_check_free, folder))
         if kept is not None:
             place, slots, averages = saved_state(kept)
-            entered.enter_context(cut_as_begun(place.cuts, tell))
+            entered.enter_context(cut_as_begun(place, ranks.size, tell))
             if parse_spec(kept.spec).train.metric != model.spec.train.metric:
                 before = len(place.history.records)  # what was best was so by another
                 place = attrs.evolve(place, best=None, waited=0, judged_since=before)

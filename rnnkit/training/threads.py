@@ -6,17 +6,22 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rnnkit.system.process import cut_into, threads
+from rnnkit.training.place import Place
 
 
 @contextmanager
-def cut_as_begun(begun: int, tell: Callable[[str], None]) -> Iterator[None]:
+def cut_as_begun(place: Place, ranks: int, tell: Callable[[str], None]) -> Iterator[None]:
     """Cut work in the block as the run does from its beginning, unless the user wants it cut for more threads now.
 
+    With another number of ranks the bits are others in any case, and each has other cores to itself: work is cut for these.
+
     Args:
-        begun: into how many pieces it was cut; 0 if the run does not say.
+        place: where the run goes on from.
+        ranks: that do.
         tell: called with a sentence where that changes, or leaves threads idle.
     """
     mine = threads()
+    begun = place.cuts if place.ranks in (0, ranks) else 0
     count = begun or mine.cuts
     if count < mine.cuts:
         if mine.asked:

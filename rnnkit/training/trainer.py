@@ -166,6 +166,7 @@ class Trainer:
             begun=self._learner.begun,
             averaged=None if average is None else average.begun,
             cuts=threads().cuts,
+            ranks=self._ranks.size,
         )
 
     def go_to(
