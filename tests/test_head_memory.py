@@ -95,7 +95,7 @@ def test_products_are_added_with_the_same_bits_on_any_number_of_threads(
         onto = start.copy()
         add_product(a.T, b, onto)
         found.append(onto)
-    np.testing.assert_array_equal(*found)
+    np.testing.assert_array_equal(found[0], found[1])
     eps = float(np.finfo(dtype).eps)
     np.testing.assert_allclose(found[0], start + product(a.T, b), rtol=0, atol=300 * eps)
     turned = np.asfortranarray(start)  # what BLAS cannot add to

@@ -92,7 +92,8 @@ def test_large_products_are_cut_and_others_are_numpys(monkeypatch: pytest.Monkey
     made: list[int] = []
 
     def in_pieces(*_: object) -> Product:
-        def multiply(a: Array, b: Array, at_a_time: int) -> Array:
+        def multiply(a: Array, b: Array, at_a_time: int, onto: Array | None = None) -> Array:
+            assert onto is None
             made.append(at_a_time)
             found: Array = a @ b
             return found
