@@ -19,8 +19,8 @@ from rnnkit.network.sizes import wants_frequent_first
 from rnnkit.network.writer import Writer
 from rnnkit.parallel import ALONE, Ranks
 
-BATCH: Final = 128
-"""Images that are captioned at once."""
+BATCH: Final = 256
+"""Images that are captioned at once: their captions end at different steps, and few rows are slow, each by itself."""
 
 DRAWING: Final = 0
 """Second word of the seed of decoders that draw. The first batch draws as `Writer.decode` does by itself."""

@@ -12,7 +12,7 @@ import attrs
 import numpy as np
 
 from rnnkit.captioning.ensemble import Ensemble
-from rnnkit.captioning.images import BATCH, DRAWING, Captioned, sayings
+from rnnkit.captioning.images import DRAWING, Captioned, sayings
 from rnnkit.captioning.own_data import data_of, opened_for
 from rnnkit.data.features.maps import channels_first
 from rnnkit.data.photos.opening import open_photo
@@ -22,6 +22,9 @@ from rnnkit.errors import DataError
 from rnnkit.kinds import Array, Decoder, Picture
 from rnnkit.network.model import Captioner
 from rnnkit.network.writer import NO_ENCODER
+
+BATCH: Final = 128
+"""Photos that are encoded and captioned at once: who waits for them sees the first captions soon."""
 
 SUFFIXES: Final = frozenset(
     ".jpg .jpeg .png .gif .webp .bmp .tif .tiff .ppm".split()  # noqa: SIM905

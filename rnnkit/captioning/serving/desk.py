@@ -12,7 +12,8 @@ from typing import Final
 import attrs
 import numpy as np
 
-from rnnkit.captioning.images import BATCH, DRAWING, in_words
+from rnnkit.captioning.images import DRAWING, in_words
+from rnnkit.captioning.photos import BATCH
 from rnnkit.captioning.serving.lane import Lane
 from rnnkit.captioning.serving.models import Served
 from rnnkit.captioning.serving.words import Telling, Told, Word, words_of
