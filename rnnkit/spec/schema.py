@@ -149,7 +149,8 @@ class RewardTable:
         reward: what a caption is worth.
         after: epochs of training by the loss before.
         samples: K, captions that are drawn for each image.
-        temperature: at which they are drawn. At 1 the gradient is that of the expected reward.
+        temperature: at which they are drawn. At 1 the gradient is that of the expected reward; below, that of the network
+            with sharper probabilities, whose captions are nearer to those of a search.
         batch: N, images an update, each with one of its captions by people; `train.batch` if left open.
         cross_entropy: how much of the usual gradient, of the training loss, is added.
         drop: whether dropout and its like are at work in the gradient. They never are where captions are drawn: without
