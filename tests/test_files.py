@@ -11,6 +11,7 @@ import pytest
 
 from rnnkit.errors import CheckpointError
 from rnnkit.system.files import remove_left_over, write_text_whole, write_whole
+from rnnkit.system.outputs import SCHEMA, check_output
 
 
 def test_a_failed_write_leaves_what_was_there_and_nothing_else(tmp_path: Path) -> None:
@@ -77,3 +78,24 @@ def test_what_the_dead_have_left_is_removed_and_the_living_keep_theirs(tmp_path:
     write_whole(tmp_path / "file.txt", look)
     there = sorted(f.name for f in tmp_path.iterdir())
     assert there == [".notes.tmp", f".x.another_machine-{dead.pid}.tmp", "file.txt"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "called"), [("pipe", "a named pipe"), ("device", "a device"), ("folder", "a folder")]
+)
+def test_what_is_no_file_is_not_replaced(kind: str, called: str, tmp_path: Path) -> None:
+    place = tmp_path / "out"
+    if kind == "pipe":
+        os.mkfifo(place)
+    elif kind == "device":
+        place.symlink_to("/dev/null")
+    else:
+        place.mkdir()
+    before = place.lstat().st_ino
+    with pytest.raises(CheckpointError, match=f"cannot write {place}: it is {called}, which no"):
+        write_text_whole(place, "x")
+    if kind != "folder":
+        with pytest.raises(CheckpointError, match=f"cannot write {place}: it is {called}"):
+            check_output(place, SCHEMA, force=True)
+    assert place.lstat().st_ino == before
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]

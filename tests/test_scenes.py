@@ -474,12 +474,18 @@ def test_nothing_is_left_when_interrupted(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("train", "val", "seed", "said"),
-    [(0, 1, 0, "train = 0"), (1, 0, 0, "val = 0"), (1, 1, -1, "seed = -1")],
+    [
+        (0, 1, 0, "train = 0; it must be at least 1"),
+        (1, 0, 0, "val = 0; it must be at least 1"),
+        (1, 1, -1, "seed = -1; it must be at least 0"),
+        (100_001, 1, 0, "train = 100,001; it must be at most 100,000"),
+        (1, 10**20, 0, "val = 100,000,000,000,000,000,000; it must be at most 100,000"),
+    ],
 )
 def test_numbers_out_of_range_are_refused(
     tmp_path: Path, train: int, val: int, seed: int, said: str
 ) -> None:
-    with pytest.raises(DataError, match=f"{said}; it must be at least"):
+    with pytest.raises(DataError, match=said):
         write_scenes(tmp_path / "scenes", train=train, val=val, seed=seed)
     assert list(tmp_path.iterdir()) == []
 

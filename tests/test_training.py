@@ -146,6 +146,7 @@ def test_a_damaged_model_file_is_named(
         ("shape", "'rnn.0.Wh' is float32 (2, 3), but its spec makes it float32 (24, 96)"),
         ("spec", "it was made with rnnkit"),
         ("words", "not a complete model file"),
+        ("name", r"has the name b'rnn.0.\xff', which is no text"),
     ],
 )
 def test_a_whole_model_file_that_does_not_fit_is_told(
@@ -167,6 +168,8 @@ def test_a_whole_model_file_that_does_not_fit_is_told(
             h5["spec"] = "[[model.rnn]]\nhidden = 3\ncell = 'nobodys-cell'\n"
         elif how == "words":
             del h5["words"]
+        elif how == "name":
+            h5["parameters"][b"rnn.0.\xff"] = np.zeros(3)
     sealed(file)
     with pytest.raises(CheckpointError) as caught:
         load_model(file)

@@ -12,6 +12,7 @@ from rnnkit.cli.data_fetch import fetch
 from rnnkit.cli.data_prepare import prepare
 from rnnkit.cli.data_show import show as show_pictures
 from rnnkit.cli.options import AsJson
+from rnnkit.system.limits import MOST_PICTURES
 from rnnkit.system.memory import size
 
 app = typer.Typer(
@@ -29,8 +30,8 @@ app.command("show")(show_pictures)
 @app.command()
 def demo(
     folder: Annotated[Path, typer.Argument(help="The folder to make.", metavar="DIR")],
-    train: Annotated[int, typer.Option(min=1, help="Training pictures.")] = 4000,
-    val: Annotated[int, typer.Option(min=1, help="Validation pictures.")] = 500,
+    train: Annotated[int, typer.Option(min=1, max=MOST_PICTURES, help="Training pictures.")] = 4000,
+    val: Annotated[int, typer.Option(min=1, max=MOST_PICTURES, help="Validation pictures.")] = 500,
     seed: Annotated[int, typer.Option(min=0, help="The seed that the pictures follow from.")] = 231,
 ) -> None:
     """Make scenes: generated pictures of coloured shapes, with captions and features."""

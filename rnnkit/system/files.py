@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from rnnkit.errors import CheckpointError
-from rnnkit.system.why import holder
+from rnnkit.system.why import Refused, check_replaceable, holder
 
 try:
     import fcntl
@@ -35,6 +35,10 @@ def write_whole(file: Path, write: Callable[[Path], None], previous: Path | None
     Raises:
         CheckpointError: it cannot be written; whatever stood at `file` and at `previous` is still there.
     """
+    try:
+        check_replaceable(file)
+    except Refused as e:
+        raise CheckpointError(f"cannot write {file}: {e}") from e
     temporary = _beside(file)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -120,6 +120,8 @@ def read_text(group: Any, name: str) -> str:
 
 def _follow(group: Any, name: str, hops: int) -> Any:
     """Link by link: HDF5 would open the file that an external link names."""
+    if not isinstance(name, str):  # as h5py gives a name that it cannot decode
+        raise Refused(f"has the name {name!r}, which is no text; write or download it again")
     found = group.file if name.startswith("/") else group
     for part in name.split("/"):
         if part in ("", "."):

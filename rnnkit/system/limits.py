@@ -14,6 +14,9 @@ LONGEST: Final = 100_000
 MOST: Final = 1_000_000_000
 """What is counted: epochs, captions, updates."""
 
+MOST_PICTURES: Final = 100_000
+"""Of a split that is drawn; their names have five digits."""
+
 MOST_RUNS: Final = 10_000
 """Of a comparison."""
 

@@ -10,6 +10,7 @@ from typing import Final
 import attrs
 
 from rnnkit.errors import CheckpointError
+from rnnkit.system.why import Refused, check_replaceable
 
 _HEAD: Final = 1 << 16
 """Bytes in which a file says what it is."""
@@ -59,7 +60,11 @@ def check_output(
         )
     if file.is_dir():
         raise CheckpointError(f"{file} is a folder; name the file to write")
-    if force or not file.is_file():
+    try:
+        check_replaceable(file)
+    except Refused as e:
+        raise CheckpointError(f"cannot write {file}: {e}") from e
+    if force:
         return
     with file.open("rb") as handle:
         head = handle.read(_HEAD)

@@ -80,10 +80,24 @@ def check_ordinary(path: Path) -> None:
         OSError: there is nothing, or it cannot be looked at.
         Refused: it is a folder, a pipe, a socket or a device.
     """
-    mode = path.stat().st_mode
-    for is_kind, name in _SPECIAL:
-        if is_kind(mode):
-            raise Refused(f"is {name}, where a file must be; give the path of the file")
+    if name := _special(path.stat().st_mode):
+        raise Refused(f"is {name}, where a file must be; give the path of the file")
+
+
+def check_replaceable(path: Path) -> None:
+    """That a file may be put at a path: nothing is there, or a file. Moved over a device, it would be gone for all.
+
+    Raises:
+        Refused: it is a folder, a pipe, a socket or a device, or a link to one.
+    """
+    with contextlib.suppress(OSError):
+        if name := _special(path.stat().st_mode):
+            raise Refused(f"it is {name}, which no file can replace; name another file")
+
+
+def _special(mode: int) -> str:
+    """What is no file is called; empty for a file."""
+    return next((name for is_kind, name in _SPECIAL if is_kind(mode)), "")
 
 
 def ordinary_text(path: Path) -> str:

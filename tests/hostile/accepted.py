@@ -45,6 +45,8 @@ _REASONS: Final = tuple(
         (r"(spec|weights)\|.*\|(\S*\.)?(decoder|optimizer|schedule|cell|loss|reward|image|words|head) ?= ?\[?\{\}\]?$", "a table with nothing in it is the default"),
         (r"plugins\|(build|train) .*\|forward: x \+= 1", "what is built or trained is not checked; gradcheck finds it"),
         (r"arguments\|(plugins show|gradcheck) .*\|(beam|lstm|adam|tanh|affine|rnnkit:lstm)$", "there is such a plugin"),
+        (r"arguments\|gradcheck .*\|--(json|csv) (rnnkit:)?(beam|lstm|adam|tanh|affine)$", "a flag, and a plugin that there is"),
+        (r"arguments\|gradcheck .*\|--case\s*$", "no text is in every name"),
         (r"arguments\|.*\|--(json|csv|raw|anyway) --$", "a flag, and two dashes that end the options"),
         (r"arguments\|compare .*\|--until-loss \d", "a target that is reached at once"),
         (r"arguments\|report .*\|--data", "a page without captions, which says why it has none"),
@@ -68,7 +70,7 @@ _REASONS: Final = tuple(
         (r"weights\|import .*\|weights\.safetensors ((header|tensor) __metadata__|bytes)", "weights may be any finite numbers, and who wrote them is a note"),
         (r"weights\|.*\|(--force|--rename)", "there is nothing to replace, or to rename"),
         (r"(spec|weights)\|.*\|text", "still a spec: what has changed is a comment, a blank, or a value within its bounds"),
-        (r"(spec|weights)\|.*\|\S* ?= ?(\+?\d[\d_.]*(e\d+)?|true|false|\[\]|0b1\d+|\"(lstm|x|\.|~|cider-d|\*)|\{ use|\[\"aff|\[\{ use)", "a value that the key takes, within its bounds; or a later --set replaces it"),
+        (r"(spec|weights)\|.*\|\S* ?= ?([+-]?\d[\d_.]*(e\d+)?|true|false|\[\]|0b1\d+|\"(lstm|x|\.|~|cider-d|\*)|\{ use|\[\"aff|\[\{ use)", "a value that the key takes, within its bounds; or a later --set replaces it"),
     )
 )  # fmt: skip
 

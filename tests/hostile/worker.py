@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import re
 import shutil
+import stat
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from random import Random
@@ -21,6 +22,9 @@ from tests.hostile.fork import Ended, run
 
 SECONDS: Final = 10.0
 """Of the processor, that an input may take."""
+
+DEVICES: Final = ("/dev/null", "/dev/zero")
+"""Outputs are told to go there, and must leave them what they are."""
 
 BYTES: Final = 2 * 10**9
 """Of memory."""
@@ -93,7 +97,8 @@ def once(kind: str, number: int, seed: int, base: Base, rooms: Path) -> Outcome:
     if in_json and not ended.code and not _is_json(out):
         faults.append("no JSON")
     changed = sorted({name for name, _ in before ^ _files(base.spec.parent, room)})
-    faults += [f"changed {name}" for name in changed[:3]]
+    lost = [name for name in DEVICES if not stat.S_ISCHR(os.stat(name).st_mode)]
+    faults += [f"changed {name}" for name in [*changed[:3], *lost]]
     shutil.rmtree(room, ignore_errors=True)
     call = " ".join(arg if len(arg) < 100 else f"{arg[:100]}.." for arg in case.args)
     return Outcome(
@@ -148,8 +153,8 @@ def _files(*roots: Path) -> set[tuple[str, object]]:
                 there = [n for n in there if not n.startswith(OUT)]
             below[:] = [b for b in below if b != "__pycache__"]
             for name in there:
-                stat = os.lstat(os.path.join(folder, name))
-                found.add((f"{os.path.basename(folder)}/{name}", (stat.st_size, stat.st_mtime_ns)))
+                its = os.lstat(os.path.join(folder, name))
+                found.add((f"{os.path.basename(folder)}/{name}", (its.st_size, its.st_mtime_ns)))
     return found
 
 

@@ -30,6 +30,7 @@ from rnnkit.kinds import Encoder
 from rnnkit.kinds.arrays import Array
 from rnnkit.spec import load_plugin
 from rnnkit.system.hdf5 import store
+from rnnkit.system.limits import MOST_PICTURES
 
 _HELD_OUT = 0.1  # of all combinations, for val
 _ALONE = 0.08  # of the pictures show one object only
@@ -56,7 +57,7 @@ def write_scenes(
 
     Args:
         folder: must not exist, or be empty.
-        train: number of pictures.
+        train: number of pictures, at most 100,000.
         val: the same of the other split.
         seed: decides what is drawn; the pictures of val do not depend on `train`.
         progress: is told the share that is done, 0 to 1.
@@ -69,6 +70,10 @@ def write_scenes(
         if value < least:
             raise DataError(
                 f"cannot write scenes with {name} = {value}; it must be at least {least}"
+            )
+        if name != "seed" and value > MOST_PICTURES:
+            raise DataError(
+                f"cannot write scenes with {name} = {value:,}; it must be at most {MOST_PICTURES:,}"
             )
     # A name of its own, hidden, on the same file system, so that one move puts everything in place.
     folder = Path(folder).absolute()
