@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from rnnkit.parallel.ranks import Alone
+from rnnkit.training import train
+
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 
 PRESSED = "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n"
@@ -51,3 +54,21 @@ def test_it_is_ignored_where_whoever_started_it_has_had_it_ignored(tmp_path: Pat
     code, out, err = ran("-c", AT_THE_END.format(before=before), path=tmp_path)
     assert (code, err) == (0, "")
     assert out.startswith("rnnkit ")
+
+
+def test_while_it_is_asked_whether_to_stop(
+    spec: Path, tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = 0
+
+    def pressed_meanwhile(self: Alone, flag: bool) -> bool:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            signal.raise_signal(signal.SIGINT)
+        return flag
+
+    monkeypatch.setattr(Alone, "any", pressed_meanwhile)
+    run = train(spec, tiny_data, tmp_path / "run")
+    assert run.asked == signal.SIGINT
+    assert not run.finished

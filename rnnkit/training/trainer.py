@@ -240,8 +240,12 @@ class Trainer:
 
     def stopped(self) -> bool:
         """Whether any rank is to stop; asked by all."""
-        self.stop = self._ranks.any(self.stop)
-        return self.stop
+        if self._ranks.any(
+            self.stop
+        ):  # a signal may set it at any moment, and nothing takes it back
+            self.stop = True
+            return True
+        return False
 
     def slots(self) -> dict[str, dict[str, Array]]:
         """Parameter -> slot -> what the optimizer remembers of it; all ranks ask, and the first one is told."""
