@@ -121,6 +121,18 @@ def test_the_same_submission_gives_the_same_and_answers_can_be_left_out(tmp_path
 
 
 @linux
+@pytest.mark.parametrize("way", ["yield dout", "return object()", "return 'dW'"])
+def test_what_is_no_gradient_costs_the_points_for_the_gradient(way: str, tmp_path: Path) -> None:
+    only = assignment(tmp_path, 'extends = "cs231n"\nonly = ["word_embedding"]\n')
+    text = f"{SOURCE}\n\ndef word_embedding_backward(dout, cache):\n    {way}\n"
+    (outcome,) = graded(handed_in(tmp_path, text), Grading(only)).outcomes
+    assert [part.right for part in outcome.parts.values()] == [True, False]
+    assert outcome.gradient is not None
+    assert outcome.gradient.text.startswith("returns: the gradient of 'W' is ")
+    assert outcome.gradient.text.endswith(", not an array of numbers")
+
+
+@linux
 def test_what_a_submission_does_costs_that_function_and_nothing_else(tmp_path: Path) -> None:
     text = f"import os\n{SOURCE}"
     for old, evil in VILLAIN.values():

@@ -130,3 +130,15 @@ def test_a_wrong_number_of_gradients_is_told() -> None:
         AssertionError, match="returns 2 gradients, but there are 5 float arrays: x, prev_h"
     ):
         check(step_forward, lambda dh, cache: (dh, dh), **arrays())
+
+
+@pytest.mark.parametrize("odd", [(x for x in "ab"), "dWx", object(), {"Wx": 1}])
+def test_what_is_no_gradient_is_told(odd: object) -> None:
+    def spoilt(dh: Array, cache: Cache) -> tuple[Any, ...]:
+        dx, dprev_h, _, dWh, db = step_backward(dh, cache)
+        return dx, dprev_h, odd, dWh, db
+
+    with pytest.raises(
+        AssertionError, match=r"the gradient of 'Wx' is .*, not an array of numbers"
+    ):
+        check(step_forward, spoilt, **arrays())

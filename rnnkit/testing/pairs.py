@@ -11,6 +11,7 @@ from typing import Any, Final
 import attrs
 import numpy as np
 
+from rnnkit.errors import quoted
 from rnnkit.kinds import Array, Rng
 from rnnkit.testing import names
 from rnnkit.testing.answers import answered
@@ -244,7 +245,7 @@ class Pair:
                     f"arrays: {', '.join(leaves)}",
                 )
         _written("backward", [f"d{k}" for k, g in given.items() if g is None])
-        return {k: np.asarray(g) for k, g in given.items()}
+        return {k: _of_numbers(k, g) for k, g in given.items()}
 
 
 def _called(which: Pass, function: Callable[..., Any], *given: Any, **named: Any) -> Any:
@@ -268,6 +269,20 @@ def _written(which: Pass, empty: Sequence[str]) -> None:
     if empty:
         told = f"{which} returns None as {', '.join(empty)}: that is not written yet"
         raise Broken("written", told, which)
+
+
+def _of_numbers(name: str, gradient: Any) -> Array:
+    """A gradient as an array.
+
+    Raises:
+        Broken: it is none, but a generator or the like.
+    """
+    array = np.asarray(gradient)
+    if array.dtype.kind not in "biufc":
+        raise Broken(
+            "returns", f"the gradient of {name!r} is {quoted(gradient)}, not an array of numbers"
+        )
+    return array
 
 
 def _fresh(cache: Any) -> Any:
