@@ -103,6 +103,11 @@ def test_a_projection_of_a_model_file_has_arrays_that_fit(tiny_data: Path) -> No
             ValueError, match=r"the PCA has mean \(.*, not \(F,\), \(K, F\) and one number"
         ):
             ImagePipeline.of(pipeline.identity, {**arrays, name: arrays[name][None]})
+        for odd in (np.nan, np.inf):
+            spoilt = arrays[name].copy()
+            spoilt.flat[-1] = odd
+            with pytest.raises(ValueError, match=f"in its {name} that are not finite"):
+                ImagePipeline.of(pipeline.identity, {**arrays, name: spoilt})
 
 
 def test_a_model_file_keeps_the_encoder_and_the_projection(

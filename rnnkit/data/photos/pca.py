@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 
 from rnnkit.data.features.reading import find_dataset, open_hdf5, reading
-from rnnkit.errors import DataError
+from rnnkit.errors import DataError, listed
 from rnnkit.kinds.arrays import Array
 from rnnkit.system.hdf5 import writing
 
@@ -60,7 +60,7 @@ def pca_of(arrays: Mapping[str, Array]) -> PCA:
 
     Raises:
         KeyError: one is missing.
-        ValueError: their shapes do not fit each other.
+        ValueError: their shapes do not fit each other, or some of their numbers are not finite.
     """
     mean, components, scale = (arrays[name] for name in ("mean", "components", "scale"))
     if scale.ndim or components.ndim != 2 or components.shape[1:] != mean.shape:
@@ -68,6 +68,11 @@ def pca_of(arrays: Mapping[str, Array]) -> PCA:
             f"the PCA has mean {mean.shape}, components {components.shape} and scale {scale.shape}, not (F,), (K, F) "
             "and one number"
         )
+    wrong = [
+        name for name in ("mean", "components", "scale") if not np.isfinite(arrays[name]).all()
+    ]
+    if wrong:
+        raise ValueError(f"the PCA has numbers in its {listed(wrong)} that are not finite")
     return PCA(mean, components, float(scale))
 
 
