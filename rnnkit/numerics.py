@@ -11,7 +11,7 @@ import attrs
 import numpy as np
 
 from rnnkit.kinds.arrays import Array, DType, Ints
-from rnnkit.system.blas import Product, in_pieces, on_one_thread
+from rnnkit.system.blas import LEAST, Product, in_pieces, on_one_thread
 from rnnkit.system.pages import mostly_zeros
 from rnnkit.system.process import bounds, threads
 
@@ -37,6 +37,11 @@ __all__ = [
 PIECE: Final = 1 << 22
 """Multiplications that a piece of a product must have at least: handing it to another thread takes time, too."""
 
+COPYING: Final = 10
+"""Multiplications that take as long as BLAS needs to copy a number of a matrix before it multiplies: with few rows, that
+is most of its work.
+"""
+
 _EDGE: Final = 64
 """Rows or columns that BLAS takes at once: a piece has a multiple of them, the last one and what is left."""
 
@@ -52,22 +57,26 @@ def product(a: Array, b: Array) -> Array:
         return a @ b
     if len(a) == 1 or (mine := threads()).cuts < 2:
         return a @ b
-    if len(a) * b.size >= 2 * PIECE:
-        way = _way(a.dtype, a.shape, a.strides, b.dtype, b.shape, b.strides, mine.cuts)
-        if way is not None:
-            return way(a, b, mine.free())
-    return on_one_thread(a, b)
+    way = _way_of_large(a, b, mine.cuts)
+    return on_one_thread(a, b) if way is None else way(a, b, mine.free())
 
 
 def add_product(a: Array, b: Array, onto: Array) -> None:
     """onto += a @ b for matrices, as `product` has it; a large one without an array of its own."""
     mine, fits = threads(), onto.flags.c_contiguous and onto.dtype == a.dtype
-    if fits and len(a) > 1 and len(a) * b.size >= 2 * PIECE:
-        way = _way(a.dtype, a.shape, a.strides, b.dtype, b.shape, b.strides, mine.cuts)
-        if way is not None:
-            way(a, b, mine.free(), onto)
-            return
-    onto += product(a, b)
+    way = _way_of_large(a, b, mine.cuts) if fits and len(a) > 1 else None
+    if way is None:
+        onto += product(a, b)
+    else:
+        way(a, b, mine.free(), onto)
+
+
+def _way_of_large(a: Array, b: Array, most: int) -> Product | None:
+    """How matrices are multiplied in pieces, so many at most; None if they are small, or cannot be."""
+    count = min(most, (len(a) * b.size + COPYING * (a.size + b.size)) // PIECE)
+    if count < 2:
+        return None
+    return _way(a.dtype, a.shape, a.strides, b.dtype, b.shape, b.strides, count)
 
 
 @lru_cache(maxsize=1024)
@@ -85,7 +94,7 @@ def _way(
     if a_type != b_type or not a_type.isnative or b_shape[0] != K:
         return None
     side = max(M, N)
-    ends = [i * _EDGE for i in bounds(side // _EDGE, min(most, M * K * N // PIECE))]
+    ends = [i * _EDGE for i in bounds(side // _EDGE, min(most, M * K * N // LEAST))]
     ends[-1] = side
     return in_pieces(a_type.char, a_shape, a_strides, b_shape, b_strides, ends)
 

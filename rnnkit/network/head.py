@@ -114,7 +114,7 @@ class Head:
         Gradients of scores take the place of these, where no layer needs them any more.
         """
         scores, caches = self.chain.forward(h, rng)
-        dscores = scores if self.chain.sums else np.empty_like(scores)
+        dscores = scores if self.chain.sums or not backward else np.empty_like(scores)
         value = terms.of_scores(scores, dscores if backward else None)
         return value, partial(self.chain.backward, dscores, caches)
 

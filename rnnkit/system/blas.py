@@ -27,7 +27,7 @@ _BUILDS: Final = (
 )
 """What stands before and behind the names of functions in NumPy's wheels and in other builds, and their integers."""
 
-_LEAST: Final = 100**3
+LEAST: Final = 100**3
 """Multiplications that a piece must have more of: at fewer, some releases of OpenBLAS jump to a wrong address."""
 
 _ROWS, _AS_IT_IS, _TRANSPOSED = 101, 111, 112  # as cblas.h numbers them
@@ -131,7 +131,7 @@ def in_pieces(
     if of_a is None or of_b is None:
         return None
     sizes = [end - begin for begin, end in itertools.pairwise(bounds)]
-    if min(sizes, default=0) * K * min(M, N) <= _LEAST:
+    if min(sizes, default=0) * K * min(M, N) <= LEAST:
         return None
     a_offsets = [begin * a_strides[0] * by_rows for begin in bounds[:-1]]
     b_offsets = [begin * b_strides[1] * (not by_rows) for begin in bounds[:-1]]

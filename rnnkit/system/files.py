@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from rnnkit.errors import CheckpointError
-from rnnkit.system.why import Refused, check_replaceable, holder
+from rnnkit.system.why import holder, special
 
 try:
     import fcntl
@@ -35,10 +35,7 @@ def write_whole(file: Path, write: Callable[[Path], None], previous: Path | None
     Raises:
         CheckpointError: it cannot be written; whatever stood at `file` and at `previous` is still there.
     """
-    try:
-        check_replaceable(file)
-    except Refused as e:
-        raise CheckpointError(f"cannot write {file}: {e}") from e
+    check_replaceable(file)
     temporary = _beside(file)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -55,6 +52,19 @@ def write_whole(file: Path, write: Callable[[Path], None], previous: Path | None
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
+
+
+def check_replaceable(file: Path) -> None:
+    """That a file may be put somewhere: nothing is there, or a file. A device that it is moved over is gone for all.
+
+    Raises:
+        CheckpointError: a folder, a pipe, a socket or a device is there, or a link to one.
+    """
+    with contextlib.suppress(OSError):
+        if name := special(file):
+            raise CheckpointError(
+                f"cannot write {file}: it is {name}, which no file can replace; name another file"
+            )
 
 
 def write_text_whole(file: Path, text: str) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 import attrs
 
 from rnnkit.errors import CheckpointError
-from rnnkit.system.why import Refused, check_replaceable
+from rnnkit.system.files import check_replaceable
 
 _HEAD: Final = 1 << 16
 """Bytes in which a file says what it is."""
@@ -60,10 +60,7 @@ def check_output(
         )
     if file.is_dir():
         raise CheckpointError(f"{file} is a folder; name the file to write")
-    try:
-        check_replaceable(file)
-    except Refused as e:
-        raise CheckpointError(f"cannot write {file}: {e}") from e
+    check_replaceable(file)
     if force:
         return
     with file.open("rb") as handle:

@@ -80,23 +80,17 @@ def check_ordinary(path: Path) -> None:
         OSError: there is nothing, or it cannot be looked at.
         Refused: it is a folder, a pipe, a socket or a device.
     """
-    if name := _special(path.stat().st_mode):
+    if name := special(path):
         raise Refused(f"is {name}, where a file must be; give the path of the file")
 
 
-def check_replaceable(path: Path) -> None:
-    """That a file may be put at a path: nothing is there, or a file. Moved over a device, it would be gone for all.
+def special(path: Path) -> str:
+    """What a folder, a pipe, a socket or a device is called, or a link to one; empty for a file.
 
     Raises:
-        Refused: it is a folder, a pipe, a socket or a device, or a link to one.
+        OSError: there is nothing, or it cannot be looked at.
     """
-    with contextlib.suppress(OSError):
-        if name := _special(path.stat().st_mode):
-            raise Refused(f"it is {name}, which no file can replace; name another file")
-
-
-def _special(mode: int) -> str:
-    """What is no file is called; empty for a file."""
+    mode = path.stat().st_mode
     return next((name for is_kind, name in _SPECIAL if is_kind(mode)), "")
 
 
