@@ -73,10 +73,10 @@ def add_product(a: Array, b: Array, onto: Array) -> None:
 
 def _way_of_large(a: Array, b: Array, most: int) -> Product | None:
     """How matrices are multiplied in pieces, so many at most; None if they are small, or cannot be."""
-    count = min(most, (len(a) * b.size + COPYING * (a.size + b.size)) // PIECE)
+    count = (len(a) * b.size + COPYING * (a.size + b.size)) // PIECE
     if count < 2:
         return None
-    return _way(a.dtype, a.shape, a.strides, b.dtype, b.shape, b.strides, count)
+    return _way(a.dtype, a.shape, a.strides, b.dtype, b.shape, b.strides, min(most, count))
 
 
 @lru_cache(maxsize=1024)
