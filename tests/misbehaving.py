@@ -34,10 +34,27 @@ class Unhappy:
             return None
         if self.how == "short":
             return short
+        if self.how == "complex":
+            return imagined(right)
         if self.how == "prints":
             print("noise \\x1b[31m")
             return right
         raise {"ValueError": ValueError("no"), "KeyError": KeyError("no"), "SystemExit": SystemExit(0), "Strange": Strange("no")}[self.how]
+
+def imagined(made):
+    """The same, its first array of floats complex."""
+    if isinstance(made, tuple):
+        parts = [imagined(part) for part in made]
+        first = next(i for i, (a, b) in enumerate(zip(made, parts)) if a is not b)
+        return *made[:first], parts[first], *made[first + 1:]
+    if isinstance(made, kinds.Arrays):
+        first = attrs.fields(type(made))[0].name if attrs.fields(type(made)) else None
+        return made if first is None else attrs.evolve(made, **{first: imagined(getattr(made, first))})
+    if isinstance(made, Decoded):
+        return attrs.evolve(made, log_probs=made.log_probs + 1j)
+    if isinstance(made, (np.ndarray, np.generic)) and made.dtype.kind == "f":
+        return made + made.dtype.type(1) * 1j
+    return made
 
 @attrs.frozen
 class BadCell(GatedCell, Unhappy):

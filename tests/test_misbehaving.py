@@ -58,16 +58,32 @@ METHODS = {
     "encoder": ("shape", "digest", "prepare", "encode"),
     "reward": ("judge",),
 }
-RETURNS, RAISES = ("None", "short"), ("ValueError", "KeyError", "SystemExit", "Strange")
+COMPLEX = {
+    "cell": ("start", "start_back", "step", "step_back"),
+    "free": ("step", "step_back"),
+    "layer": ("init", "forward", "backward"),
+    "activation": ("forward", "backward"),
+    "loss": ("evaluate",),
+    "optimizer": ("slots",),
+    "initializer": ("fill",),
+    "decoder": ("decode",),
+    "encoder": ("encode",),
+    "reward": ("judge",),
+}
+"""What returns arrays of numbers: complex ones, where real ones went in, are a mistake."""
+RETURNS, RAISES = ("None", "short", "complex"), ("ValueError", "KeyError", "SystemExit", "Strange")
 
 CASES = [
     (kind, method, how)
     for kind, methods in METHODS.items()
     for i, method in enumerate(methods)
-    for how in (*RETURNS, RAISES[(len(kind) + i) % 4])
+    for how in ("None", "short", RAISES[(len(kind) + i) % 4])
     if (method, how)
     not in (("update", "None"), ("update", "short"), ("out_features", "ValueError"))
-] + [("decoder", "decode", "IndexError")]
+] + [
+    ("decoder", "decode", "IndexError"),
+    *((kind, method, "complex") for kind, methods in COMPLEX.items() for method in methods),
+]
 """A decoder may give the network what it cannot take. An optimizer's `update` returns nothing; a layer says with a ValueError that it does not take a width."""
 
 

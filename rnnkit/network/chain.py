@@ -20,6 +20,7 @@ from rnnkit.kinds import (
     Rng,
     SummingLayer,
     map_arrays,
+    named_arrays,
 )
 from rnnkit.network.parts import Made, Wanted, everything
 from rnnkit.registry.returned import array, like, pair
@@ -91,8 +92,10 @@ class Chain:
         for link in self.links:
             made = link.layer.forward(link.params, y, rng)
             shape = (*(y.shape if link.layer.tokens else y.shape[:-1]), link.out_features)
-            y, cache = pair(link.layer, "forward", made, "(y, cache)")
+            given, (y, cache) = y, pair(link.layer, "forward", made, "(y, cache)")
             array(link.layer, "forward", y, shape, "y")
+            if y.dtype.kind == "c":  # seldom, and only where gradients are checked
+                array(link.layer, "forward", y, shape, "y", _type_of(given, link.params))
             caches.append(cache)
         return y, caches
 
@@ -135,7 +138,7 @@ class Chain:
             else:
                 below = link.layer.backward_input(link.params, dx, cache)
             if not link.layer.tokens:
-                array(link.layer, method, below, (*dx.shape[:-1], link.in_features), "dx")
+                array(link.layer, method, below, (*dx.shape[:-1], link.in_features), "dx", dx.dtype)
             dx = below
         return dx, grads
 
@@ -146,7 +149,8 @@ class Chain:
         y, caches = Chain(self.links[:-1]).forward(x, rng)
         made = layer.likelihood(last.params, y, targets)
         log_probs, cache = pair(layer, "likelihood", made, "(log_probs, cache)")
-        array(layer, "likelihood", log_probs, targets.shape, "log_probs")
+        given = _type_of(y, last.params)
+        array(layer, "likelihood", log_probs, targets.shape, "log_probs", given)
         return log_probs, [*caches, cache]
 
     def likelihood_back(
@@ -164,11 +168,16 @@ class Chain:
         assert layer is not None
         made = layer.likelihood_back(last.params, dlog_probs, caches[-1])
         dy, dp = pair(layer, method, made, "(dx, dp)")
-        array(layer, method, dy, (len(dlog_probs), last.in_features), "dx")
+        array(layer, method, dy, (len(dlog_probs), last.in_features), "dx", dlog_probs.dtype)
         own = like(layer, method, dp, last.params, "dp")
         below, total = Chain(self.links[:-1]), None if sums is None else sums[-1]
         dx, grads = below.backward(dy, caches[:-1], wanted, name, input=input, sums=sums)
         return dx, [*grads, added(total, own) if wanted(f"{name}.{len(below.links)}.") else None]
+
+
+def _type_of(x: Array | Ints, params: Params) -> DType:
+    """Of what goes into a layer."""
+    return np.result_type(x, *(w for _, w in named_arrays(params)))
 
 
 def added(total: Made, part: Params) -> Params:

@@ -17,7 +17,7 @@ from rnnkit.network.recurrence import (
     S,
     Tape,
     every_state,
-    need_shape_of,
+    need_fit_to,
     rows_of,
     state_gradients,
     stepped,
@@ -98,7 +98,7 @@ class FreeRecurrence(Recurrence[P, S, FreeTape[S, C]], Generic[P, S, C]):
                 step_dx, new, step_dp = made
                 write(dx[span], step_dx)
                 map_arrays(write, rows_of(ds_prev, live), new)
-                map_arrays(need_shape_of, dp, step_dp)
+                map_arrays(need_fit_to, step_dp, dp)
             except MISFIT:
                 self._blame_back(made, mine)
                 raise
@@ -114,7 +114,7 @@ class FreeRecurrence(Recurrence[P, S, FreeTape[S, C]], Generic[P, S, C]):
     def _blame_back(self, made: Any, ds: S) -> None:
         """Tell what is wrong with what the cell's step back returned, if anything is."""
         dx, new, dp = pair(self.cell, "step_back", made, "(dx, ds_prev, dp)", 3)
-        array(self.cell, "step_back", dx, (len(ds.h), self.in_features), "dx")
+        array(self.cell, "step_back", dx, (len(ds.h), self.in_features), "dx", ds.h.dtype)
         like(self.cell, "step_back", new, ds, "ds_prev")
         like(self.cell, "step_back", dp, self.params, "dp")
 

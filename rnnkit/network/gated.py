@@ -33,8 +33,8 @@ from rnnkit.network.recurrence import (
     S,
     Tape,
     every_state,
-    need_shape,
-    need_shape_of,
+    need_fit,
+    need_fit_to,
     rows_of,
     state_gradients,
     stepped,
@@ -136,7 +136,7 @@ class GatedRecurrence(Recurrence[GatedParams[P], S, GatedTape[S, C]], Generic[P,
             filled = [weights(init, rows, hidden, rng, dtype) for _ in gates]
             if init is not None:
                 for w in filled:
-                    array(init, "fill", w, (rows, hidden), "weights")
+                    array(init, "fill", w, (rows, hidden), "weights", dtype)
             return np.concatenate([np.empty((rows, 0), dtype), *filled], axis=1)
 
         return GatedRecurrence(
@@ -269,9 +269,9 @@ class GatedRecurrence(Recurrence[GatedParams[P], S, GatedTape[S, C]], Generic[P,
         try:
             part_dzx, part_dzh, new, dp = made
             write(dzx[part], part_dzx)
-            need_shape(part_dzh, (len(part_dzx), self.params.Wh.shape[1]))
+            need_fit(part_dzh, (len(part_dzx), self.params.Wh.shape[1]), dzx.dtype)
             map_arrays(write, rows_of(ds_prev, part), new)
-            map_arrays(need_shape_of, dp, p)
+            map_arrays(need_fit_to, dp, p)
         except MISFIT:
             self._blame_back(made, mine)
             raise
@@ -281,8 +281,8 @@ class GatedRecurrence(Recurrence[GatedParams[P], S, GatedTape[S, C]], Generic[P,
         """Tell what is wrong with what the cell's step back returned, if anything is."""
         cell, p, rows = self.cell, self.params, len(ds.h)
         dzx, dzh, new, dp = pair(cell, "step_back", made, "(dzx, dzh, ds_prev, dp)", 4)
-        array(cell, "step_back", dzx, (rows, p.Wx.shape[1]), "dzx")
-        array(cell, "step_back", dzh, (rows, p.Wh.shape[1]), "dzh")
+        array(cell, "step_back", dzx, (rows, p.Wx.shape[1]), "dzx", ds.h.dtype)
+        array(cell, "step_back", dzh, (rows, p.Wh.shape[1]), "dzh", ds.h.dtype)
         like(cell, "step_back", new, ds, "ds_prev")
         like(cell, "step_back", dp, p.cell, "dp")
 

@@ -66,10 +66,10 @@ class Terms:
             else ("weighted", loss.weighted(*given, self.weights))
         )
         value, gradient = pair(loss, method, made, "(loss, dscores)")
-        array(loss, method, gradient, scores.shape, "dscores")
+        array(loss, method, gradient, scores.shape, "dscores", scores.dtype)
         if dscores is not None:
             np.multiply(gradient, self.scale, out=dscores)
-        found: Scalar = array(loss, method, np.asarray(value), (), "the loss")[()]
+        found: Scalar = array(loss, method, np.asarray(value), (), "the loss", scores.dtype)[()]
         return found
 
     def of_targets(self, log_probs: Array) -> tuple[Scalar, Array]:
@@ -77,7 +77,7 @@ class Terms:
         loss, method = self.loss, "of_target"
         losses, slopes = pair(loss, method, loss.of_target(log_probs), "(losses, slopes)")
         for what, a in (("losses", losses), ("slopes", slopes)):
-            array(loss, method, a, log_probs.shape, what)
+            array(loss, method, a, log_probs.shape, what, log_probs.dtype)
         if self.weights is not None:
             losses, slopes = losses * self.weights, slopes * self.weights
         total: Scalar = losses[self.counts].sum()

@@ -183,7 +183,12 @@ class Recurrence(abc.ABC, Generic[Q, S, K]):
         kept = tape.tape.kept() if again else tape.tape
         dx, dcontext, ds, grads = self._steps_back(dh, kept, None, params, input)
         dh0 = array(
-            self.cell, "start_back", self.cell.start_back(tape.h0, ds), tape.h0.shape, "dh0"
+            self.cell,
+            "start_back",
+            self.cell.start_back(tape.h0, ds),
+            tape.h0.shape,
+            "dh0",
+            dh.dtype,
         )
         return dx, dcontext, dh0, grads
 
@@ -277,7 +282,7 @@ class Recurrence(abc.ABC, Generic[Q, S, K]):
             raise wrong_return(self.cell, "start", made, "a State")
         for name, a in named_arrays(made):
             n = (len(h0), self.hidden) if name == "h" else (len(h0), *np.shape(a)[1:])
-            array(self.cell, "start", a, n, name)
+            array(self.cell, "start", a, n, name, h0.dtype)
         return made
 
     @abc.abstractmethod
@@ -387,18 +392,18 @@ def rows_of(s: S, rows: slice) -> S:
 
 
 def write(out: Array, a: Array) -> Array:
-    """Copy a into out, which has its shape; if not, that is one of MISFIT."""
-    out[...] = need_shape(a, out.shape)
+    """Copy a into out, which has its shape, and is complex if it is; if not, that is one of MISFIT."""
+    out[...] = need_fit(a, out.shape, out.dtype)
     return out
 
 
-def need_shape(a: Array, shape: tuple[int, ...]) -> Array:
-    """An array of this shape; if it is not, that is one of MISFIT."""
-    if a.shape != shape:
-        raise ValueError(f"{a.shape} is not {shape}")
+def need_fit(a: Array, shape: tuple[int, ...], dtype: DType) -> Array:
+    """An array of this shape, of real numbers if the type is; if it is not, that is one of MISFIT."""
+    if a.shape != shape or (a.dtype.kind == "c" and dtype.kind != "c"):
+        raise ValueError(f"{a.dtype} {a.shape} does not fit {dtype} {shape}")
     return a
 
 
-def need_shape_of(a: Array, wanted: Array) -> Array:
-    """The same, of the shape of another one."""
-    return need_shape(a, wanted.shape)
+def need_fit_to(a: Array, wanted: Array) -> Array:
+    """The same, of the shape and the type of another one."""
+    return need_fit(a, wanted.shape, wanted.dtype)

@@ -18,6 +18,8 @@ from rnnkit.registry.options import unset
 P = TypeVar("P", bound=Plugin)
 
 _NUMBERS: Final = "fciub"
+REAL: Final[DType] = np.dtype(np.float64)
+"""What went in where it is no array: numbers that are not complex."""
 
 
 def pair(plugin: Plugin, method: str, made: Any, wanted: str, count: int = 2) -> Any:
@@ -45,11 +47,19 @@ def instance(cls: type[P], plugin: Any) -> P:
     return plugin
 
 
-def array(plugin: Plugin, method: str, made: Any, shape: tuple[int, ...], what: str) -> Any:
+def array(
+    plugin: Plugin,
+    method: str,
+    made: Any,
+    shape: tuple[int, ...],
+    what: str,
+    given: DType | None = None,
+) -> Any:
     """What must be an array of a shape.
 
     Args:
         what: it is called in an error.
+        given: the type of what went in, if that is known: complex numbers come of complex ones alone.
 
     Raises:
         PluginFault: it is of another shape, or no array of numbers.
@@ -57,6 +67,8 @@ def array(plugin: Plugin, method: str, made: Any, shape: tuple[int, ...], what: 
     dtype = getattr(made, "dtype", None)
     if dtype is None or made.shape != shape or dtype.kind not in _NUMBERS:
         raise wrong_return(plugin, method, made, f"an array of shape {shape} as {what}")
+    if dtype.kind == "c" and given is not None and given.kind != "c":
+        raise wrong_return(plugin, method, made, f"real numbers as {what}")
     return made
 
 
@@ -74,7 +86,7 @@ def like(plugin: Plugin, method: str, made: Any, wanted: Arrays, what: str) -> A
     if type(made) is not type(wanted):
         raise wrong_return(plugin, method, made, f"{type(wanted).__name__} as {what}")
     for (name, a), (_, b) in zip(named_arrays(made), named_arrays(wanted), strict=True):
-        array(plugin, method, a, b.shape, f"{what}.{name}")
+        array(plugin, method, a, b.shape, f"{what}.{name}", b.dtype)
     return made
 
 
@@ -109,7 +121,7 @@ def params(plugin: Plugin, made: Any) -> Any:
     if not isinstance(made, Params):
         raise wrong_return(plugin, "init", made, "Params")
     for name, a in named_arrays(made):
-        array(plugin, "init", a, np.shape(a), name)
+        array(plugin, "init", a, np.shape(a), name, REAL)
     return made
 
 
@@ -127,7 +139,7 @@ def check_initializers(plugin: Plugin, dtype: DType) -> None:
                 made = init.fill(shape, 4, 4, np.random.default_rng(0), dtype)
             except Exception:
                 continue
-            array(init, "fill", made, shape, "values")
+            array(init, "fill", made, shape, "values", dtype)
 
 
 def decoded(decoder: Decoder, made: Any, images: int, width: int) -> Decoded:
@@ -146,5 +158,5 @@ def decoded(decoder: Decoder, made: Any, images: int, width: int) -> Decoded:
     if tokens.size and not 0 <= tokens.min() <= tokens.max() < width:
         wrong = f"tokens from {tokens.min()} to {tokens.max()}"
         raise fault(decoder, "decode", f"returned {wrong}, but the words are 0 to {width - 1}")
-    array(decoder, "decode", made.log_probs, shape[:2], "log_probs")
+    array(decoder, "decode", made.log_probs, shape[:2], "log_probs", REAL)
     return made

@@ -52,7 +52,7 @@ def slots_of(optimizer: Optimizer[Any], w: Array) -> Slots:
     if not isinstance(made, Slots):
         raise wrong_return(optimizer, "slots", made, "Slots")
     for name, a in named_arrays(made) if optimizer.elementwise else ():
-        array(optimizer, "slots", a, w.shape, name)
+        array(optimizer, "slots", a, w.shape, name, w.dtype)
     return made
 
 

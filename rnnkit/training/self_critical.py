@@ -15,7 +15,7 @@ from rnnkit.network.lots import Lot
 from rnnkit.network.model import Captioner
 from rnnkit.registry.blame import fault, wrong_return
 from rnnkit.registry.labels import label
-from rnnkit.registry.returned import array
+from rnnkit.registry.returned import REAL, array
 from rnnkit.spec import Problem, Spec
 from rnnkit.spec.schema import RewardTable
 from rnnkit.training.drawing import DrawingLoss, draw
@@ -118,7 +118,7 @@ class SelfCritical:
             raise
         except BaseException as e:  # it is no method, by which whose code raised is found elsewhere
             raise fault(reward, "judge", f"raises {told(e).rpartition(' [')[0]}") from e
-        worth: Array = array(reward, "judge", made, images.shape, "what captions are worth")
+        worth: Array = array(reward, "judge", made, images.shape, "what captions are worth", REAL)
         if not np.isfinite(worth).all():
             raise wrong_return(reward, "judge", worth, "a finite number for each caption")
         return worth

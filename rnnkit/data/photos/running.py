@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from rnnkit.kinds import Array, Encoder, Picture, Prepared
-from rnnkit.registry.returned import array
+from rnnkit.registry.returned import REAL, array
 
 
 def ready(encoder: Encoder, picture: Picture) -> Prepared:
@@ -31,6 +31,6 @@ def encoded(encoder: Encoder, pictures: Sequence[Prepared]) -> Array:
         array(encoder, "prepare", picture, pictures[0].shape, "each picture")
     made = encoder.encode(np.stack(pictures))
     features: Array = array(
-        encoder, "encode", made, (len(pictures), *encoder.shape), "the features"
+        encoder, "encode", made, (len(pictures), *encoder.shape), "the features", REAL
     )
     return features
