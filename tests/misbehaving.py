@@ -35,25 +35,28 @@ class Unhappy:
         if self.how == "short":
             return short
         if self.how == "complex":
-            return imagined(right)
+            return changed(right, lambda a: a + a.dtype.type(1) * 1j)
+        if self.how == "whole":
+            return changed(right, lambda a: a.astype(int))
         if self.how == "prints":
             print("noise \\x1b[31m")
             return right
         raise {"ValueError": ValueError("no"), "KeyError": KeyError("no"), "SystemExit": SystemExit(0), "Strange": Strange("no")}[self.how]
 
-def imagined(made):
-    """The same, its first array of floats complex."""
+def changed(made, change):
+    """The same, its first array of floats changed."""
     if isinstance(made, tuple):
-        parts = [imagined(part) for part in made]
+        parts = [changed(part, change) for part in made]
         first = next(i for i, (a, b) in enumerate(zip(made, parts)) if a is not b)
         return *made[:first], parts[first], *made[first + 1:]
     if isinstance(made, kinds.Arrays):
-        first = attrs.fields(type(made))[0].name if attrs.fields(type(made)) else None
-        return made if first is None else attrs.evolve(made, **{first: imagined(getattr(made, first))})
+        fields = attrs.fields(type(made))
+        first = fields[0].name if fields else None
+        return made if first is None else attrs.evolve(made, **{first: changed(getattr(made, first), change)})
     if isinstance(made, Decoded):
-        return attrs.evolve(made, log_probs=made.log_probs + 1j)
+        return attrs.evolve(made, log_probs=change(made.log_probs))
     if isinstance(made, (np.ndarray, np.generic)) and made.dtype.kind == "f":
-        return made + made.dtype.type(1) * 1j
+        return change(made)
     return made
 
 @attrs.frozen

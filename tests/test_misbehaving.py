@@ -71,7 +71,10 @@ COMPLEX = {
     "reward": ("judge",),
 }
 """What returns arrays of numbers: complex ones, where real ones went in, are a mistake."""
-RETURNS, RAISES = ("None", "short", "complex"), ("ValueError", "KeyError", "SystemExit", "Strange")
+RETURNS, RAISES = (
+    ("None", "short", "complex", "whole"),
+    ("ValueError", "KeyError", "SystemExit", "Strange"),
+)
 
 CASES = [
     (kind, method, how)
@@ -83,6 +86,7 @@ CASES = [
 ] + [
     ("decoder", "decode", "IndexError"),
     *((kind, method, "complex") for kind, methods in COMPLEX.items() for method in methods),
+    *((kind, way, "whole") for kind in ("layer", "activation") for way in ("forward", "backward")),
 ]
 """A decoder may give the network what it cannot take. An optimizer's `update` returns nothing; a layer says with a ValueError that it does not take a width."""
 

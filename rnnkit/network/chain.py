@@ -93,7 +93,7 @@ class Chain:
             made = link.layer.forward(link.params, y, rng)
             shape = (*(y.shape if link.layer.tokens else y.shape[:-1]), link.out_features)
             given, (y, cache) = y, pair(link.layer, "forward", made, "(y, cache)")
-            array(link.layer, "forward", y, shape, "y")
+            array(link.layer, "forward", y, shape, "y", floating=True)
             if y.dtype.kind == "c":  # seldom, and only where gradients are checked
                 array(link.layer, "forward", y, shape, "y", _type_of(given, link.params))
             caches.append(cache)
@@ -134,11 +134,13 @@ class Chain:
             elif of[i]:
                 made = link.layer.backward(link.params, dx, cache)
                 below, dp = pair(link.layer, method, made, "(dx, dp)")
-                grads[i] = added(total, like(link.layer, method, dp, link.params, "dp"))
+                own = like(link.layer, method, dp, link.params, "dp", floating=True)
+                grads[i] = added(total, own)
             else:
                 below = link.layer.backward_input(link.params, dx, cache)
             if not link.layer.tokens:
-                array(link.layer, method, below, (*dx.shape[:-1], link.in_features), "dx", dx.dtype)
+                shape = (*dx.shape[:-1], link.in_features)
+                array(link.layer, method, below, shape, "dx", dx.dtype, floating=True)
             dx = below
         return dx, grads
 
@@ -150,7 +152,7 @@ class Chain:
         made = layer.likelihood(last.params, y, targets)
         log_probs, cache = pair(layer, "likelihood", made, "(log_probs, cache)")
         given = _type_of(y, last.params)
-        array(layer, "likelihood", log_probs, targets.shape, "log_probs", given)
+        array(layer, "likelihood", log_probs, targets.shape, "log_probs", given, floating=True)
         return log_probs, [*caches, cache]
 
     def likelihood_back(
@@ -168,8 +170,9 @@ class Chain:
         assert layer is not None
         made = layer.likelihood_back(last.params, dlog_probs, caches[-1])
         dy, dp = pair(layer, method, made, "(dx, dp)")
-        array(layer, method, dy, (len(dlog_probs), last.in_features), "dx", dlog_probs.dtype)
-        own = like(layer, method, dp, last.params, "dp")
+        shape = len(dlog_probs), last.in_features
+        array(layer, method, dy, shape, "dx", dlog_probs.dtype, floating=True)
+        own = like(layer, method, dp, last.params, "dp", floating=True)
         below, total = Chain(self.links[:-1]), None if sums is None else sums[-1]
         dx, grads = below.backward(dy, caches[:-1], wanted, name, input=input, sums=sums)
         return dx, [*grads, added(total, own) if wanted(f"{name}.{len(below.links)}.") else None]

@@ -54,29 +54,37 @@ def array(
     shape: tuple[int, ...],
     what: str,
     given: DType | None = None,
+    *,
+    floating: bool = False,
 ) -> Any:
     """What must be an array of a shape.
 
     Args:
         what: it is called in an error.
         given: the type of what went in, if that is known: complex numbers come of complex ones alone.
+        floating: whether whole numbers and truth values will not do, as where others go on computing in place.
 
     Raises:
-        PluginFault: it is of another shape, or no array of numbers.
+        PluginFault: it is of another shape, or no array of such numbers.
     """
     dtype = getattr(made, "dtype", None)
     if dtype is None or made.shape != shape or dtype.kind not in _NUMBERS:
         raise wrong_return(plugin, method, made, f"an array of shape {shape} as {what}")
+    if floating and dtype.kind not in "fc":
+        raise wrong_return(plugin, method, made, f"floating-point numbers as {what}")
     if dtype.kind == "c" and given is not None and given.kind != "c":
         raise wrong_return(plugin, method, made, f"real numbers as {what}")
     return made
 
 
-def like(plugin: Plugin, method: str, made: Any, wanted: Arrays, what: str) -> Any:
+def like(
+    plugin: Plugin, method: str, made: Any, wanted: Arrays, what: str, *, floating: bool = False
+) -> Any:
     """What must be a container as another one, array for array.
 
     Args:
         what: it is called in an error.
+        floating: as `array` has it.
 
     Raises:
         PluginFault: it is of another class, or an array of another shape.
@@ -86,7 +94,7 @@ def like(plugin: Plugin, method: str, made: Any, wanted: Arrays, what: str) -> A
     if type(made) is not type(wanted):
         raise wrong_return(plugin, method, made, f"{type(wanted).__name__} as {what}")
     for (name, a), (_, b) in zip(named_arrays(made), named_arrays(wanted), strict=True):
-        array(plugin, method, a, b.shape, f"{what}.{name}", b.dtype)
+        array(plugin, method, a, b.shape, f"{what}.{name}", b.dtype, floating=floating)
     return made
 
 
