@@ -23,7 +23,7 @@ from rnnkit.cli import app
 from rnnkit.data import open_data
 from rnnkit.data.photos.pca import PCA
 from rnnkit.data.photos.pipeline import ImagePipeline
-from rnnkit.errors import DataError, RegistryError
+from rnnkit.errors import CheckpointError, DataError, RegistryError
 from rnnkit.network.checkpoint import load_model, save_model
 from rnnkit.network.model import Captioner
 
@@ -108,6 +108,26 @@ def test_a_projection_of_a_model_file_has_arrays_that_fit(tiny_data: Path) -> No
             spoilt.flat[-1] = odd
             with pytest.raises(ValueError, match=f"in its {name} that are not finite"):
                 ImagePipeline.of(pipeline.identity, {**arrays, name: spoilt})
+
+
+def test_a_projection_of_a_model_file_fits_its_encoder_and_its_network(
+    model: Captioner, tmp_path: Path
+) -> None:
+    pipeline = model.pipeline
+    assert pipeline is not None
+    assert pipeline.pca is not None
+    arrays = pipeline.arrays
+    with pytest.raises(ValueError, match=r"the PCA takes features of width \d+, and the encoder's"):
+        ImagePipeline.of(
+            pipeline.identity,
+            {**arrays, "mean": arrays["mean"][1:], "components": arrays["components"][:, 1:]},
+        )
+    narrow = attrs.evolve(pipeline.pca, components=pipeline.pca.components[:1])
+    save_model(attrs.evolve(model, pipeline=attrs.evolve(pipeline, pca=narrow)), tmp_path / "m.h5")
+    with pytest.raises(
+        CheckpointError, match=r"features of width 1 by its encoder and PCA, but its network takes"
+    ):
+        load_model(tmp_path / "m.h5")
 
 
 def test_a_model_file_keeps_the_encoder_and_the_projection(

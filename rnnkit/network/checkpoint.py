@@ -103,6 +103,11 @@ class Kept:
             except RnnkitError as e:
                 raise self._cannot_be_built(e) from e
         _fill(model, self.parameters, self.file)
+        if self.pipeline is not None and self.pipeline.width != model.feature_width:
+            raise CheckpointError(
+                f"{self.file}: photos become features of width {self.pipeline.width} by its encoder and PCA, but its "
+                f"network takes {model.feature_width}"
+            )
         return attrs.evolve(model, seen=self.seen, pipeline=self.pipeline)
 
     def _own_spec(self) -> Spec:

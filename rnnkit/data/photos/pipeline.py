@@ -100,11 +100,16 @@ class ImagePipeline:
         """What has this identity and these `arrays`.
 
         Raises:
-            KeyError, ValueError: they are no PCA.
+            KeyError, ValueError: they are no PCA, or one of other features.
         """
         if not arrays:
             return cls(identity)
-        return cls(identity, pca_of(arrays))
+        pca, width = pca_of(arrays), prod(identity.shape)
+        if len(pca.mean) != width:
+            raise ValueError(
+                f"the PCA takes features of width {len(pca.mean)}, and the encoder's are {width}"
+            )
+        return cls(identity, pca)
 
 
 @cache
