@@ -210,6 +210,11 @@ def test_a_mistake_in_an_assignment_is_named(text: str, told: str, tmp_path: Pat
         ("sizes = 3", "sizes: 3 is not a table"),
         ("[[arguments]]\nhaving = 3", "having: 3 is not an array of texts"),
         ("[[arguments]]\nnamed = []", "named: [] is not a text"),
+        (
+            f"[[arguments]]\nx = 0x{'F' * 4000}",
+            "arguments[0].x: whole numbers have at most 64 bits",
+        ),
+        ("[sizes]\nN = 9223372036854775808", "sizes.N: whole numbers have at most 64 bits"),
         ("[[arguments]]\nx = { values = [[1], [1, 2]] }", "says of no argument how it is made"),
         (
             '[[arguments]]\nx = { shape = "N", ramp = ["a", 1] }',

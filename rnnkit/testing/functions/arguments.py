@@ -117,17 +117,32 @@ def toml_file(file: Path) -> dict[str, Any]:
     """What a TOML file holds.
 
     Raises:
-        CourseError: it cannot be read.
+        CourseError: it cannot be read, or has a whole number that no array could hold.
     """
     try:
         check_ordinary(file)
-        return parse(file.read_text(encoding="utf-8"))
+        tree = parse(file.read_text(encoding="utf-8"))
     except Refused as e:
         raise CourseError(f"{file} {e}") from e
     except OSError as e:
         raise CourseError(f"{file}: {e.strerror or e}") from e
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as e:
         raise CourseError(f"{file}: {e}") from e
+    for key in _too_large(tree):
+        raise CourseError(f"{file}: {key}: whole numbers have at most 64 bits")
+    return tree
+
+
+def _too_large(value: object, key: str = "") -> Iterator[str]:
+    """The keys of whole numbers that do not fit into 64 bits."""
+    if isinstance(value, int) and value.bit_length() > 63:
+        yield key
+    elif isinstance(value, dict):
+        for name, below in value.items():
+            yield from _too_large(below, f"{key}.{name}" if key else name)
+    elif isinstance(value, list):
+        for i, below in enumerate(value):
+            yield from _too_large(below, f"{key}[{i}]")
 
 
 def make(recipe: Recipe, sizes: Mapping[str, int], rng: Rng | np.random.RandomState) -> Any:
