@@ -150,22 +150,42 @@ def test_a_photo_that_has_changed_is_encoded_again(photos: Path, tmp_path: Path)
     assert contents(tmp_path / "a") == contents(tmp_path / "b")
 
 
+def test_a_photo_that_changes_while_it_is_read_is_told_and_left_out(
+    photos: Path, tmp_path: Path
+) -> None:
+    copy = shutil.copytree(photos, tmp_path / "copy")
+
+    def change(done: int, all: int) -> None:
+        if done == all:
+            (copy / "images" / "train" / "000.png").touch()
+
+    prepare_photos(
+        copy / "images", copy / "captions.json", tmp_path / "data", ENCODER, progress=change
+    )
+    (line,) = (tmp_path / "data" / "left_out.txt").read_text().splitlines()
+    assert line.startswith("train/000.png\t")
+    assert line.endswith("000.png has changed while it was read")
+
+
 def test_photos_that_cannot_be_read_or_are_missing_are_listed_and_left_out(
     photos: Path, tmp_path: Path
 ) -> None:
     copy = shutil.copytree(photos, tmp_path / "copy")
     (copy / "images" / "train" / "000.png").write_bytes(b"no picture")
     (copy / "images" / "train" / "007.png").unlink()
+    (copy / "images" / "train" / "009.png").unlink()
+    (copy / "images" / "train" / "009.png").symlink_to(tmp_path / "nowhere")
     done = prepared(copy, tmp_path / "data")
     assert done.exit_code == 0, done.output
-    assert "2 images have captions but no photo that can be read" in " ".join(done.output.split())
+    assert "3 images have captions but no photo that can be read" in " ".join(done.output.split())
     listed = (tmp_path / "data" / "left_out.txt").read_text().splitlines()
     reasons = dict(line.split("\t") for line in listed)
     assert "is not a picture" in reasons["train/000.png"]
     assert "has no photo of this name" in reasons["train/007.png"]
-    assert len(reasons) == 2
+    assert "does not exist" in reasons["train/009.png"]
+    assert len(reasons) == 3
     with open_data(tmp_path / "data") as data:
-        assert sum(split.images for split in data.splits.values()) == 2 * BLOCK + 8
+        assert sum(split.images for split in data.splits.values()) == 2 * BLOCK + 7
     strict = prepared(copy, tmp_path / "strict", "--strict")
     assert "train/007.png" in str(strict.exception)
     shutil.copy(photos / "images" / "train" / "007.png", copy / "images" / "train" / "007.png")

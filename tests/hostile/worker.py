@@ -15,7 +15,7 @@ from typing import Final, NoReturn
 
 import attrs
 
-from tests.hostile import arguments, courses, folders, plugins, servers, specs, weights
+from tests.hostile import arguments, courses, folders, photos, plugins, servers, specs, weights
 from tests.hostile.accepted import reason_of
 from tests.hostile.case import OUT, Base, Case
 from tests.hostile.fork import Ended, run
@@ -35,6 +35,7 @@ KINDS: Final[Mapping[str, Callable[[Random, Path, Base], Case]]] = {
     "data": folders.data,
     "model": folders.model,
     "captions": folders.prepare,
+    "photos": photos.make,
     "plugins": plugins.make,
     "courses": courses.make,
     "weights": weights.make,

@@ -82,7 +82,7 @@ def encode_photos(
     left = [photo for photo in photos if photo not in done.places and photo not in done.failed]
     mine = left[ranks.rank :: ranks.size]
     ranks.each(partial(_encode, mine, encoder, folder, strict, progress))
-    return ranks.first(partial(_look, folder, photos))
+    return ranks.first(partial(_look_at_all, folder, photos, strict))
 
 
 def read_rows(encoded: Encoded, photos: Sequence[Path]) -> Iterator[tuple[list[int], Array]]:
@@ -133,11 +133,25 @@ def _look(folder: Path, photos: Sequence[Path]) -> Encoded:
     return Encoded(places, failed)
 
 
-def _stamp(photo: Path) -> Stamp | None:
+def _look_at_all(folder: Path, photos: Sequence[Path], strict: bool) -> Encoded:
+    """The same, when all have been encoded: what is not there has changed since."""
+    found = _look(folder, photos)
+    changed = {
+        photo: f"{photo} has changed while it was read"
+        for photo in photos
+        if photo not in found.places and photo not in found.failed
+    }
+    if strict and changed:
+        raise DataError(next(iter(changed.values())))
+    return attrs.evolve(found, failed={**found.failed, **changed})
+
+
+def _stamp(photo: Path) -> Stamp:
+    """What changes when a photo does; zeros if it is not there."""
     try:
         found = photo.stat()
     except OSError:
-        return None
+        return 0, 0
     return found.st_size, found.st_mtime_ns
 
 
@@ -211,7 +225,7 @@ def _prepared(photos: Sequence[Path], encoder: Encoder) -> Generator[_Ready, Non
 
 
 def _prepare(photo: Path, encoder: Encoder) -> _Ready:
-    stamp = _stamp(photo) or (0, 0)
+    stamp = _stamp(photo)
     try:
         return _Ready(photo, stamp, ready(encoder, open_photo(photo)), None)
     except DataError as error:
