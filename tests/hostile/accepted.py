@@ -51,6 +51,8 @@ _REASONS: Final = tuple(
         (r"arguments\|.*\|--(json|csv|raw|anyway) --$", "a flag, and two dashes that end the options"),
         (r"arguments\|compare .*\|--until-loss \d", "a target that is reached at once"),
         (r"arguments\|report .*\|--data", "a page without captions, which says why it has none"),
+        (r"arguments\|.*\|--seed \d+$", "a seed may be any whole number"),
+        (r"weights\|.*\|samples ?= ?\"no\"$", "a later --set replaces it"),
         (r"arguments\|.*\|--metrics \s*$", "a list of no metrics"),
         (r"arguments\|.*\|--$", "two dashes end the options, and nothing comes behind"),
         (r"arguments\|doctor ", "what is wrong with the folder is what it finds, and says"),
