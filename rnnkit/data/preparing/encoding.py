@@ -51,6 +51,10 @@ class Encoded:
     places: Mapping[Path, tuple[Path, int]]
     failed: Mapping[Path, str]
 
+    def left(self, photos: Sequence[Path]) -> list[Path]:
+        """Those of which nothing is known."""
+        return [p for p in photos if p not in self.places and p not in self.failed]
+
 
 def encode_photos(
     photos: Sequence[Path],
@@ -79,8 +83,7 @@ def encode_photos(
     identity = identity_of(encoder)
     ranks.first(partial(_begin, folder, identity))
     done = ranks.first(partial(_look, folder, photos))
-    left = [photo for photo in photos if photo not in done.places and photo not in done.failed]
-    mine = left[ranks.rank :: ranks.size]
+    mine = done.left(photos)[ranks.rank :: ranks.size]
     ranks.each(partial(_encode, mine, encoder, folder, strict, progress))
     return ranks.first(partial(_look_at_all, folder, photos, strict))
 
@@ -136,11 +139,7 @@ def _look(folder: Path, photos: Sequence[Path]) -> Encoded:
 def _look_at_all(folder: Path, photos: Sequence[Path], strict: bool) -> Encoded:
     """The same, when all have been encoded: what is not there has changed since."""
     found = _look(folder, photos)
-    changed = {
-        photo: f"{photo} has changed while it was read"
-        for photo in photos
-        if photo not in found.places and photo not in found.failed
-    }
+    changed = {photo: f"{photo} has changed while it was read" for photo in found.left(photos)}
     if strict and changed:
         raise DataError(next(iter(changed.values())))
     return attrs.evolve(found, failed={**found.failed, **changed})
