@@ -240,9 +240,8 @@ class Trainer:
 
     def stopped(self) -> bool:
         """Whether any rank is to stop; asked by all."""
-        if self._ranks.any(
-            self.stop
-        ):  # a signal may set it at any moment, and nothing takes it back
+        # A signal may set it at any moment, and nothing takes it back.
+        if self._ranks.any(self.stop):
             self.stop = True
             return True
         return False
