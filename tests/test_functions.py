@@ -147,17 +147,17 @@ def test_an_unknown_parameter_is_named_with_the_way_out(tmp_path: Path) -> None:
 
 def test_arguments_are_made_as_a_table_says() -> None:
     rng, sizes = np.random.default_rng(0), {"N": 3, "V": 5}
-    assert make("N 2V", sizes, rng).shape == (3, 10)
-    words = make({"shape": "N 4", "below": "V"}, sizes, rng)
+    assert make("x", "N 2V", sizes, rng).shape == (3, 10)
+    words = make("x", {"shape": "N 4", "below": "V"}, sizes, rng)
     assert words.flat[0] == words.flat[-1]
     assert words.max() < 5
-    mask = make({"shape": "N", "of": "bool"}, sizes, rng)
+    mask = make("x", {"shape": "N", "of": "bool"}, sizes, rng)
     assert mask.tolist()[::2] == [True, False]
-    assert make({"shape": "3", "ramp": [0, 1]}, sizes, rng).tolist() == [0.0, 0.5, 1.0]
-    assert make(True, sizes, rng) is True
+    assert make("x", {"shape": "3", "ramp": [0, 1]}, sizes, rng).tolist() == [0.0, 0.5, 1.0]
+    assert make("x", True, sizes, rng) is True
     for wrong in ("N Z", {"shape": "N", "of": "names"}, None):
-        with pytest.raises(CourseError):
-            make(wrong, sizes, rng)
+        with pytest.raises(CourseError, match=r"^x: "):
+            make("x", wrong, sizes, rng)
 
 
 def test_a_notebook_shows_a_table_and_escapes_what_is_in_it() -> None:

@@ -35,7 +35,7 @@ def test_no_input_ends_in_more_than_a_sentence() -> None:
     from tests.hostile.many import outcomes
     from tests.hostile.worker import KINDS
 
-    found = list(outcomes(30, seed=0, workers=1))
+    found = list(outcomes(33, seed=0, workers=1))
     assert not [
         (one.kind, one.number, one.call, one.faults, one.said) for one in found if one.faults
     ]

@@ -13,6 +13,7 @@ from rnnkit.cli.completing import runs
 from rnnkit.cli.options import AsJson, DecoderText, Force, ModelData, SplitName
 from rnnkit.system.process import settle
 from rnnkit.system.terminal import results, say
+from rnnkit.system.terminal import shown as visible
 
 if TYPE_CHECKING:
     from rnnkit.captioning.images import Captioned
@@ -159,7 +160,7 @@ def _print_csv(shown: Sequence[Captioned]) -> None:
     def rows() -> Iterator[tuple[str, str, float]]:
         for item in shown:
             for text, log_prob in ((item.caption, item.log_prob), *item.others):
-                yield _name(item), text, log_prob
+                yield visible(_name(item)), visible(text), log_prob
 
     writer = csv.writer(results(), lineterminator="\n")
     writer.writerow(("image", "caption", "log_prob"))

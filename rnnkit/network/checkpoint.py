@@ -35,6 +35,7 @@ from rnnkit.network.builder import assemble
 from rnnkit.network.model import Captioner
 from rnnkit.network.sizes import Sizes
 from rnnkit.registry import entry_of
+from rnnkit.registry.options import is_option
 from rnnkit.spec import Spec, parse_spec, write_spec
 from rnnkit.system.files import write_whole
 from rnnkit.system.hdf5 import open_to_read, read, read_text, take, writing
@@ -355,5 +356,5 @@ def _provenance(value: Any) -> Iterator[tuple[str, str]]:
         entry = entry_of(value) if isinstance(value, Plugin) else None
         if entry:
             yield entry.package, entry.version
-        for field in attrs.fields(type(value)):
+        for field in filter(is_option, attrs.fields(type(value))):
             yield from _provenance(getattr(value, field.name))

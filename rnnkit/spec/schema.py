@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypeVar
 
 import attrs
 from attrs.validators import ge, gt, in_, le, lt, max_len, min_len, optional
 
+from rnnkit.errors import SpecError, quoted
 from rnnkit.kinds import (
     Activation,
     Decoder,
@@ -23,6 +25,7 @@ from rnnkit.kinds import (
 from rnnkit.registry import load
 from rnnkit.spec.origin import Origin
 from rnnkit.system.limits import LONGEST, MOST, MOST_FEATURES, WIDEST
+from rnnkit.system.unicode import lone_surrogate
 
 Chain: TypeAlias = tuple[Layer[Any, Any, Any] | Activation, ...]
 """Layers and activations, first to last; each width follows from the one before."""
@@ -265,3 +268,17 @@ class Spec:
     origin: Origin = attrs.field(
         factory=Origin, eq=False, repr=False, kw_only=True, metadata={"option": False}
     )
+
+    def with_data(self, folder: str | Path) -> Spec:
+        """The same with another `data.path`.
+
+        Raises:
+            SpecError: the path is no UTF-8, so that no spec in a file could name it.
+        """
+        path = str(folder)
+        if lone_surrogate(path):
+            raise SpecError(
+                f"the data folder {quoted(path)} has a name that is not UTF-8, which no spec can hold; rename the "
+                "folder that has it, or give a path without it, from within that folder"
+            )
+        return attrs.evolve(self, data=attrs.evolve(self.data, path=path))

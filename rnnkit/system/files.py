@@ -68,7 +68,7 @@ def check_replaceable(file: Path) -> None:
 
 
 def write_text_whole(file: Path, text: str) -> None:
-    """The same for UTF-8 text."""
+    """The same for UTF-8 text; half characters, such as bytes of a path that are no UTF-8, are written as escapes."""
     write_whole(file, lambda temporary: _write_text(temporary, text))
 
 
@@ -168,7 +168,7 @@ def _keep_as(file: Path, other: Path) -> None:
 
 
 def _write_text(file: Path, text: str) -> None:
-    file.write_text(text, encoding="utf-8")
+    file.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def _flush_folder(folder: Path) -> None:

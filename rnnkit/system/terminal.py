@@ -42,6 +42,11 @@ def shown(text: str, encoding: str = "utf-8") -> str:
     return text.translate(_HARMFUL).encode(encoding, "backslashreplace").decode(encoding)
 
 
+def shown_in_line(text: str) -> str:
+    """The same in one line, in which its lines and tabs are escapes, too."""
+    return shown(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
 def say(text: str, *, err: bool = False) -> None:
     """Print a text in lines of its own, on standard output or on standard error."""
     stream = sys.stderr if err else results()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import textwrap
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -11,7 +13,11 @@ import attrs
 
 from rnnkit.errors import MissingPackage
 from rnnkit.system.files import write_text_whole, write_whole
+from rnnkit.system.terminal import shown, shown_in_line
 from rnnkit.training.results import Learnt, Point, Result
+
+
+_WIDTH = 60  # characters of a label in a line
 
 
 def write_curves(results: Sequence[Result], file: Path) -> None:
@@ -24,7 +30,7 @@ def write_curves(results: Sequence[Result], file: Path) -> None:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["spec", *(field.name for field in attrs.fields(Point))])
     for result in _learnt(results):
-        writer.writerows((result.name, *attrs.astuple(point)) for point in result.curve)
+        writer.writerows((shown(result.name), *attrs.astuple(point)) for point in result.curve)
     write_text_whole(file, text.getvalue())
 
 
@@ -44,14 +50,17 @@ def draw_curves(results: Sequence[Result], file: Path, until_loss: float | None 
     for i, result in enumerate(_learnt(results)):
         updates = [point.update for point in result.curve]
         axes.plot(updates, [p.loss for p in result.curve], color=f"C{i}", alpha=0.25, linewidth=0.8)
-        label = f"{result.name}: {result.cell}"
+        label = textwrap.fill(shown_in_line(f"{result.name}: {result.cell}"), _WIDTH)
         axes.plot(updates, [p.mean for p in result.curve], color=f"C{i}", label=label)
     if until_loss is not None:
         axes.axhline(until_loss, color="grey", linestyle="--", label=f"target {until_loss:g}")
     axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)
-    axes.legend()
-    write_whole(file, lambda temporary: figure.savefig(temporary, format="png"))
+    for text in axes.legend().get_texts():
+        text.set_parse_math(False)  # a $ of a name is one
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # the font's box stands for it
+        write_whole(file, lambda temporary: figure.savefig(temporary, format="png"))
 
 
 def _learnt(results: Sequence[Result]) -> Iterator[Learnt]:

@@ -18,6 +18,7 @@ from rnnkit.spec import Spec, parse_spec, read_spec, write_spec
 from rnnkit.spec.toml import parse
 from rnnkit.system.files import write_text_whole
 from rnnkit.system.json_text import json_value
+from rnnkit.system.terminal import shown_in_line
 from rnnkit.system.why import TEXT, ordinary_text, why
 
 SPEC: Final = "spec.toml"
@@ -125,7 +126,7 @@ def write_settings(folder: Path, spec: Spec, source: str | None) -> None:
     Raises:
         CheckpointError: it cannot be written.
     """
-    line = _source_line(folder) if source is None else f"{_FROM}{source}\n"
+    line = _source_line(folder) if source is None else f"{_FROM}{shown_in_line(source)}\n"
     write_text_whole(folder / SPEC, line + write_spec(spec))
 
 

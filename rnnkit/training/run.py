@@ -296,7 +296,7 @@ def _data(
                 "training needs data: name a folder with data.path in the spec, or --data"
             )
         if not isinstance(given, Dataset):
-            spec = attrs.evolve(spec, data=attrs.evolve(spec.data, path=str(given)))
+            spec = spec if given is None else spec.with_data(given)
         yield spec, dataset
 
 

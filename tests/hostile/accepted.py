@@ -18,7 +18,7 @@ _REASONS: Final = tuple(
         (r"data\|eval.*\|captions_val\.json (nothing|nowhere|loop)", "a folder may be without people's words, and has them as tokens"),
         (r"data\|eval.*\|(captions|features)_train", "captions of val are judged; data info reads all"),
         (r"data\|(?!data info).*\|(encoder\.json|pca\.h5)", "what photos were encoded with is read when photos are, and a folder may be without"),
-        (r"data\|(?!data info).*\|\w+_images\.txt (text|bytes)", "names of pictures are any text, and what is not there is not shown"),
+        (r"data\|((?!data info)|.*\(without digests\)).*\|\w+_images\.txt (text|bytes)", "names of pictures are any text, and what is not there is not shown"),
         (r"data\|(?!data info).*\|(captions|features_\w+)\.h5", "it is of a split or rows that this call does not read, or bytes that HDF5 keeps nothing in; data info finds it"),
         (r"model\|runs ", "a list of runs: what is damaged is told in its row, and models are not opened for it"),
         (r"model\|(caption|eval|report) \S+run\b(?!/).*\|(last\.h5|spec\.toml|history\.csv)", "best.h5 alone is asked, which has its own spec"),
@@ -50,7 +50,7 @@ _REASONS: Final = tuple(
         (r"arguments\|gradcheck .*\|--case\s*$", "no text is in every name"),
         (r"arguments\|.*\|--(json|csv|raw|anyway) --$", "a flag, and two dashes that end the options"),
         (r"arguments\|compare .*\|--until-loss \d", "a target that is reached at once"),
-        (r"arguments\|report .*\|--data", "a page without captions, which says why it has none"),
+        (r"arguments\|report .*(\|--data|--data \s+( --)?\|\s+$)", "a page without captions, which says why it has none"),
         (r"arguments\|.*\|--seed \d+$", "a seed may be any whole number"),
         (r"weights\|.*\|samples ?= ?\"no\"$", "a later --set replaces it"),
         (r"arguments\|.*\|--metrics \s*$", "a list of no metrics"),
@@ -58,6 +58,7 @@ _REASONS: Final = tuple(
         (r"arguments\|doctor ", "what is wrong with the folder is what it finds, and says"),
         (r"arguments\|schema .*\|--out", "a file may be called anything"),
         (r"arguments\|new .*\|--data", "a spec may name a folder that is not there yet"),
+        (r"places\|.*\|called ", "a folder may be called anything"),
         (r"photos\|.*: called ", "a picture may be called anything"),
         (r"photos\|.*: (bytes|text|cut|declares \d+)$", "what can be read of it is a picture; among others, one that cannot be is told and left out"),
         (r"photos\|(caption \S+ photos|caption \S+ photos --json|data prepare .*)\|.*: (nothing|folder|pipe|device|loop|nowhere)$", "among others, one that cannot be read is told and left out"),
@@ -83,7 +84,10 @@ _REASONS: Final = tuple(
 
 def reason_of(kind: str, call: str, label: str) -> str:
     """The sentences for an input that ended with 0; empty if anything that is wrong with it has none."""
-    found = [_reason(f"{kind}|{call}|{wrong}") for wrong in label.split(AND)]
+    wrongs = label.split(AND)
+    if "SHA256SUMS nothing" in wrongs:
+        call += " (without digests)"
+    found = [_reason(f"{kind}|{call}|{wrong}") for wrong in wrongs]
     return "; ".join(dict.fromkeys(found)) if all(found) else ""
 
 

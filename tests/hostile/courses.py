@@ -28,7 +28,7 @@ arguments.by = 2.0
 outputs = [[[-2.0, -0.6666666667], [0.6666666667, 2.0]]]
 [functions.square_loss]
 loss = true
-arguments.x = { shape = "N D" }
+arguments.x = "N D"
 arguments.y = { shape = "N", below = "D" }
 """
 

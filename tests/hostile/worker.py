@@ -15,7 +15,17 @@ from typing import Final, NoReturn
 
 import attrs
 
-from tests.hostile import arguments, courses, folders, photos, plugins, servers, specs, weights
+from tests.hostile import (
+    arguments,
+    courses,
+    folders,
+    photos,
+    places,
+    plugins,
+    servers,
+    specs,
+    weights,
+)
 from tests.hostile.accepted import reason_of
 from tests.hostile.case import OUT, Base, Case
 from tests.hostile.fork import Ended, run
@@ -36,6 +46,7 @@ KINDS: Final[Mapping[str, Callable[[Random, Path, Base], Case]]] = {
     "model": folders.model,
     "captions": folders.prepare,
     "photos": photos.make,
+    "places": places.make,
     "plugins": plugins.make,
     "courses": courses.make,
     "weights": weights.make,

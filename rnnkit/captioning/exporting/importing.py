@@ -43,7 +43,7 @@ def import_torch(
     """
     spec = as_spec(spec, overrides)
     if data is not None:
-        spec = attrs.evolve(spec, data=attrs.evolve(spec.data, path=str(data)))
+        spec = spec.with_data(data)
     with opened(spec, None) as dataset:
         model = assemble(spec, sizes_of(spec, dataset))
         pipeline = None if dataset is None else dataset.pipeline

@@ -107,6 +107,7 @@ def save_figure(file: Path, shown: Sequence[Shown]) -> None:
         with warnings.catch_warnings():
             # Of captions that need more room than their picture: the file is as large as all of them.
             warnings.filterwarnings("ignore", "constrained_layout not applied")
+            warnings.filterwarnings("ignore", "Glyph .* missing")  # the font's box stands for it
             figure.savefig(file, bbox_inches="tight")
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error

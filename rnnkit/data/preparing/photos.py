@@ -28,6 +28,7 @@ from rnnkit.errors import DataError, listed
 from rnnkit.kinds import Encoder
 from rnnkit.parallel import ALONE, Ranks
 from rnnkit.system.files import sole_owner
+from rnnkit.system.terminal import shown_in_line
 
 LEFT_OUT: Final = "left_out.txt"
 """The file of a data folder that lists the photos without which it was made, and why."""
@@ -124,7 +125,9 @@ def prepare_photos(
         ranks.first(partial(_join, features, out, encoder, encoded, kept, photos))
         beside = {ENCODER: identity_of(encoder).to_json()}
         if left_out:
-            beside[LEFT_OUT] = "".join(f"{name}\t{why}\n" for name, why in left_out.items())
+            beside[LEFT_OUT] = "".join(
+                f"{shown_in_line(name)}\t{shown_in_line(why)}\n" for name, why in left_out.items()
+            )
         prepared = prepare(captions, features, out, beside=beside, ranks=ranks, **options)
         ranks.first(partial(shutil.rmtree, work, ignore_errors=True))
     return FromPhotos(prepared, left_out)

@@ -29,6 +29,7 @@ from rnnkit.data.vocabulary import PLAIN, PTB, Vocabulary
 from rnnkit.errors import DataError, listed
 from rnnkit.kinds.arrays import Ints
 from rnnkit.parallel import ALONE, Ranks
+from rnnkit.system.files import write_text_whole
 
 Splits: TypeAlias = Mapping[str, Sequence[AnnotatedImage]]
 
@@ -149,7 +150,7 @@ def prepare(
                         f"{source.name} has maps ({source.map}), which a PCA would mix; leave --pca out"
                     )
                 for name, text in (beside or {}).items():
-                    (folder / name).write_text(text, "utf-8")
+                    write_text_whole(folder / name, text)
                 return _begin(folder, said, source, tokens, min_count, length, val, seed)
 
         def end() -> tuple[Summary, tuple[Doubt, ...]]:

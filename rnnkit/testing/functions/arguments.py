@@ -145,10 +145,13 @@ def _too_large(value: object, key: str = "") -> Iterator[str]:
             yield from _too_large(below, f"{key}[{i}]")
 
 
-def make(recipe: Recipe, sizes: Mapping[str, int], rng: Rng | np.random.RandomState) -> Any:
+def make(
+    name: str, recipe: Recipe, sizes: Mapping[str, int], rng: Rng | np.random.RandomState
+) -> Any:
     """The value of an argument.
 
     Args:
+        name: whose it is, for messages.
         recipe: how it is made.
         sizes: letter -> length.
         rng: where its numbers are from.
@@ -158,8 +161,10 @@ def make(recipe: Recipe, sizes: Mapping[str, int], rng: Rng | np.random.RandomSt
     """
     try:
         return _made(recipe, sizes, rng)
+    except CourseError as e:
+        raise CourseError(f"{name}: {e}") from e
     except (TypeError, ValueError, OverflowError, IndexError) as e:
-        raise CourseError(f"{quoted(recipe)} says of no argument how it is made: {e}") from e
+        raise CourseError(f"{name}: {_unclear(recipe)}: {e}") from e
 
 
 def _made(recipe: Recipe, sizes: Mapping[str, int], rng: Rng | np.random.RandomState) -> Any:
@@ -181,7 +186,14 @@ def _made(recipe: Recipe, sizes: Mapping[str, int], rng: Rng | np.random.RandomS
             return _mask(shape_of(shape, sizes), recipe.get("share", 0.6), rng)
         case bool() | int() | float():
             return recipe
-    raise CourseError(f"{quoted(recipe)} says of no argument how it is made")
+    raise CourseError(
+        f'{_unclear(recipe)}; write a shape such as "N D", a number, a table with values alone, or one with shape and '
+        'with scale, ramp, below, or of = "bool"'
+    )
+
+
+def _unclear(recipe: Recipe) -> str:
+    return f"{quoted(recipe)} says of no argument how it is made"
 
 
 def shape_of(text: str, sizes: Mapping[str, int]) -> tuple[int, ...]:

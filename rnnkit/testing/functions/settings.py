@@ -56,7 +56,10 @@ def settings(
             changed = [f"{k}={v!r}" for k, v in way.items() if v != ways[0][k]]
             label = ", ".join(changed)
         drawn: Rng = seeded(f"{function.__name__}/{label}", seed)
-        made = {name: make(recipe, lengths, drawn) for name, recipe in recipes.items()}
+        made = {
+            name: make(f"{name} of {function.__name__}", recipe, lengths, drawn)
+            for name, recipe in recipes.items()
+        }
         yield Setting(label, {**made, **way})
 
 
@@ -76,7 +79,7 @@ def printed(recipes: Mapping[str, Any]) -> dict[str, Any]:
         )
     rng = np.random.RandomState(seed)
     rng.standard_normal(skip)
-    return {k: make(v, {}, rng) for k, v in recipes.items() if k not in ("seed", "skip")}
+    return {k: make(k, v, {}, rng) for k, v in recipes.items() if k not in ("seed", "skip")}
 
 
 def _product(options: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:

@@ -20,6 +20,7 @@ from rnnkit.errors import CourseError
 from rnnkit.system.cores import cores
 from rnnkit.system.files import remove_left_over, sole_owner, write_text_whole
 from rnnkit.system.json_text import json_text
+from rnnkit.system.terminal import shown
 from rnnkit.testing.functions.assignment import Assignment, read_assignment
 from rnnkit.testing.grading.grading import Grading, graded, kept
 from rnnkit.testing.grading.pages import class_page, student_page
@@ -102,7 +103,7 @@ def grades(verdicts: Sequence[Verdict], assignment: Assignment) -> str:
         }
         row = [f"{earned[column]:g}" for column in columns]
         name = f"'{verdict.name}" if verdict.name[:1] in "=+-@" else verdict.name  # no formula
-        writer.writerow([name, *row, f"{verdict.earned:g}", f"{verdict.points:g}"])
+        writer.writerow([shown(name), *row, f"{verdict.earned:g}", f"{verdict.points:g}"])
     return text.getvalue()
 
 
