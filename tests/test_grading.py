@@ -305,6 +305,39 @@ def test_of_a_notebook_only_definitions_are_run(tmp_path: Path) -> None:
     assert "y" not in names
 
 
+@pytest.mark.parametrize("target", ["/dev/zero", "other.py", "n.py", "folder", "nowhere"])
+def test_a_submission_that_is_a_link_is_not_followed(target: str, tmp_path: Path) -> None:
+    (tmp_path / "class" / "folder").mkdir(parents=True)
+    (tmp_path / "class" / "folder" / "secret.py").write_text("x = 1")
+    (tmp_path / "class" / "other.py").write_text("x = 1")
+    (tmp_path / "class" / "n.py").symlink_to(target)
+    (link,) = [one for one in submissions(tmp_path / "class") if one.path.name == "n.py"]
+    with pytest.raises(CourseError, match="it is a link, which is not followed"):
+        bring(link, tmp_path / "out")
+    assert link.digest() == Submission("none", tmp_path / "nothing").digest()
+
+
+def test_a_submission_that_never_ends_or_is_too_large_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(CourseError, match="is a device, where a file must be"):
+        bring(Submission("zero", Path("/dev/zero")), tmp_path / "zero")
+    with (tmp_path / "large.py").open("wb") as file:
+        file.truncate(60_000_000)
+    with pytest.raises(CourseError, match="it has 1 files of 60 MB; at most"):
+        bring(Submission("large", tmp_path / "large.py"), tmp_path / "large")
+
+
+@pytest.mark.parametrize("source", [3, None, ["x = 1", 3], {"a": 1}])
+def test_a_notebook_with_a_cell_that_is_no_text_cannot_be_read(
+    source: object, tmp_path: Path
+) -> None:
+    file = tmp_path / "n.ipynb"
+    file.write_text(json.dumps({"cells": [{"cell_type": "code", "source": source}]}))
+    with pytest.raises(
+        CourseError, match=r"read: n\.ipynb is no notebook: a cell has a source that"
+    ):
+        bring(Submission("n", file), tmp_path / "out")
+
+
 def test_a_folder_without_submissions_or_with_two_of_a_name_is_told(tmp_path: Path) -> None:
     with pytest.raises(CourseError, match="has no submissions"):
         submissions(tmp_path)

@@ -109,7 +109,7 @@ def _one(path: Path, how: object, results: Path) -> None:
     assert isinstance(how, Grading)
     if not path.exists():
         raise CourseError(f"{path}: no such submission")
-    verdict = graded(Submission(path.stem, path), how)
+    verdict = graded(Submission(path.stem, path.resolve()), how)
     write_text_whole(results, json_text(form(verdict), 2))
     say("\n".join([*lines(verdict), f"{verdict.earned:g} of {verdict.points:g} points"]))
 

@@ -16,7 +16,6 @@ from rnnkit.system.files import write_text_whole, write_whole
 from rnnkit.system.terminal import shown, shown_in_line
 from rnnkit.training.results import Learnt, Point, Result
 
-
 _WIDTH = 60  # characters of a label in a line
 
 

@@ -69,6 +69,7 @@ _REASONS: Final = tuple(
         (r"captions\|.*\|features\.npy (bytes|text)", "the form has no checksum: features may be any finite numbers, and odd ones are warned of"),
         (r"spec\|train .*--data .*\|(data\.)?path ?= ?", "--data is used instead"),
         (r"courses\|gradcheck .*\|arguments: ", "it makes an argument, or one of other functions, and what is written is right with it"),
+        (r"courses\|gradcheck .*\|submission: .* and ['\"](pass|print|return \(by \* x\)\.tolist)", "what is odd about it is no part of what it computes, which is right"),
         (r"courses\|grade .*\|(submission|locked): ", "what is wrong with a submission is told in its page, and costs its points alone"),
         (r"courses\|.*\|assignment: text", "still an assignment: what has changed is a comment, a title, or a value within its bounds"),
         (r"courses\|.*\|assignment: (title = \"|(functions\.\w+\.)?(seconds|value|gradient) = |packages = \[\]|only = \[\]|loss = (true|false))", "a value that the key takes"),

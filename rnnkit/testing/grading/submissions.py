@@ -9,6 +9,7 @@ import stat
 import sys
 import zipfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +17,7 @@ import attrs
 
 from rnnkit.errors import CourseError
 from rnnkit.system.json_text import json_value
+from rnnkit.system.why import check_ordinary
 from rnnkit.testing.functions.assignment import Task
 
 MOST_BYTES: Final = 50_000_000
@@ -41,7 +43,9 @@ class Submission:
         whole = hashlib.sha256()
         for file in _files(self.path):
             whole.update(str(file.relative_to(self.path)).encode("utf-8", "replace") + b"\0")
-            whole.update(file.read_bytes())
+            with file.open("rb") as handle:
+                for part in iter(partial(handle.read, 1 << 20), b""):
+                    whole.update(part)
         return whole.hexdigest()
 
 
@@ -71,11 +75,15 @@ def submissions(folder: Path) -> list[Submission]:
 def bring(submission: Submission, to: Path) -> None:
     """Copy a submission into a folder: what a zip has in it, and notebooks as Python files beside them.
 
+    Links are not followed: they could lead to any file of the one who grades.
+
     Raises:
-        CourseError: it is too large, or cannot be read.
+        CourseError: it is too large, a link, or cannot be read.
     """
     to.mkdir(parents=True)
     path = submission.path
+    if path.is_symlink():
+        raise CourseError("it is a link, which is not followed; hand in the file itself")
     try:
         if path.suffix == ".zip" and path.is_file():
             _unzip(path, to)
@@ -84,6 +92,8 @@ def bring(submission: Submission, to: Path) -> None:
             for packed in sorted(path.glob("*.zip")):  # as learning platforms hand them out
                 _unzip(packed, to / _identifier(packed.stem))
         else:
+            check_ordinary(path)
+            _bounded(1, path.stat().st_size)
             shutil.copyfile(path, _target(to, Path(path.name)))
         for notebook in [f for f in _files(to) if f.suffix == ".ipynb"]:
             beside = notebook.with_name(f"{_identifier(notebook.stem)}.py")
@@ -106,8 +116,12 @@ def code_of(notebook: Path) -> str:
     for cell in tree["cells"]:
         if isinstance(cell, dict) and cell.get("cell_type") == "code":
             source = cell.get("source", "")
-            text = source if isinstance(source, str) else "".join(map(str, source))
-            kept += _statements(text)
+            lines = [source] if isinstance(source, str) else source
+            if not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
+                raise ValueError(
+                    f"{notebook.name} is no notebook: a cell has a source that is no text"
+                )
+            kept += _statements("".join(lines))
     return "\n\n".join(kept) + "\n"
 
 
@@ -149,7 +163,7 @@ def _statements(text: str) -> Iterator[str]:
     source = "\n".join(lines)
     try:
         tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return
     for node in tree.body:
         part = ast.get_source_segment(source, node) or ""
@@ -190,6 +204,9 @@ def _identifier(name: str) -> str:
 
 
 def _files(root: Path) -> list[Path]:
+    """The files in a folder, or the file itself; links are none."""
+    if root.is_symlink():
+        return []
     if root.is_file():
         return [root]
     return sorted(
