@@ -72,7 +72,7 @@ _REASONS: Final = tuple(
         (r"courses\|gradcheck .*\|submission: .* and ['\"](pass|print|return \(by \* x\)\.tolist)", "what is odd about it is no part of what it computes, which is right"),
         (r"courses\|grade .*\|(submission|locked): ", "what is wrong with a submission is told in its page, and costs its points alone"),
         (r"courses\|.*\|assignment: text", "still an assignment: what has changed is a comment, a title, or a value within its bounds"),
-        (r"courses\|.*\|assignment: (title = \"|(functions\.\w+\.)?(seconds|value|gradient) = |packages = \[\]|only = \[\]|loss = (true|false))", "a value that the key takes"),
+        (r"courses\|.*\|assignment: (title = \"|(functions\.\w+\.)?(seconds|value|gradient) = |packages = \[\]|only = \[\]|options = \{\}|loss = (true|false))", "a value that the key takes"),
         (r"courses\|.*\|assignment: (arguments\.\w+|by) = ", "it makes an argument, with which the solution is right"),
         (r"weights\|.*\|vectors ", "numbers of a vector may be any finite ones; a line that begins with no word of the data is another word's"),
         (r"weights\|import .*\|weights\.safetensors ((header|tensor) __metadata__|bytes)", "weights may be any finite numbers, and who wrote them is a note"),
