@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import h5py
 
+from rnnkit.system.hdf5_texts import check_lengths
 from rnnkit.system.memory import memory, size
 from rnnkit.system.sink import Sink
 from rnnkit.system.why import Refused, check_ordinary
@@ -181,3 +182,4 @@ def _check_values(dataset: Any, name: str) -> None:
             )
     elif settings.get_layout() == h5py.h5d.CONTIGUOUS and not dataset.id.get_storage_size():
         raise Refused(f"is half written: {name} has no values; write or download it again")
+    check_lengths(dataset, name)

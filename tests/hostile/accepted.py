@@ -42,6 +42,7 @@ _REASONS: Final = tuple(
         (r"data\|.*\|vocab\.json \.(word_to_idx|idx_to_word) = \"gone", "the other half of the vocabulary has all of it"),
         (r"data\|(?!data info).*\|vocab\.json bytes", "the name of a half of the vocabulary, and the other half has all of it; or a blank"),
         (r"data\|eval.*\|captions_val\.json \S*annotations\[\](\.id)? = ", "there is one caption less, or its own number is another, which nothing reads; data info finds it by its digest"),
+        (r"data\|data info.*\(without digests\)\|captions_\w+\.json bytes", "a letter of what people wrote, which may be any"),
         (r"data\|eval.*\|captions_val\.json bytes", "a letter of what people wrote, which may be any; data info finds it by its digest"),
         (r"(spec|weights)\|.*\|(\S*\.)?(decoder|optimizer|schedule|cell|loss|reward|image|words|head) ?= ?\[?\{\}\]?$", "a table with nothing in it is the default"),
         (r"plugins\|(build|train) .*\|forward: x \+= 1", "what is built or trained is not checked; gradcheck finds it"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -109,13 +110,13 @@ def ids_of(path: Path, name: str, found: Sequence[object]) -> list[ImageId]:
 
 
 def ids_of_rows(path: Path, name: str, found: Any, rows: int) -> list[ImageId]:
-    """Those of an array that has one for each row of features."""
-    values = np.ravel(found).tolist()
-    if len(values) != rows:
+    """Those of an array, or of a dataset, that has one for each row of features."""
+    count = math.prod(getattr(found, "shape", (0,)))  # a group has none
+    if count != rows:  # before they are read
         raise DataError(
-            f"{path}: {name} has {len(values)} rows, but features has {rows}; it must name the image of each"
+            f"{path}: {name} has {count} rows, but features has {rows}; it must name the image of each"
         )
-    return ids_of(path, name, values)
+    return ids_of(path, name, np.ravel(np.asarray(found)).tolist())
 
 
 def no_features(path: Path, wanted: str, names: Sequence[str]) -> DataError:

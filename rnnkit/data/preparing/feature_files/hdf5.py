@@ -73,8 +73,7 @@ def _rows(path: Path, file: Any, name: str, layout: str | None) -> FeatureFile:
         if ids is None:
             return None
         with reading(path):
-            found = take(file, ids)[()]
-        return ids_of_rows(path, ids, found, len(values))
+            return ids_of_rows(path, ids, take(file, ids), len(values))
 
     with reading(path):
         ids = next((name for name in IDS if file.id.links.exists(name.encode())), None)
