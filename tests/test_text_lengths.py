@@ -23,6 +23,7 @@ FORMS: dict[str, dict[str, Any]] = {
     "chunks": {"chunks": (7,)},
     "gzip": {"chunks": (7,), "compression": "gzip", "shuffle": True},
     "lzf": {"chunks": (50,), "compression": "lzf"},
+    "filled": {"chunks": (50,), "fillvalue": "none"},
 }
 
 
@@ -82,6 +83,16 @@ def test_a_file_of_short_addresses_is_read(tmp_path: Path) -> None:
     lengthen(path, "text", 10_000_000)
     with h5py.File(path) as h5, pytest.raises(Refused, match="declares 10 MB as text, but has"):
         read_text(h5, "text")
+
+
+def test_a_file_that_is_cut_off_is_told_by_reading_it(tmp_path: Path) -> None:
+    write(tmp_path / "t.h5", "plain")
+    with h5py.File(tmp_path / "t.h5") as h5:
+        at = h5["texts"].id.get_offset()
+        with (tmp_path / "t.h5").open("r+b") as file:
+            file.truncate(at + 40)
+        with pytest.raises(OSError, match="read data"):
+            take(h5, "texts")[()]
 
 
 def test_numbers_of_any_length_count_by_their_bytes(tmp_path: Path) -> None:

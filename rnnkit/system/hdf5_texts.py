@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import h5py
 import numpy as np
@@ -50,17 +51,18 @@ def _lengths(dataset: Any) -> Iterator[Ints]:
 
 
 def _plain(dataset: Any, kind: DType) -> Iterator[Any]:
-    with Path(dataset.file.filename).open("rb") as file:
-        file.seek(dataset.id.get_offset())
-        yield np.frombuffer(file.read(dataset.size * kind.itemsize), kind)
+    path, begin = Path(dataset.file.filename), dataset.id.get_offset()
+    there = max(0, path.stat().st_size - begin) // kind.itemsize  # of a file that is cut off
+    yield np.fromfile(path, kind, min(dataset.size, there), offset=begin)
 
 
 def _packed(dataset: Any, kind: DType) -> Iterator[Any]:
     """Piece by piece, as HDF5 unpacks them in a file in memory, where they are bytes without a meaning."""
-    own = dataset.id
-    with h5py.File("memory", "w", driver="core", backing_store=False) as memory:
-        meant = (h5py.h5t.py_create(kind), own.get_space(), own.get_create_plist())
-        twin = h5py.Dataset(h5py.h5d.create(memory.id, b"raw", *meant))
+    own, settings = dataset.id, dataset.id.get_create_plist()
+    settings.set_fill_value(np.zeros(1, kind))  # else it would be a text
+    with h5py.File(uuid4().hex, "w", driver="core", backing_store=False) as memory:
+        like = (h5py.h5t.py_create(kind), own.get_space(), settings)
+        twin = h5py.Dataset(h5py.h5d.create(memory.id, b"raw", *like))
         for i in range(own.get_num_chunks()):
             info = own.get_chunk_info(i)
             _, packed = own.read_direct_chunk(info.chunk_offset)
