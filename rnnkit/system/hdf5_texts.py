@@ -47,7 +47,7 @@ def _lengths(dataset: Any) -> Iterator[Ints]:
     address, _ = dataset.file.id.get_create_plist().get_sizes()
     bytes_of_each = np.dtype(f"V{8 + address}")
     for part in (_packed if dataset.chunks else _plain)(dataset, bytes_of_each):
-        yield part.reshape(-1, 1).view(np.uint32)[:, 0]
+        yield part.reshape(-1, 1).view("<u4")[:, 0]
 
 
 def _plain(dataset: Any, kind: DType) -> Iterator[Any]:
