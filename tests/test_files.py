@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from rnnkit.errors import CheckpointError
-from rnnkit.system.files import remove_left_over, write_text_whole, write_whole
+from rnnkit.system.files import files_below, remove_left_over, write_text_whole, write_whole
 from rnnkit.system.outputs import SCHEMA, check_output
 
 
@@ -99,3 +99,21 @@ def test_what_is_no_file_is_not_replaced(kind: str, called: str, tmp_path: Path)
             check_output(place, SCHEMA, force=True)
     assert place.lstat().st_ino == before
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_of_folders_that_vanish_while_they_are_listed_nothing_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("b/2.npy", "gone/3.npy", "1.npy", "a/c/0.npy"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "a" / "link").symlink_to(tmp_path / "b")
+    list_folder = os.scandir
+
+    def vanishing(path: str) -> object:
+        if Path(path).name == "gone":
+            raise FileNotFoundError(path)
+        return list_folder(path)
+
+    monkeypatch.setattr(os, "scandir", vanishing)
+    assert files_below(tmp_path) == [tmp_path / name for name in ("1.npy", "a/c/0.npy", "b/2.npy")]

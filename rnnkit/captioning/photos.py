@@ -22,6 +22,7 @@ from rnnkit.errors import DataError
 from rnnkit.kinds import Array, Decoder, Picture
 from rnnkit.network.model import Captioner
 from rnnkit.network.writer import NO_ENCODER
+from rnnkit.system.files import files_below
 
 BATCH: Final = 128
 """Photos that are encoded and captioned at once: who waits for them sees the first captions soon."""
@@ -44,7 +45,7 @@ def find_photos(places: Iterable[str | Path]) -> list[Path]:
     found: list[Path] = []
     for place in map(str, places):
         if os.path.isdir(place):
-            files = sorted(Path(place).rglob("*"))
+            files = files_below(Path(place))
             some = [file for file in files if file.suffix.lower() in SUFFIXES and file.is_file()]
             missing = f"has no photo ({', '.join(sorted(SUFFIXES))})"
         elif os.path.lexists(place):

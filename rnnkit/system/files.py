@@ -83,6 +83,14 @@ def write_text_new(file: Path, text: str) -> None:
     write_text_whole(file, text)
 
 
+def files_below(folder: Path) -> list[Path]:
+    """What is in a folder, and in those in it, but folders; by name.
+
+    Links to folders are not followed. What may not be entered, or vanishes meanwhile, is left out.
+    """
+    return sorted(Path(at, name) for at, _, names in os.walk(folder) for name in names)
+
+
 def remove_left_over(folder: Path) -> None:
     """Remove what writers that were killed on this machine have left half done in a folder; others are at work yet."""
     for left in folder.glob(".*.tmp"):

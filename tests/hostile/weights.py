@@ -123,9 +123,9 @@ def _vectors(rng: Random, folder: Path, base: Base) -> Case:
 def _tables(rng: Random, folder: Path, base: Base) -> Case:
     """Groups of parts, a reward and an average, of which something is wrong."""
     text = TABLES
-    done = []
+    done: dict[int, str] = {}  # by the number of the key: what is replaced again is not wrong
     for _ in range(rng.choice((1, 1, 2))):
-        pair = rng.choice(list(re.finditer(r"(\w+) = (.+)$", text, re.MULTILINE)))
+        number, pair = rng.choice([*enumerate(re.finditer(r"(\w+) = (.+)$", text, re.MULTILINE))])
         value = rng.choice(
             (
                 literal(rng),
@@ -140,15 +140,15 @@ def _tables(rng: Random, folder: Path, base: Base) -> Case:
             )
         )
         text = text[: pair.start(2)] + value + text[pair.end(2) :]
-        done.append(f"{pair[1]} = {value[:20]}")
+        done[number] = f"{pair[1]} = {value[:20]}"
     if rng.random() < 0.2:
-        text, done = spoiled_text(rng, TABLES), ["text"]
+        text, done = spoiled_text(rng, TABLES), {0: "text"}
     head, tail = base.spec.read_text().split("[caption]")
     (folder / "spec.toml").write_text(
         f"{head}{text}[caption]{tail}", encoding="utf-8", errors="surrogatepass"
     )
     command = ("build", "spec.toml") if rng.random() < 0.4 else _train(base)
-    return Case(AND.join(done), command)
+    return Case(AND.join(done.values()), command)
 
 
 def _import(rng: Random, folder: Path, base: Base) -> Case:

@@ -16,6 +16,7 @@ from typing import Final
 import attrs
 
 from rnnkit.errors import CourseError
+from rnnkit.system.files import files_below
 from rnnkit.system.json_text import json_value
 from rnnkit.system.why import check_ordinary
 from rnnkit.testing.functions.assignment import Task
@@ -209,11 +210,11 @@ def _files(root: Path) -> list[Path]:
         return []
     if root.is_file():
         return [root]
-    return sorted(
+    return [
         f
-        for f in root.rglob("*")
+        for f in files_below(root)
         if f.is_file() and not f.is_symlink() and not set(_LEFT_OUT) & {*f.relative_to(root).parts}
-    )
+    ]
 
 
 def _copy(folder: Path, to: Path) -> None:

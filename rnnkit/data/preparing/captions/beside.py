@@ -10,6 +10,7 @@ from rnnkit.data.mistakes import Mistakes
 from rnnkit.data.preparing.captions.file import CaptionFile
 from rnnkit.data.preparing.captions.form import Form, Said, gather
 from rnnkit.errors import listed
+from rnnkit.system.files import files_below
 
 PICTURES: Final = frozenset(
     f".{suffix}"
@@ -36,7 +37,7 @@ class Beside(Form):
         opened = {text: CaptionFile(text) for text in beside if text.stat().st_size}
         alone = {
             path
-            for path in file.path.rglob("*")
+            for path in files_below(file.path)
             if path.suffix.lower() in _TEXTS and path not in beside
         }
         foreign = {text for text, content in opened.items() if content.notes}
@@ -69,7 +70,7 @@ def _name(path: Path, folder: Path) -> str:
 
 
 def _photos(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURES)
+    return [path for path in files_below(folder) if path.suffix.lower() in PICTURES]
 
 
 def _texts_of(photo: Path) -> list[Path]:

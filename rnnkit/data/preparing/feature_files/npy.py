@@ -15,6 +15,7 @@ import numpy as np
 from rnnkit.data.preparing.feature_files.file import FeatureFile, map_layout, one_by_one
 from rnnkit.errors import DataError
 from rnnkit.kinds.arrays import Array
+from rnnkit.system.files import files_below
 from rnnkit.system.why import NPY, check_ordinary, why
 
 _DAMAGED: Final = (
@@ -49,9 +50,11 @@ def open_npy(path: Path, layout: str | None) -> FeatureFile:
 
 def open_folder(path: Path, layout: str | None) -> FeatureFile:
     """A folder, with folders in it or not, with a file for each image, named by it."""
-    names = sorted(
-        file.relative_to(path).as_posix().removesuffix(".npy") for file in path.rglob("*.npy")
-    )
+    names = [
+        file.relative_to(path).as_posix().removesuffix(".npy")
+        for file in files_below(path)
+        if file.suffix == ".npy"
+    ]
     if not names:
         raise DataError(
             f"{path} is a folder, where a file must be; or put a .npy file with the features of each image into it"
