@@ -38,9 +38,10 @@ CONTENDERS: Final = {
     "are donated.",
     "plain_numpy": "NumPy as in the assignment that rnnkit grew out of (CS231n): padded arrays, a Python loop over time "
     "with all products and a cache at each step, a masked loss.",
-    "gemm_packed": "Only the matrix products of the step, in NumPy. All tokens are packed, and operands and results are "
-    "allocated beforehand.",
-    "gemm_bound": "The same, but each distinct word of the batch is projected once, as in rnnkit. No step of rnnkit can "
+    "gemm_torch": "Only the matrix products of `torch_packed`, in PyTorch. All tokens are packed, and operands and results "
+    "are allocated beforehand. No step of PyTorch can be faster than this.",
+    "gemm_packed": "The same products in NumPy.",
+    "gemm_bound": "In NumPy, but each distinct word of the batch is projected once, as in rnnkit. No step of rnnkit can "
     "be faster than this.",
 }
 

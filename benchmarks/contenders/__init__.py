@@ -30,6 +30,7 @@ CONTENDERS: Final = {
     "jax": Contender("jax_step", "step"),
     "plain_numpy": Contender("plain_numpy", "step"),
     "gemm_packed": Contender("products", "packed", settled=True),
+    "gemm_torch": Contender("torch_products", "packed"),
     "gemm_bound": Contender("products", "distinct", settled=True),
     "rnnkit_parts": Contender("rnnkit_parts", "parts", settled=True),
     "rnnkit_epoch": Contender("rnnkit_training", "epoch", settled=True),

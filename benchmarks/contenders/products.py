@@ -8,6 +8,7 @@ greedy captions, words are projected already.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import attrs
 import numpy as np
@@ -28,14 +29,21 @@ take(threads().cuts)  # NumPy's own way: every product on all threads
 
 def distinct(task: Task) -> Callable[[int], None]:
     """The products that rnnkit's step does."""
-    counts = [_Counts.of(batch) for batch in task.batches]
-    return _products(task.problem, counts)
+    return _products(task.problem, [_Counts.of(batch) for batch in task.batches])
 
 
 def packed(task: Task) -> Callable[[int], None]:
     """The products of a step that projects every token."""
+    return packed_by(task, np.matmul, np.asarray)
+
+
+def packed_by(
+    task: Task, matmul: Callable[..., Any], made: Callable[[Array], Any]
+) -> Callable[[int], None]:
+    """The same by any library: its product, as NumPy's is called, of arrays that it makes of NumPy's."""
     counts = [_Counts.of(batch) for batch in task.batches]
-    return _products(task.problem, [attrs.evolve(c, projected=sum(c.live)) for c in counts])
+    every = [attrs.evolve(c, projected=sum(c.live)) for c in counts]
+    return _products(task.problem, every, matmul, made)
 
 
 def greedy(task: Task) -> Callable[[int], None]:
@@ -79,11 +87,16 @@ class _Counts:
         return _Counts([n for n in mask.sum(axis=0).tolist() if n], len(words))
 
 
-def _products(p: Problem, counts: list[_Counts]) -> Callable[[int], None]:
+def _products(
+    p: Problem,
+    counts: list[_Counts],
+    matmul: Callable[..., Any] = np.matmul,
+    made: Callable[[Array], Any] = np.asarray,
+) -> Callable[[int], None]:
     rng = np.random.default_rng(0)
 
-    def matrix(rows: int, columns: int) -> Array:
-        return rng.standard_normal((rows, columns), np.float32)
+    def matrix(rows: int, columns: int) -> Any:
+        return made(rng.standard_normal((rows, columns), np.float32))
 
     N, H, G = p.batch, p.hidden, GATES[p.cell] * p.hidden
     tokens, projected = max(sum(c.live) for c in counts), max(c.projected for c in counts)
@@ -106,21 +119,21 @@ def _products(p: Problem, counts: list[_Counts]) -> Callable[[int], None]:
 
     def run(i: int) -> None:
         live, U, M = counts[i].live, counts[i].projected, sum(counts[i].live)
-        np.matmul(features, Wi, out=h0)
-        np.matmul(x[:U], Wx, out=zx[:U])
+        matmul(features, Wi, out=h0)
+        matmul(x[:U], Wx, out=zx[:U])
         for n in live:
-            np.matmul(h[:n], Wh, out=zh[:n])
+            matmul(h[:n], Wh, out=zh[:n])
         for begin in range(0, M, HEAD_ROWS):
             block = slice(begin, min(begin + HEAD_ROWS, M))
             n = block.stop - block.start
-            np.matmul(h[block], Wv, out=scores[:n])
-            np.matmul(dscores[:n], Wv.T, out=dh[block])
-            np.matmul(h[block].T, dscores[:n], out=dWv)
+            matmul(h[block], Wv, out=scores[:n])
+            matmul(dscores[:n], Wv.T, out=dh[block])
+            matmul(h[block].T, dscores[:n], out=dWv)
         for n in reversed(live):
-            np.matmul(dz[:n], Wh.T, out=dh_step[:n])
-        np.matmul(h[:M].T, dz[:M], out=dWh)
-        np.matmul(x[:U].T, dz[:U], out=dWx)
-        np.matmul(dz[:U], Wx.T, out=dx[:U])
-        np.matmul(features.T, h0, out=dWi)
+            matmul(dz[:n], Wh.T, out=dh_step[:n])
+        matmul(h[:M].T, dz[:M], out=dWh)
+        matmul(x[:U].T, dz[:U], out=dWx)
+        matmul(dz[:U], Wx.T, out=dx[:U])
+        matmul(features.T, h0, out=dWi)
 
     return run

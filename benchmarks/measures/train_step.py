@@ -13,7 +13,7 @@ from benchmarks.table import number, numbers
 from benchmarks.turns import Worker, WorkerError, take_turns, workers
 
 RIVALS: Final = ("torch_padded", "torch_packed", "torch_compiled", "jax", "plain_numpy")
-PRODUCTS: Final = ("gemm_packed", "gemm_bound")
+PRODUCTS: Final = ("gemm_torch", "gemm_packed", "gemm_bound")
 OPTIONAL: Final = ("torch_compiled",)
 """Who may fail: compiling wants a C++ compiler, and not all that can be written can be compiled."""
 
