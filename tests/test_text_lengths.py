@@ -95,6 +95,14 @@ def test_a_file_that_is_cut_off_is_told_by_reading_it(tmp_path: Path) -> None:
             take(h5, "texts")[()]
 
 
+def test_of_a_file_that_is_replaced_the_open_one_is_read(tmp_path: Path) -> None:
+    write(tmp_path / "t.h5", "plain")
+    with h5py.File(tmp_path / "t.h5") as h5:
+        (tmp_path / "other").write_bytes(b"\xff" * 2**16)
+        (tmp_path / "other").replace(tmp_path / "t.h5")
+        assert take(h5, "texts").asstr()[()].tolist() == TEXTS
+
+
 def test_numbers_of_any_length_count_by_their_bytes(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "t.h5", "w") as h5:
         h5.create_dataset("texts", (3,), h5py.vlen_dtype(np.float64))[0] = np.ones(9)

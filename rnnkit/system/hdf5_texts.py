@@ -5,6 +5,7 @@ A text of any length stands elsewhere in the file. The dataset has its length an
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,6 @@ from uuid import uuid4
 import h5py
 import numpy as np
 
-from rnnkit.kinds.arrays import DType, Ints
 from rnnkit.system.memory import size
 from rnnkit.system.why import Refused
 
@@ -30,7 +30,7 @@ def check_lengths(dataset: Any, name: str) -> None:
         raise Refused(
             f"has {name} as values whose lengths cannot be looked at before they are read; write them as plain texts"
         )
-    there = Path(dataset.file.filename).stat().st_size
+    there = _bytes_of(dataset.file)
     is_text = h5py.check_string_dtype(dataset.dtype) is not None
     width = 1 if is_text else np.dtype(h5py.check_vlen_dtype(dataset.dtype)).itemsize
     declared = 0
@@ -42,7 +42,7 @@ def check_lengths(dataset: Any, name: str) -> None:
             )
 
 
-def _lengths(dataset: Any) -> Iterator[Ints]:
+def _lengths(dataset: Any) -> Iterator[Any]:
     """The first four bytes of what stands for each text are its length; behind them is its place."""
     address, _ = dataset.file.id.get_create_plist().get_sizes()
     bytes_of_each = np.dtype(f"V{8 + address}")
@@ -50,13 +50,26 @@ def _lengths(dataset: Any) -> Iterator[Ints]:
         yield part.reshape(-1, 1).view("<u4")[:, 0]
 
 
-def _plain(dataset: Any, kind: DType) -> Iterator[Any]:
-    path, begin = Path(dataset.file.filename), dataset.id.get_offset()
-    there = max(0, path.stat().st_size - begin) // kind.itemsize  # of a file that is cut off
-    yield np.fromfile(path, kind, min(dataset.size, there), offset=begin)
+def _plain(dataset: Any, kind: np.dtype[Any]) -> Iterator[Any]:
+    raw = _bytes_at(dataset.file, dataset.id.get_offset(), dataset.size * kind.itemsize)
+    yield np.frombuffer(raw, kind, len(raw) // kind.itemsize)
 
 
-def _packed(dataset: Any, kind: DType) -> Iterator[Any]:
+def _bytes_at(file: Any, begin: int, count: int) -> bytes:
+    """Bytes of the file that is open: another one may have taken its name meanwhile, as a run replaces its checkpoint."""
+    count = min(count, _bytes_of(file))
+    if hasattr(os, "pread"):
+        return os.pread(file.id.get_vfd_handle(), count, begin)
+    with Path(file.filename).open("rb") as same:  # on Windows, no file that is open can be replaced
+        same.seek(begin)
+        return same.read(count)
+
+
+def _bytes_of(file: Any) -> int:
+    return os.fstat(file.id.get_vfd_handle()).st_size
+
+
+def _packed(dataset: Any, kind: np.dtype[Any]) -> Iterator[Any]:
     """Piece by piece, as HDF5 unpacks them in a file in memory, where they are bytes without a meaning."""
     own, settings = dataset.id, dataset.id.get_create_plist()
     settings.set_fill_value(np.zeros(1, kind))  # else it would be a text

@@ -49,14 +49,14 @@ def draw_curves(results: Sequence[Result], file: Path, until_loss: float | None 
     for i, result in enumerate(_learnt(results)):
         updates = [point.update for point in result.curve]
         axes.plot(updates, [p.loss for p in result.curve], color=f"C{i}", alpha=0.25, linewidth=0.8)
-        label = textwrap.fill(shown_in_line(f"{result.name}: {result.cell}"), _WIDTH)
+        label = shown_in_line(f"{result.name}: {result.cell}")
         axes.plot(updates, [p.mean for p in result.curve], color=f"C{i}", label=label)
     if until_loss is not None:
         axes.axhline(until_loss, color="grey", linestyle="--", label=f"target {until_loss:g}")
     axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)
     for text in axes.legend().get_texts():
-        text.set_parse_math(False)  # a $ of a name is one
+        text.set(text=textwrap.fill(text.get_text(), _WIDTH), parse_math=False)  # a $ is one
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # the font's box stands for it
         write_whole(file, lambda temporary: figure.savefig(temporary, format="png"))
