@@ -295,8 +295,8 @@ def _data(
             raise DataError(
                 "training needs data: name a folder with data.path in the spec, or --data"
             )
-        if not isinstance(given, Dataset):
-            spec = spec if given is None else spec.with_data(given)
+        if isinstance(given, str | Path):
+            spec = spec.with_data(given)
         yield spec, dataset
 
 

@@ -27,7 +27,7 @@ from rnnkit.data.preparing.prepare import Prepared, prepare
 from rnnkit.errors import DataError, listed
 from rnnkit.kinds import Encoder
 from rnnkit.parallel import ALONE, Ranks
-from rnnkit.system.files import sole_owner
+from rnnkit.system.files import files_below, sole_owner
 from rnnkit.system.terminal import shown_in_line
 
 LEFT_OUT: Final = "left_out.txt"
@@ -142,9 +142,8 @@ def find_files(folder: Path, names: Iterable[str]) -> dict[str, Path]:
     if not folder.is_dir():
         raise DataError(f"{folder} is not a folder; give the folder of the photos with --images")
     by_name: dict[str, list[Path]] = {}
-    for place, _, files in os.walk(folder):
-        for file in files:
-            by_name.setdefault(file, []).append(Path(place) / file)
+    for file in files_below(folder):
+        by_name.setdefault(file.name, []).append(file)
     if not by_name:
         raise DataError(f"{folder} has no files; give the folder of the photos with --images")
     found: dict[str, Path] = {}

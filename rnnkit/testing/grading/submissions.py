@@ -9,7 +9,6 @@ import stat
 import sys
 import zipfile
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -45,8 +44,7 @@ class Submission:
         for file in _files(self.path):
             whole.update(str(file.relative_to(self.path)).encode("utf-8", "replace") + b"\0")
             with file.open("rb") as handle:
-                for part in iter(partial(handle.read, 1 << 20), b""):
-                    whole.update(part)
+                hashlib.file_digest(handle, lambda: whole)
         return whole.hexdigest()
 
 
